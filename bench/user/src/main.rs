@@ -1,0 +1,2 @@
+//! Placeholder until the first build step lands.
+fn main() {}

@@ -1,0 +1,103 @@
+//! A named port: requests of clients to a server in ring 3, each answered exactly once.
+//!
+//! ```text
+//!   call ──▶ waiting ──(1) receive──▶ in service ──(2) reply──▶ answered
+//!               └──────(3) cancel / port closed ──────┴──▶ gone (answered Closed unless cancelled)
+//! ```
+
+use crate::slab::Slab;
+use crate::{Outcome, Reply, copied};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Calls that may wait for one port; more are refused as out of memory.
+pub const MAX_WAITING: usize = 256;
+
+#[derive(Debug)]
+struct Call<W> {
+    who: W,
+    request: Vec<u8>,
+}
+
+/// A port, those who called it and those who receive from it; `W` names a caller.
+#[derive(Debug)]
+pub struct Port<W> {
+    waiting: VecDeque<Call<W>>,
+    receivers: VecDeque<W>,
+    in_service: Slab<Option<W>>,
+}
+
+impl<W: Copy + PartialEq> Port<W> {
+    /// A port that nobody has called.
+    pub const fn new() -> Self {
+        Self { waiting: VecDeque::new(), receivers: VecDeque::new(), in_service: Slab::new() }
+    }
+
+    /// A client's request. Edge 1 follows at once when a server waits.
+    pub fn call(&mut self, who: W, request: &[u8], mut answer: impl FnMut(W, Reply)) -> Outcome {
+        let Some(request) = copied(request) else { return Outcome::Now(Reply::NoMemory) };
+        if self.receivers.is_empty() {
+            if self.waiting.len() >= MAX_WAITING || self.waiting.try_reserve(1).is_err() {
+                return Outcome::Now(Reply::NoMemory);
+            }
+            self.waiting.push_back(Call { who, request });
+            return Outcome::Later;
+        }
+        let Some(number) = self.in_service.insert(Some(who)) else { return Outcome::Now(Reply::NoMemory) };
+        if let Some(receiver) = self.receivers.pop_front() {
+            answer(receiver, Reply::Request(number, request));
+        }
+        Outcome::Later
+    }
+
+    /// A server asks for the next request (edge 1).
+    pub fn receive(&mut self, who: W) -> Outcome {
+        if self.waiting.is_empty() {
+            if self.receivers.try_reserve(1).is_err() {
+                return Outcome::Now(Reply::NoMemory);
+            }
+            self.receivers.push_back(who);
+            return Outcome::Later;
+        }
+        let Some(client) = self.waiting.front().map(|c| c.who) else { return Outcome::Later };
+        let Some(number) = self.in_service.insert(Some(client)) else { return Outcome::Now(Reply::NoMemory) };
+        let request = self.waiting.pop_front().map(|c| c.request).unwrap_or_default();
+        Outcome::Now(Reply::Request(number, request))
+    }
+
+    /// A server answers request `number` (edge 2). `None`: there is no such request in service.
+    pub fn reply(&mut self, number: u64, bytes: &[u8], mut answer: impl FnMut(W, Reply)) -> Option<()> {
+        let client = self.in_service.remove(number)?;
+        if let Some(client) = client {
+            answer(client, copied(bytes).map_or(Reply::NoMemory, Reply::Data));
+        }
+        Some(())
+    }
+
+    /// Forgets a client or a receiver (edge 3); a request in service stays so, its reply goes nowhere.
+    /// Returns whether it waited.
+    pub fn cancel(&mut self, who: W) -> bool {
+        let before = self.waiting.len() + self.receivers.len();
+        self.waiting.retain(|c| c.who != who);
+        self.receivers.retain(|&w| w != who);
+        let mut found = before != self.waiting.len() + self.receivers.len();
+        self.in_service.iter_mut().filter(|slot| **slot == Some(who)).for_each(|slot| {
+            *slot = None;
+            found = true;
+        });
+        found
+    }
+
+    /// The server is gone: everybody who waits is told (edge 3).
+    pub fn close(&mut self, mut answer: impl FnMut(W, Reply)) {
+        self.waiting.drain(..).for_each(|c| answer(c.who, Reply::Closed));
+        self.receivers.drain(..).for_each(|who| answer(who, Reply::Closed));
+        self.in_service.iter_mut().filter_map(Option::take).for_each(|who| answer(who, Reply::Closed));
+    }
+}
+
+impl<W: Copy + PartialEq> Default for Port<W> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

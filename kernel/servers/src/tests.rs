@@ -1,0 +1,197 @@
+use crate::archive::{Archive, ArchiveError, MAGIC};
+use crate::handles::{Handles, Kind, MAX_HANDLES, Object};
+use crate::load::{LoadError, plan};
+use crate::pipe::{CAPACITY, End, Pipe};
+use crate::port::Port;
+use crate::slab::Slab;
+use crate::{Outcome, Reply};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::vec;
+use std::vec::Vec;
+
+/// What a client of the pipe model believes.
+#[derive(Default)]
+struct Ledger {
+    sent: Vec<u8>,
+    got: Vec<u8>,
+    waiting: BTreeMap<u32, Option<Vec<u8>>>,
+}
+
+impl Ledger {
+    fn answered(&mut self, who: u32, reply: Reply) {
+        let request = self.waiting.remove(&who).expect("only who waits is answered, and once");
+        match (request, reply) {
+            (None, Reply::Data(bytes)) => self.got.extend(bytes),
+            (Some(bytes), Reply::Count(count)) => assert_eq!(bytes.len(), count),
+            (request, reply) => panic!("{request:?} answered with {reply:?}"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn pipe_keeps_every_byte_in_order(ops in prop::collection::vec((any::<bool>(), 1usize..6000), 1..80)) {
+        let mut pipe = Pipe::new();
+        let mut ledger = Ledger::default();
+        let mut next = 0u8;
+        for (who, (write, size)) in ops.into_iter().enumerate() {
+            let who = who as u32;
+            let mut answers = Vec::new();
+            let outcome = if write {
+                let bytes: Vec<u8> = (0..size.min(4096)).map(|_| { next = next.wrapping_add(1); next }).collect();
+                ledger.sent.extend(&bytes);
+                ledger.waiting.insert(who, Some(bytes.clone()));
+                pipe.write(who, &bytes, |w, r| answers.push((w, r)))
+            } else {
+                ledger.waiting.insert(who, None);
+                pipe.read(who, size, |w, r| answers.push((w, r)))
+            };
+            if let Outcome::Now(reply) = outcome { answers.insert(0, (who, reply)); }
+            for (who, reply) in answers { ledger.answered(who, reply); }
+        }
+        let mut last = u32::MAX;
+        loop {
+            let mut answers = Vec::new();
+            ledger.waiting.insert(last, None);
+            let outcome = pipe.read(last, 4096, |w, r| answers.push((w, r)));
+            match outcome {
+                Outcome::Now(reply) => ledger.answered(last, reply),
+                Outcome::Later => break,
+            }
+            for (who, reply) in answers { ledger.answered(who, reply); }
+            last -= 1;
+        }
+        prop_assert_eq!(ledger.sent, ledger.got);
+    }
+
+    #[test]
+    fn archive_never_panics(mut bytes in prop::collection::vec(any::<u8>(), 0..300), magic in any::<bool>()) {
+        if magic && bytes.len() >= 16 {
+            bytes[..8].copy_from_slice(&MAGIC);
+            bytes[9..16].fill(0);
+        }
+        if let Ok(archive) = Archive::new(&bytes) {
+            prop_assert!(archive.iter().all(|(name, _)| name.len() <= 32));
+        }
+    }
+
+    #[test]
+    fn loader_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let mut elf = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
+        elf.extend(&bytes);
+        let _ = plan(&elf, 0x40_0000..0x7000_0000);
+        prop_assert_eq!(plan(&bytes, 0..1), Err(LoadError::NotExecutable));
+    }
+
+    #[test]
+    fn slab_numbers_are_not_reused(ops in prop::collection::vec(any::<Option<u8>>(), 1..200)) {
+        let mut slab = Slab::new();
+        let mut live: BTreeMap<u64, u8> = BTreeMap::new();
+        let mut dead = Vec::new();
+        for op in ops {
+            match op {
+                Some(value) => {
+                    let number = slab.insert(value).expect("memory");
+                    prop_assert!(!dead.contains(&number));
+                    prop_assert!(live.insert(number, value).is_none());
+                }
+                None => if let Some((number, value)) = live.pop_first() {
+                    prop_assert_eq!(slab.remove(number), Some(value));
+                    dead.push(number);
+                }
+            }
+            for number in &dead { prop_assert!(slab.get_mut(*number).is_none()); }
+            prop_assert_eq!(slab.len(), live.len());
+        }
+    }
+}
+
+#[test]
+fn last_writer_ends_the_stream_and_last_reader_closes_it() {
+    let mut pipe = Pipe::new();
+    assert_eq!(pipe.read(1, 10, |_, _| ()), Outcome::Later);
+    let mut answers = Vec::new();
+    assert!(!pipe.close(End::Write, |w, r| answers.push((w, r))));
+    assert_eq!(answers, [(1, Reply::Data(vec![]))]);
+    assert!(pipe.close(End::Read, |_, _| ()));
+    assert_eq!(pipe.write(2, b"x", |_, _| ()), Outcome::Now(Reply::Closed));
+}
+
+#[test]
+fn cancelled_reader_takes_no_byte() {
+    let mut pipe = Pipe::new();
+    assert_eq!(pipe.read(1, 10, |_, _| ()), Outcome::Later);
+    assert_eq!(pipe.read(2, 10, |_, _| ()), Outcome::Later);
+    assert!(pipe.cancel(1));
+    assert!(!pipe.cancel(1));
+    let mut answers = Vec::new();
+    assert_eq!(pipe.write(3, b"abc", |w, r| answers.push((w, r))), Outcome::Now(Reply::Count(3)));
+    assert_eq!(answers, [(2, Reply::Data(b"abc".to_vec()))]);
+}
+
+#[test]
+fn full_pipe_keeps_its_writer() {
+    let mut pipe = Pipe::new();
+    for who in 0..CAPACITY / 4096 {
+        assert_eq!(pipe.write(who as u32, &[7; 4096], |_, _| ()), Outcome::Now(Reply::Count(4096)));
+    }
+    assert_eq!(pipe.write(100, &[8; 10], |_, _| ()), Outcome::Later);
+    let mut answers = Vec::new();
+    assert_eq!(pipe.read(101, 100, |w, r| answers.push((w, r))), Outcome::Now(Reply::Data(vec![7; 100])));
+    assert_eq!(answers, [(100, Reply::Count(10))]);
+}
+
+#[test]
+fn port_answers_each_call_once() {
+    let mut port = Port::new();
+    assert_eq!(port.call(1, b"one", |_, _| ()), Outcome::Later);
+    let Outcome::Now(Reply::Request(number, request)) = port.receive(10) else { panic!("a call waits") };
+    assert_eq!(request, b"one");
+    assert_eq!(port.receive(10), Outcome::Later);
+    let mut answers = Vec::new();
+    assert_eq!(port.call(2, b"two", |w, r| answers.push((w, r))), Outcome::Later);
+    let (10, Reply::Request(second, _)) = answers.remove(0) else { panic!("the receiver gets it") };
+    assert_eq!(port.reply(number, b"ONE", |w, r| answers.push((w, r))), Some(()));
+    assert_eq!(port.reply(number, b"ONE", |_, _| ()), None);
+    assert!(port.cancel(2));
+    assert_eq!(port.reply(second, b"TWO", |w, r| answers.push((w, r))), Some(()));
+    assert_eq!(answers, [(1, Reply::Data(b"ONE".to_vec()))]);
+    assert_eq!(port.call(3, b"three", |_, _| ()), Outcome::Later);
+    port.close(|w, r| answers.push((w, r)));
+    assert_eq!(answers[1], (3, Reply::Closed));
+}
+
+#[test]
+fn handles_are_closed_once() {
+    let handles = Handles::new();
+    let object = Object { kind: Kind::PipeRead, home: 63, number: 5 << 32 | 77 };
+    let handle = handles.install(object).expect("an empty table has room");
+    assert_eq!(handles.get(handle), Some(object));
+    assert_eq!(handles.close(handle), Some(object));
+    assert_eq!(handles.close(handle), None);
+    assert_eq!([handles.get(0), handles.get(65), handles.get(u64::MAX)], [None; 3]);
+    for _ in 0..MAX_HANDLES {
+        assert!(handles.install(object).is_some());
+    }
+    assert_eq!(handles.install(object), None);
+    assert_eq!(handles.close_all().count(), MAX_HANDLES);
+}
+
+#[test]
+fn archive_refuses_what_it_is_not() {
+    assert_eq!(Archive::new(b"").map(|_| ()), Err(ArchiveError::NotAnImage));
+    assert_eq!(Archive::new(b"DFLYIMG1").map(|_| ()), Err(ArchiveError::Truncated));
+    let mut image = MAGIC.to_vec();
+    image.extend(1u64.to_le_bytes());
+    image.extend(b"hello");
+    image.resize(48, 0);
+    image.extend(64u64.to_le_bytes());
+    image.extend(3u64.to_le_bytes());
+    assert_eq!(image.len(), 64);
+    assert_eq!(Archive::new(&image).map(|_| ()), Err(ArchiveError::Truncated));
+    image.extend(b"ELF");
+    let archive = Archive::new(&image).expect("a good image");
+    assert_eq!(archive.find("hello"), Some(&b"ELF"[..]));
+    assert_eq!(archive.find("hell"), None);
+}

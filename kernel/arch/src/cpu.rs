@@ -1,0 +1,221 @@
+//! The head of a CPU's block, and the handful of single instructions that reach it through `gs`.
+//!
+//! [`CpuHead`] is the first field of the per-CPU block that `kernel-core` lays out. Only its own CPU
+//! touches it. Each accessor is one instruction with a memory operand in `gs`, written as non-pure
+//! assembly, so that the compiler can neither cache an address over a switch nor merge two reads.
+//!
+//! The critical word holds two things, so that leaving costs one test:
+//! ```text
+//! bit 31      1 = no work is pending (inverted)
+//! bits 0..31  depth of critical sections
+//! ```
+//! It reaches zero only when the depth does and work is pending.
+
+use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+/// Bit of the critical word that says "nothing pending".
+const QUIET: u32 = 1 << 31;
+
+/// What assembly and accessors need to find through `gs`. Created by [`CpuHead::new`], filled in by
+/// [`crate::tables::prepare`].
+#[repr(C, align(64))]
+pub struct CpuHead {
+    /// Its own address.
+    this: AtomicPtr<CpuHead>,
+    /// See the module head.
+    crit: AtomicU32,
+    id: AtomicU32,
+    current: UnsafeCell<*mut ()>,
+    /// Initial stack pointer of an entry by `syscall`: 8 below the 16-aligned top.
+    syscall_stack: UnsafeCell<u64>,
+    /// Where `syscall` parks the user's stack pointer for one instruction.
+    user_stack: UnsafeCell<u64>,
+    /// The task segment's `rsp0`.
+    trap_stack: AtomicU64,
+    apic_id: AtomicU32,
+}
+
+// SAFETY:
+// 1. The cells are touched by the accessors of this module and by the entry stubs only, each for
+//    the CPU whose `gs` points here.
+// 2. `this`, `id` and `apic_id` are written once, before that CPU runs.
+unsafe impl Sync for CpuHead {}
+// SAFETY: as above; nothing in it is tied to the thread that made it.
+unsafe impl Send for CpuHead {}
+
+pub(crate) const SYSCALL_STACK: usize = offset_of!(CpuHead, syscall_stack);
+pub(crate) const USER_STACK: usize = offset_of!(CpuHead, user_stack);
+
+impl CpuHead {
+    /// Returns a head that no CPU uses yet: depth 1, so that nothing runs before the kernel says so.
+    pub const fn new() -> Self {
+        CpuHead {
+            this: AtomicPtr::new(core::ptr::null_mut()),
+            crit: AtomicU32::new(QUIET | 1),
+            id: AtomicU32::new(0),
+            current: UnsafeCell::new(core::ptr::null_mut()),
+            syscall_stack: UnsafeCell::new(0),
+            user_stack: UnsafeCell::new(0),
+            trap_stack: AtomicU64::new(0),
+            apic_id: AtomicU32::new(0),
+        }
+    }
+
+    /// Returns the dense number of the CPU that this head belongs to.
+    pub fn id(&self) -> u32 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number by which the interrupt hardware knows it.
+    pub fn apic_id(&self) -> u32 {
+        self.apic_id.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn name(&'static self, id: u32, apic_id: u32) {
+        self.this.store(core::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
+        self.id.store(id, Ordering::Relaxed);
+        self.apic_id.store(apic_id, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_trap_stack_slot(&self, rsp0: *mut u64) {
+        self.trap_stack.store(rsp0 as u64, Ordering::Relaxed);
+    }
+}
+
+impl core::fmt::Debug for CpuHead {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CpuHead").field("id", &self.id()).field("apic_id", &self.apic_id()).finish_non_exhaustive()
+    }
+}
+
+impl Default for CpuHead {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Returns the head of the CPU that runs this. Stale after a switch if the thread can migrate.
+#[inline(always)]
+pub fn this_cpu() -> &'static CpuHead {
+    let head: *const CpuHead;
+    // SAFETY: `gs` points to a head from before `core_main` and `core_cpu_main` on; `this` never changes.
+    unsafe { asm!("mov {}, gs:[{}]", out(reg) head, const offset_of!(CpuHead, this), options(nostack, preserves_flags, readonly)) };
+    // SAFETY: heads are `'static` (`prepare` demands it).
+    unsafe { &*head }
+}
+
+/// Returns the dense number of this CPU.
+#[inline(always)]
+pub fn cpu_id() -> u32 {
+    let id: u32;
+    // SAFETY: one read through `gs`, as in `this_cpu`.
+    unsafe { asm!("mov {:e}, gs:[{}]", out(reg) id, const offset_of!(CpuHead, id), options(nostack, preserves_flags, readonly)) };
+    id
+}
+
+/// Returns the word that the kernel keeps as its running thread.
+#[inline(always)]
+pub fn current() -> *mut () {
+    let current;
+    // SAFETY: one read through `gs`, as in `this_cpu`.
+    unsafe { asm!("mov {}, gs:[{}]", out(reg) current, const offset_of!(CpuHead, current), options(nostack, preserves_flags)) };
+    current
+}
+
+/// Sets the running thread of this CPU.
+#[inline(always)]
+pub fn set_current(thread: *mut ()) {
+    // SAFETY: one store to a word of this CPU's own head.
+    unsafe { asm!("mov gs:[{}], {}", const offset_of!(CpuHead, current), in(reg) thread, options(nostack, preserves_flags)) };
+}
+
+/// Enters a critical section: from here on this CPU runs no message and switches no thread unasked.
+#[inline(always)]
+pub fn crit_enter() {
+    // SAFETY: one instruction on this CPU's own word; an interrupt sees it done or not done.
+    unsafe { asm!("inc dword ptr gs:[{}]", const offset_of!(CpuHead, crit), options(nostack)) };
+}
+
+/// Leaves a critical section. True when it was the outermost and work arrived meanwhile: run it.
+#[inline(always)]
+#[must_use]
+pub fn crit_exit() -> bool {
+    asm_exit()
+}
+
+#[inline(always)]
+fn asm_exit() -> bool {
+    // SAFETY:
+    // 1. One instruction on this CPU's own word; callers entered before.
+    // 2. Both ways out fall through to Rust; no register is written.
+    unsafe {
+        asm!(
+            "dec dword ptr gs:[{crit}]", "jz {pending}",
+            crit = const offset_of!(CpuHead, crit),
+            pending = label { return true },
+            options(nostack)
+        )
+    };
+    false
+}
+
+/// Marks that work waits for the end of the critical section.
+#[inline(always)]
+pub fn set_pending() {
+    // SAFETY: one instruction on this CPU's own word.
+    unsafe { asm!("and dword ptr gs:[{}], {}", const offset_of!(CpuHead, crit), const !QUIET as i32, options(nostack)) };
+}
+
+/// Takes the mark back: the work is about to be done.
+#[inline(always)]
+pub fn clear_pending() {
+    // SAFETY: one instruction on this CPU's own word.
+    unsafe { asm!("or dword ptr gs:[{}], {}", const offset_of!(CpuHead, crit), const QUIET as i32, options(nostack)) };
+}
+
+/// Returns the critical word's depth on this CPU.
+#[inline(always)]
+pub fn crit_depth() -> u32 {
+    crit_word() & !QUIET
+}
+
+/// True inside a critical section of this CPU.
+#[inline(always)]
+pub fn in_crit() -> bool {
+    crit_depth() != 0
+}
+
+/// True when work is marked as pending.
+#[inline(always)]
+pub fn is_pending() -> bool {
+    crit_word() & QUIET == 0
+}
+
+#[inline(always)]
+fn crit_word() -> u32 {
+    let word: u32;
+    // SAFETY: one read through `gs`, as in `this_cpu`.
+    unsafe { asm!("mov {:e}, gs:[{}]", out(reg) word, const offset_of!(CpuHead, crit), options(nostack, preserves_flags)) };
+    word
+}
+
+/// Sets the stack on which this CPU enters the kernel from ring 3; `top` is 16-aligned and exclusive.
+/// Called when a process's context becomes the running one.
+///
+/// # Safety
+/// The stack is mapped, writable, belongs to the context that is about to run in ring 3, and
+/// interrupts are off or the CPU is in a critical section.
+#[inline]
+pub unsafe fn set_kernel_stack(top: usize) {
+    debug_assert!(top.is_multiple_of(16));
+    // SAFETY: one store to a word of this CPU's own head.
+    unsafe { asm!("mov gs:[{}], {}", const SYSCALL_STACK, in(reg) top - 8, options(nostack, preserves_flags)) };
+    let slot: *mut u64;
+    // SAFETY: one read through `gs`; `prepare` stored the address of this CPU's `rsp0`.
+    unsafe { asm!("mov {}, gs:[{}]", out(reg) slot, const offset_of!(CpuHead, trap_stack), options(nostack, preserves_flags)) };
+    // SAFETY: the task segment lives as long as its CPU and only this CPU writes it.
+    unsafe { slot.write_unaligned(top as u64) };
+}

@@ -1,0 +1,75 @@
+//! Whether this CPU takes interrupts, and how it waits for one.
+
+use core::arch::asm;
+
+/// Takes interrupts from here on.
+///
+/// # Safety
+/// The caller holds nothing that an interrupt handler of this CPU wants.
+#[inline(always)]
+pub unsafe fn enable() {
+    // SAFETY: the caller's word.
+    unsafe { asm!("sti", options(nostack)) };
+}
+
+/// Takes no interrupts from here on. Safe: it can only delay.
+#[inline(always)]
+pub fn disable() {
+    // SAFETY: masking interrupts breaks nothing by itself.
+    unsafe { asm!("cli", options(nostack)) };
+}
+
+/// True when this CPU takes interrupts.
+#[inline(always)]
+pub fn enabled() -> bool {
+    let flags: u64;
+    // SAFETY: reads the flags through one word of stack.
+    unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(preserves_flags)) };
+    flags & (1 << 9) != 0
+}
+
+/// Runs `f` with interrupts off and puts them back as they were.
+#[inline(always)]
+pub fn without<R>(f: impl FnOnce() -> R) -> R {
+    let were = enabled();
+    disable();
+    let result = f();
+    if were {
+        // SAFETY: they were on when we came.
+        unsafe { enable() };
+    }
+    result
+}
+
+/// Gives way inside a spin: to the other hyper-thread, and in QEMU to the next CPU.
+#[inline(always)]
+pub fn pause() {
+    core::hint::spin_loop();
+}
+
+/// Sleeps until an interrupt, unless `work` says there is some. Returns with interrupts on.
+///
+/// The question is asked with interrupts off and `sti; hlt` are adjacent, so that an interrupt
+/// that brings work between the two wakes the `hlt`.
+///
+/// # Safety
+/// As [`enable`].
+#[inline]
+pub unsafe fn idle(work: impl FnOnce() -> bool) {
+    disable();
+    if work() {
+        // SAFETY: the caller's word.
+        unsafe { enable() };
+    } else {
+        // SAFETY: as above; an interrupt ends the wait.
+        unsafe { asm!("sti", "hlt", options(nostack)) };
+    }
+}
+
+/// Stops this CPU for good.
+pub fn halt() -> ! {
+    loop {
+        // SAFETY: with interrupts off only a non-maskable one comes back, and finds the loop.
+        unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
+    }
+}

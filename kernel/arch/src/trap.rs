@@ -1,0 +1,84 @@
+//! What a trap saves, and the numbers of the vectors.
+
+/// Vectors of the interrupts that the kernel uses.
+pub mod vector {
+    /// Debug trap.
+    pub const DEBUG: u64 = 1;
+    /// Non-maskable interrupt.
+    pub const NMI: u64 = 2;
+    /// Double fault.
+    pub const DOUBLE_FAULT: u64 = 8;
+    /// General protection.
+    pub const PROTECTION: u64 = 13;
+    /// Page fault.
+    pub const PAGE_FAULT: u64 = 14;
+    /// Machine check.
+    pub const MACHINE_CHECK: u64 = 18;
+    /// A foreign program's 32-bit style entry.
+    pub const FOREIGN: u64 = 0x80;
+    /// Local timer.
+    pub const TIMER: u8 = 0xe0;
+    /// "Look at your rings."
+    pub const DOORBELL: u8 = 0xe1;
+    /// Ends a wait of boot's; seen by nobody else.
+    pub const WAKE: u8 = 0xe2;
+    /// Local APIC error.
+    pub const ERROR: u8 = 0xfe;
+    /// Local APIC spurious.
+    pub const SPURIOUS: u8 = 0xff;
+    /// [`super::Frame::vector`] of a `syscall` that was not the layer's.
+    pub const SYSCALL: u64 = 0x100;
+}
+
+/// Trap flag: a debug trap after the next instruction.
+pub const TRAP_FLAG: u64 = 1 << 8;
+/// Interrupt flag.
+pub const INTERRUPT_FLAG: u64 = 1 << 9;
+
+/// All registers of what was interrupted; written back on return.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+#[allow(missing_docs)]
+pub struct Frame {
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub rbp: u64,
+    pub rbx: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rdx: u64,
+    pub rcx: u64,
+    pub rax: u64,
+    /// Which trap; see [`vector`].
+    pub vector: u64,
+    /// The CPU's error code, or zero.
+    pub error: u64,
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
+}
+
+impl Frame {
+    /// True when ring 3 was interrupted.
+    #[inline]
+    pub fn from_user(&self) -> bool {
+        self.cs & 3 == 3
+    }
+}
+
+/// Returns the address that the last page fault of this CPU touched.
+#[inline]
+pub fn fault_address() -> usize {
+    let address;
+    // SAFETY: reads a register.
+    unsafe { core::arch::asm!("mov {}, cr2", out(reg) address, options(nomem, nostack, preserves_flags)) };
+    address
+}

@@ -12,6 +12,7 @@ extern crate alloc;
 pub mod archive;
 pub mod handles;
 pub mod load;
+pub mod options;
 pub mod pipe;
 pub mod port;
 pub mod slab;

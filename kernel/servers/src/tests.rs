@@ -195,3 +195,17 @@ fn archive_refuses_what_it_is_not() {
     assert_eq!(archive.find("hello"), Some(&b"ELF"[..]));
     assert_eq!(archive.find("hell"), None);
 }
+
+#[test]
+fn command_line_is_spelled_exactly() {
+    use crate::options::{BadWord, Clock, Options, Parts};
+    assert_eq!(Options::parse(""), Ok(Options::DEFAULT));
+    let options = Options::parse(" frames mode=insns seed=7 run=stress,test filter=ring quick").expect("good words");
+    assert!(options.frames && options.quick && !options.list);
+    assert_eq!((options.clock, options.seed, options.filter), (Clock::Insns, 7, "ring"));
+    assert_eq!(options.parts, Parts { stress: true, test: true, ..Parts::default() });
+    assert_eq!(Options::parse("run="), Ok(Options { parts: Parts::default(), ..Options::DEFAULT }));
+    for bad in ["frame", "frames=1", "mode=fast", "seed=-1", "run=benches", "="] {
+        assert_eq!(Options::parse(bad), Err(BadWord(bad)));
+    }
+}

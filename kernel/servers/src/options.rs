@@ -1,0 +1,133 @@
+//! The kernel's command line: what to run and how to say it.
+//!
+//! Words separated by spaces, `key=value` or a bare `key`; nothing is optional in spelling, so that a typing error is
+//! an error and not a run of something else.
+
+/// How the machine counts, as the runner says; the kernel only labels its results with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Clock {
+    /// Exact instructions: one TSC tick is one instruction of any CPU.
+    Insns,
+    /// Wall cycles under multi-threaded emulation.
+    Tcg,
+    /// Cycles of real silicon.
+    Kvm,
+    /// Nobody said: ticks of whatever TSC this is.
+    #[default]
+    Unknown,
+}
+
+impl Clock {
+    /// The word for it, on the command line and in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Insns => "insns",
+            Self::Tcg => "tcg",
+            Self::Kvm => "kvm",
+            Self::Unknown => "ticks",
+        }
+    }
+}
+
+/// Parts of a run, in the order in which they run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Parts {
+    /// In-kernel and ring-3 benchmarks.
+    pub bench: bool,
+    /// In-kernel and ring-3 stress tests.
+    pub stress: bool,
+    /// Short checks of the kernel and hostile programs.
+    pub test: bool,
+    /// Programs, by name (see [`Options::program`]).
+    pub program: bool,
+}
+
+/// The command line, understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options<'a> {
+    /// Log and results as frames for the runner; else text.
+    pub frames: bool,
+    /// Label of the results.
+    pub clock: Clock,
+    /// Makes the interleaving of the stress tests; 0 leaves it as it comes.
+    pub seed: u64,
+    /// What to run.
+    pub parts: Parts,
+    /// Only what contains this.
+    pub filter: &'a str,
+    /// Program to run, by its name in the image.
+    pub program: &'a str,
+    /// Say what there is instead of running it.
+    pub list: bool,
+    /// Few samples: benchmarks as tests.
+    pub quick: bool,
+    /// Trace one iteration of the benchmark, instruction by instruction.
+    pub why: bool,
+    /// A fault to be planted, by name.
+    pub plant: &'a str,
+}
+
+/// A word that means nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BadWord<'a>(pub &'a str);
+
+impl<'a> Options<'a> {
+    /// Without a command line: the benchmarks, as text.
+    pub const DEFAULT: Self = Self {
+        frames: false,
+        clock: Clock::Unknown,
+        seed: 0,
+        parts: Parts { bench: true, stress: false, test: false, program: false },
+        filter: "",
+        program: "",
+        list: false,
+        quick: false,
+        why: false,
+        plant: "",
+    };
+
+    /// Reads a command line.
+    pub fn parse(line: &'a str) -> Result<Self, BadWord<'a>> {
+        let mut options = Self::DEFAULT;
+        for word in line.split_ascii_whitespace() {
+            options.word(word).ok_or(BadWord(word))?;
+        }
+        Ok(options)
+    }
+
+    fn word(&mut self, word: &'a str) -> Option<()> {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        match (key, value) {
+            ("frames", "") => self.frames = true,
+            ("list", "") => self.list = true,
+            ("quick", "") => self.quick = true,
+            ("why", "") => self.why = true,
+            ("mode", "insns") => self.clock = Clock::Insns,
+            ("mode", "tcg") => self.clock = Clock::Tcg,
+            ("mode", "kvm") => self.clock = Clock::Kvm,
+            ("seed", number) => self.seed = number.parse().ok()?,
+            ("filter", text) => self.filter = text,
+            ("plant", name) => self.plant = name,
+            ("program", name) => {
+                self.program = name;
+                self.parts = Parts { program: true, ..Parts::default() };
+            }
+            ("run", list) => self.parts = parts(list)?,
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+fn parts(list: &str) -> Option<Parts> {
+    let mut parts = Parts::default();
+    for part in list.split(',').filter(|p| !p.is_empty()) {
+        match part {
+            "bench" => parts.bench = true,
+            "stress" => parts.stress = true,
+            "test" => parts.test = true,
+            _ => return None,
+        }
+    }
+    Some(parts)
+}

@@ -1,0 +1,233 @@
+//! Sets of CPUs.
+
+use crate::sync::{AtomicU64, Ordering};
+use crate::{CpuId, MAX_CPUS};
+
+const BITS: usize = u64::BITS as usize;
+const WORDS: usize = MAX_CPUS / BITS;
+
+/// A set of CPUs: one bit for each that there can be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct CpuSet {
+    words: [u64; WORDS],
+}
+
+impl CpuSet {
+    /// The set of no CPU.
+    pub const EMPTY: CpuSet = CpuSet { words: [0; WORDS] };
+
+    /// The set of this one CPU.
+    pub const fn one(cpu: CpuId) -> CpuSet {
+        let mut set = CpuSet::EMPTY;
+        set.words[cpu.index() / BITS] = 1 << (cpu.index() % BITS);
+        set
+    }
+
+    /// The set of CPUs 0 up to, but without, `count`.
+    ///
+    /// # Panics
+    /// If `count` is above [`MAX_CPUS`].
+    pub const fn first_n(count: usize) -> CpuSet {
+        assert!(count <= MAX_CPUS, "no such CPU");
+        let mut set = CpuSet::EMPTY;
+        let mut word = 0;
+        while word < WORDS {
+            let below = count.saturating_sub(word * BITS);
+            set.words[word] = if below >= BITS { u64::MAX } else { (1 << below) - 1 };
+            word += 1;
+        }
+        set
+    }
+
+    /// Adds a CPU; returns whether it was new.
+    #[inline]
+    pub const fn insert(&mut self, cpu: CpuId) -> bool {
+        let (word, bit) = place(cpu);
+        let new = self.words[word] & bit == 0;
+        self.words[word] |= bit;
+        new
+    }
+
+    /// Takes a CPU out; returns whether it was in.
+    #[inline]
+    pub const fn remove(&mut self, cpu: CpuId) -> bool {
+        let (word, bit) = place(cpu);
+        let old = self.words[word] & bit != 0;
+        self.words[word] &= !bit;
+        old
+    }
+
+    /// Returns whether the CPU is in.
+    #[inline]
+    pub const fn contains(&self, cpu: CpuId) -> bool {
+        let (word, bit) = place(cpu);
+        self.words[word] & bit != 0
+    }
+
+    /// Returns whether no CPU is in.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.words == [0; WORDS]
+    }
+
+    /// Returns how many CPUs are in.
+    pub fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Returns the lowest CPU that is in.
+    #[inline]
+    pub fn first(&self) -> Option<CpuId> {
+        self.iter().next()
+    }
+
+    /// Returns the CPUs that are in both.
+    #[must_use]
+    pub fn and(mut self, other: &CpuSet) -> CpuSet {
+        self.words.iter_mut().zip(other.words).for_each(|(word, and)| *word &= and);
+        self
+    }
+
+    /// Returns the CPUs that are in either.
+    #[must_use]
+    pub fn or(mut self, other: &CpuSet) -> CpuSet {
+        self.words.iter_mut().zip(other.words).for_each(|(word, or)| *word |= or);
+        self
+    }
+
+    /// Returns the CPUs that are in this set and not in the other.
+    #[must_use]
+    pub fn minus(mut self, other: &CpuSet) -> CpuSet {
+        self.words.iter_mut().zip(other.words).for_each(|(word, minus)| *word &= !minus);
+        self
+    }
+
+    /// Goes through the CPUs in rising order.
+    #[inline]
+    pub fn iter(&self) -> Iter {
+        self.starting_at(CpuId::BOOT)
+    }
+
+    /// Goes through the CPUs in rising order from `start`, then through those below it.
+    ///
+    /// A CPU that sends to a set starts at its own number, so that low numbers are not served first by all.
+    #[inline]
+    pub fn starting_at(&self, start: CpuId) -> Iter {
+        let (word, bit) = place(start);
+        let mut rest = *self;
+        rest.words[word] &= !(bit - 1);
+        Iter { wrapped: self.words[word] & (bit - 1), rest, word, left: WORDS }
+    }
+}
+
+const fn place(cpu: CpuId) -> (usize, u64) {
+    (cpu.index() / BITS % WORDS, 1 << (cpu.index() % BITS))
+}
+
+impl FromIterator<CpuId> for CpuSet {
+    fn from_iter<I: IntoIterator<Item = CpuId>>(cpus: I) -> CpuSet {
+        let mut set = CpuSet::EMPTY;
+        cpus.into_iter().for_each(|cpu| {
+            set.insert(cpu);
+        });
+        set
+    }
+}
+
+impl IntoIterator for &CpuSet {
+    type Item = CpuId;
+    type IntoIter = Iter;
+
+    fn into_iter(self) -> Iter {
+        self.iter()
+    }
+}
+
+impl core::fmt::Debug for CpuSet {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_set().entries(self.iter().map(CpuId::index)).finish()
+    }
+}
+
+/// The CPUs of a set, each once; see [`CpuSet::starting_at`].
+#[derive(Clone, Debug)]
+pub struct Iter {
+    /// What is still to come, without the low part of the first word.
+    rest: CpuSet,
+    /// The part of the first word that is below the start: it comes last.
+    wrapped: u64,
+    word: usize,
+    /// How many words, this one included, are left before `wrapped`.
+    left: usize,
+}
+
+impl Iterator for Iter {
+    type Item = CpuId;
+
+    #[inline]
+    fn next(&mut self) -> Option<CpuId> {
+        loop {
+            let word = &mut self.rest.words[self.word];
+            if *word != 0 {
+                let bit = word.trailing_zeros() as usize;
+                *word &= *word - 1;
+                return Some(CpuId::at(self.word * BITS + bit));
+            }
+            if self.left == 0 {
+                return None;
+            }
+            self.left -= 1;
+            self.word = (self.word + 1) % WORDS;
+            if self.left == 0 {
+                self.rest.words[self.word] = self.wrapped;
+            }
+        }
+    }
+}
+
+/// A set that any CPU may change, one CPU at a time; each change is a locked instruction.
+#[derive(Debug)]
+pub struct AtomicCpuSet {
+    words: [AtomicU64; WORDS],
+}
+
+impl Default for AtomicCpuSet {
+    fn default() -> AtomicCpuSet {
+        AtomicCpuSet { words: core::array::from_fn(|_| AtomicU64::new(0)) }
+    }
+}
+
+impl AtomicCpuSet {
+    /// Makes the empty set.
+    #[cfg(not(feature = "loom"))]
+    pub const fn new() -> AtomicCpuSet {
+        AtomicCpuSet { words: [const { AtomicU64::new(0) }; WORDS] }
+    }
+
+    /// Adds a CPU; returns whether it was new. What was written before is seen by who sees the CPU in the set.
+    pub fn insert(&self, cpu: CpuId) -> bool {
+        let (word, bit) = place(cpu);
+        // Pairs with: `load` and `remove`, acquire.
+        self.words[word].fetch_or(bit, Ordering::AcqRel) & bit == 0
+    }
+
+    /// Takes a CPU out; returns whether it was in. What was written before is seen by who sees it gone.
+    pub fn remove(&self, cpu: CpuId) -> bool {
+        let (word, bit) = place(cpu);
+        // Pairs with: `load` and `insert`, acquire.
+        self.words[word].fetch_and(!bit, Ordering::AcqRel) & bit != 0
+    }
+
+    /// Returns whether the CPU is in.
+    pub fn contains(&self, cpu: CpuId) -> bool {
+        let (word, bit) = place(cpu);
+        // Pairs with: `insert` and `remove`, release.
+        self.words[word].load(Ordering::Acquire) & bit != 0
+    }
+
+    /// Returns the set; each word of it is of one instant, the words together need not be.
+    pub fn load(&self) -> CpuSet {
+        // Pairs with: `insert` and `remove`, release.
+        CpuSet { words: core::array::from_fn(|word| self.words[word].load(Ordering::Acquire)) }
+    }
+}

@@ -1,0 +1,68 @@
+//! The seam to the model checkers: `core`'s atomics and cells, or loom's, or shuttle's.
+//!
+//! [`UnsafeCell`] has loom's shape everywhere: the pointer is lent to a closure, so that a
+//! model sees where each access begins and ends. Constructors are `const` except under loom.
+
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+pub use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+#[cfg(feature = "loom")]
+pub use loom::{
+    cell::UnsafeCell,
+    sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    },
+};
+#[cfg(all(feature = "shuttle", not(feature = "loom")))]
+pub use shuttle::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+/// What a wait does between two looks.
+pub mod hint {
+    /// Tells the CPU that this is a wait; under a model, lets another thread run.
+    #[inline(always)]
+    pub fn spin_loop() {
+        #[cfg(not(any(feature = "loom", feature = "shuttle")))]
+        core::hint::spin_loop();
+        #[cfg(feature = "loom")]
+        loom::thread::yield_now();
+        #[cfg(all(feature = "shuttle", not(feature = "loom")))]
+        shuttle::thread::yield_now();
+    }
+}
+
+/// `core`'s cell in loom's shape.
+#[cfg(not(feature = "loom"))]
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub struct UnsafeCell<T: ?Sized>(core::cell::UnsafeCell<T>);
+
+#[cfg(not(feature = "loom"))]
+impl<T> UnsafeCell<T> {
+    /// Makes a cell.
+    pub const fn new(value: T) -> UnsafeCell<T> {
+        UnsafeCell(core::cell::UnsafeCell::new(value))
+    }
+
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+#[cfg(not(feature = "loom"))]
+impl<T: ?Sized> UnsafeCell<T> {
+    /// Lends a pointer to read through.
+    #[inline(always)]
+    pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    /// Lends a pointer to read and write through.
+    #[inline(always)]
+    pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}

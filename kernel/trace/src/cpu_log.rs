@@ -13,7 +13,9 @@
 
 use crate::{FRAME_BYTES, RING_BYTES, Ring};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, compiler_fence};
+use core::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, compiler_fence,
+};
 
 /// Buffers per CPU: one ordinary, two for what nests.
 const LEVELS: usize = 3;
@@ -133,7 +135,9 @@ impl CpuLog {
             return;
         }
         let candidates = if depth == 0 { 0..1 } else { 1..LEVELS };
-        let chosen = candidates.into_iter().find(|&i| self.frames[i].state.load(Relaxed) == FREE);
+        let chosen = candidates
+            .into_iter()
+            .find(|&i| self.frames[i].state.load(Relaxed) == FREE);
         let Some(index) = chosen else {
             self.stack[depth].store(NONE, Relaxed);
             return;
@@ -172,7 +176,11 @@ impl CpuLog {
                     self.count_lost();
                     frame.state.store(FREE, Relaxed);
                 } else if depth == 0 {
-                    let on_full = if self.urgent.load(Relaxed) { OnFull::Drain } else { OnFull::Drop };
+                    let on_full = if self.urgent.load(Relaxed) {
+                        OnFull::Drain
+                    } else {
+                        OnFull::Drop
+                    };
                     if !publish(frame.bytes(), on_full) {
                         self.count_lost();
                     }

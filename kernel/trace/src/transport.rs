@@ -76,7 +76,9 @@ impl<H: Hooks> Transport<H> {
 
     /// Ends the frame of this CPU and publishes it.
     pub fn end(&self) {
-        let Some(log) = self.log(H::cpu()) else { return };
+        let Some(log) = self.log(H::cpu()) else {
+            return;
+        };
         if let Some(irq) = log.end(|frame, on_full| self.publish(log, frame, on_full)) {
             H::irq_restore(irq);
         }
@@ -128,7 +130,10 @@ impl<H: Hooks> Transport<H> {
 
     /// Frames dropped on all CPUs.
     pub fn lost(&self) -> u64 {
-        (0..MAX_CPUS).filter_map(|cpu| self.log(cpu)).map(CpuLog::lost).sum()
+        (0..MAX_CPUS)
+            .filter_map(|cpu| self.log(cpu))
+            .map(CpuLog::lost)
+            .sum()
     }
 
     fn publish(&self, log: &CpuLog, frame: &[u8], on_full: OnFull) -> bool {
@@ -154,7 +159,10 @@ impl<H: Hooks> Transport<H> {
     fn drain_one(&self, log: &CpuLog) -> Option<bool> {
         let irq = H::irq_save();
         // Pairs with: the release below.
-        let mine = self.draining.compare_exchange(false, true, Acquire, Relaxed).is_ok();
+        let mine = self
+            .draining
+            .compare_exchange(false, true, Acquire, Relaxed)
+            .is_ok();
         let moved = mine.then(|| self.move_one(log));
         if mine {
             // Pairs with: the acquire above, of the next drainer.

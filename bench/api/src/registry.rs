@@ -1,0 +1,93 @@
+//! What a benchmark declares, and the slice in which the linker collects them.
+
+use crate::Bencher;
+
+/// What the samples of a benchmark count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Ticks of the time stamp counter: instructions in mode `insns`, cycles elsewhere.
+    Ticks,
+    /// Something counted, by name (plural).
+    Count(&'static str),
+}
+
+/// A benchmark, as declared by [`bench!`](crate::bench).
+pub struct Bench {
+    /// `group/name`, unique.
+    pub name: &'static str,
+    /// One sentence: what it measures.
+    pub doc: &'static str,
+    /// The goal it answers (`G5`), or empty.
+    pub goal: &'static str,
+    /// What would make the figure lie.
+    pub lies: &'static str,
+    /// The shape to expect ("flat in the number of CPUs").
+    pub shape: &'static str,
+    /// CPUs it needs; with fewer it is skipped.
+    pub cpus: usize,
+    /// What its samples count.
+    pub unit: Unit,
+    /// The steps.
+    pub run: fn(&mut Bencher<'_>),
+}
+
+/// All benchmarks linked into this image, in link order; [`run()`](crate::run()) takes them by name.
+#[linkme::distributed_slice]
+pub static BENCHES: [Bench];
+
+/// Declares and registers a benchmark; no list to edit.
+///
+/// ```ignore
+/// bench_api::bench! {
+///     name: "kernel/switch",
+///     doc: "One thread yields to another of its priority on the same CPU.",
+///     goal: "G3",
+///     lies: "A third runnable thread would add its own switches.",
+///     shape: "flat in threads and CPUs",
+///     run: |b| b.ops(2).iter(|| yield_now()),
+/// }
+/// ```
+/// Optional: `goal`, `cpus: 2` (skipped with fewer), `unit: bench_api::Unit::Count("IPIs")`, in this order.
+#[macro_export]
+macro_rules! bench {
+    (
+        name: $name:expr,
+        doc: $doc:expr,
+        $(goal: $goal:expr,)?
+        $(cpus: $cpus:expr,)?
+        $(unit: $unit:expr,)?
+        lies: $lies:expr,
+        shape: $shape:expr,
+        run: $run:expr $(,)?
+    ) => {
+        const _: () = {
+            #[$crate::linkme::distributed_slice($crate::BENCHES)]
+            #[linkme(crate = $crate::linkme)]
+            static BENCH: $crate::Bench = {
+                #[allow(unused_mut, unused_assignments)]
+                let mut bench = $crate::Bench {
+                    name: $name,
+                    doc: $doc,
+                    goal: "",
+                    lies: $lies,
+                    shape: $shape,
+                    cpus: 1,
+                    unit: $crate::Unit::Ticks,
+                    run: $run,
+                };
+                $(bench.goal = $goal;)?
+                $(bench.cpus = $cpus;)?
+                $(bench.unit = $unit;)?
+                bench
+            };
+        };
+    };
+}
+
+/// Whether `name` is chosen by `filter`: empty for all, else parts of names, separated by commas.
+pub fn matches(filter: &str, name: &str) -> bool {
+    filter.is_empty()
+        || filter
+            .split(',')
+            .any(|part| !part.is_empty() && name.contains(part))
+}

@@ -1,1 +1,36 @@
+//! LWKT threads: what each CPU's scheduler decides, without the hardware that carries it out.
+//!
+//! Every CPU has one [`Scheduler`]; nobody else touches it or the threads whose home it is, so no lock and no
+//! locked instruction is needed: a critical section (`&Crit`) is enough. Another CPU asks by message:
+//! [`Scheduler::wake`] and its like answer `Remote(cpu)` when the thread lives elsewhere, and the caller sends the
+//! same request there. A decision is a value ([`Next`]); the kernel switches registers and stacks.
+//!
+//! Neighbours: `percpu` below; `lwkt-port` and the kernel's wiring above.
 #![no_std]
+#![deny(unsafe_code)]
+
+mod cache;
+mod check;
+mod fifo;
+mod name;
+mod priority;
+mod queue;
+mod rare;
+mod raw;
+mod report;
+mod scheduler;
+mod start;
+mod timers;
+mod wait;
+
+pub use cache::ThreadCache;
+pub use check::Broken;
+pub use name::Name;
+pub use priority::Priority;
+pub use queue::{Bitmap, List, RunQueue};
+pub use rare::Rare;
+pub use raw::{Context, Thread, ThreadRef};
+pub use report::{Snapshot, Threads};
+pub use scheduler::{Expired, Join, Left, Next, Scheduler, Wake};
+pub use start::{Life, Unstarted};
+pub use wait::{Reason, State, Why};

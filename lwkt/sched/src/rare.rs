@@ -1,0 +1,58 @@
+//! The word of rare conditions: everything unusual about a switch, tested once.
+
+use core::ops::{BitOr, BitOrAssign};
+
+/// A set of rare conditions. A thread has one (what is unusual whenever it arrives) and a scheduler has one (what
+/// is unusual about the switch under way); picking a thread adds its word to the scheduler's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Rare(u32);
+
+impl Rare {
+    /// Nothing unusual: the common case, one comparison with zero.
+    pub const NONE: Self = Self(0);
+    /// The thread that was left has exited and waits to be reaped from another stack.
+    pub const REAP: Self = Self(1 << 0);
+    /// The thread that was left goes to another CPU, now that it is off its stack.
+    pub const MIGRATE: Self = Self(1 << 1);
+    /// The thread that arrives is traced: the kernel records the switch.
+    pub const TRACE: Self = Self(1 << 2);
+    /// The kernel's own conditions of an arriving thread (a borrowed processor, tokens to take again, ...).
+    pub const KERNEL: [Self; 4] = [Self(1 << 8), Self(1 << 9), Self(1 << 10), Self(1 << 11)];
+    /// The conditions that belong to the thread that was left.
+    pub(crate) const LEFT: Self = Self(Self::REAP.0 | Self::MIGRATE.0);
+
+    /// Whether nothing is set.
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `other` is set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is set.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// This without `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl BitOr for Rare {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Rare {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}

@@ -1,0 +1,225 @@
+//! The thread as memory, and the only unsafe code of this crate: why sharing it between CPUs is sound.
+//!
+//! Context law: every cell of a [`Thread`] is touched by its home CPU alone, by way of that CPU's `Scheduler`, which
+//! compares `home` with its own number first. Foreign CPUs read `home` and nothing else.
+#![allow(unsafe_code)]
+
+use core::cell::{Cell, UnsafeCell};
+use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use percpu::CpuId;
+
+use crate::{Name, Priority, Rare, State, Why, start::Life};
+
+/// Where a thread that is off its CPU continues. The architecture fills it on a switch and defines what it means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Context {
+    /// The stack pointer.
+    pub sp: usize,
+    /// The instruction to continue with.
+    pub ip: usize,
+}
+
+/// A thread of the kernel.
+///
+/// ```text
+///  Unstarted --(1) spawn--> Ready <--(2) pick--> RUNNING --(8) exit----> Exited --(9) reap, join--> Unstarted
+///                            ^ ^ (3) yield          |  |
+///                            | |                    |  +---(4) block---> Blocked  --(6) wake----------> Ready
+///                            | |                    |  +---(5) sleep---> Sleeping --(6) wake----------> Ready
+///                            | |                    |                            \--(7) expire--------> Ready
+///                            | +--(11) adopt-- Migrating <--(10) migrate--+  (by the new home)
+/// ```
+///
+/// - (1) [`Scheduler::spawn`](crate::Scheduler::spawn): the thread gets its home.
+/// - (2) [`pick`](crate::Scheduler::pick), and each call that leaves the CPU. A running thread stays in its queue, at
+///   the head of its priority.
+/// - (3) [`yield_now`](crate::Scheduler::yield_now): to the tail of its priority; `RUNNING` again if it is alone.
+/// - (4) [`block`](crate::Scheduler::block), (5) [`sleep`](crate::Scheduler::sleep): no transition if the wake token
+///   is set: the token is taken and the thread goes on.
+/// - (6) [`wake`](crate::Scheduler::wake): on a `Ready`, `RUNNING` or `Migrating` thread it sets the wake token instead.
+/// - (7) [`expire`](crate::Scheduler::expire).
+/// - (8) [`exit`](crate::Scheduler::exit), (9) [`arrived`](crate::Scheduler::arrived) on the next thread's stack.
+/// - (10) [`migrate`](crate::Scheduler::migrate), completed by `arrived`; (11) [`adopt`](crate::Scheduler::adopt).
+///
+/// The memory of a thread is a thread for ever (`ThreadRef` is `'static`), so a wake that comes late meets a thread:
+/// at worst another one that uses the memory now, which sees a wake it need not have got. Every wait is a loop.
+#[repr(C, align(64))]
+pub struct Thread {
+    // The first line: all that a switch touches.
+    context: UnsafeCell<Context>,
+    pub(crate) next: Cell<ThreadRef>,
+    pub(crate) rare: Cell<Rare>,
+    pub(crate) priority: Cell<Priority>,
+    pub(crate) state: Cell<State>,
+    pub(crate) token: Cell<bool>,
+    pub(crate) timed_out: Cell<bool>,
+    home: AtomicU8,
+    pub(crate) joined: Cell<bool>,
+    pub(crate) life: Cell<Life>,
+    pub(crate) why: Cell<Why>,
+    ext: Cell<usize>,
+    // The timer queue: a pairing heap.
+    pub(crate) deadline: Cell<u64>,
+    pub(crate) turn: Cell<u64>,
+    pub(crate) armed: Cell<bool>,
+    pub(crate) child: Cell<Option<ThreadRef>>,
+    pub(crate) sibling: Cell<Option<ThreadRef>>,
+    pub(crate) parent: Cell<Option<ThreadRef>>,
+    // All threads of a CPU.
+    pub(crate) all_next: Cell<Option<ThreadRef>>,
+    pub(crate) all_previous: Cell<Option<ThreadRef>>,
+    pub(crate) joiner: Cell<Option<ThreadRef>>,
+    pub(crate) name: Cell<Name>,
+}
+
+// SAFETY: 1. `home` is atomic. 2. Every other cell is private to this crate and reached through a `Scheduler` whose CPU
+// is the thread's home (checked there), through the only `Unstarted` of the thread, or is `context`/`ext`, whose
+// accessors are unsafe. 3. There is one scheduler per CPU (contract of `Scheduler::new`) and it is reached with
+// `&mut` only. 4. A thread changes home by message, after its old home's last access.
+unsafe impl Sync for Thread {}
+// SAFETY: nothing in a thread belongs to a CPU but by `home`; see above.
+unsafe impl Send for Thread {}
+
+/// What the links of a thread point to that is in no queue.
+static NOBODY: Thread = Thread::new();
+
+impl Thread {
+    /// Where `Context` is in a thread, for the architecture's switch.
+    pub const CONTEXT: usize = core::mem::offset_of!(Thread, context);
+
+    /// Memory for a thread.
+    pub const fn new() -> Self {
+        Self {
+            context: UnsafeCell::new(Context { sp: 0, ip: 0 }),
+            next: Cell::new(ThreadRef(&NOBODY)),
+            rare: Cell::new(Rare::NONE),
+            priority: Cell::new(Priority::BACKGROUND),
+            state: Cell::new(State::Unstarted),
+            token: Cell::new(false),
+            timed_out: Cell::new(false),
+            home: AtomicU8::new(0),
+            joined: Cell::new(false),
+            life: Cell::new(Life::Detached),
+            why: Cell::new(Why::NOTHING),
+            ext: Cell::new(0),
+            deadline: Cell::new(0),
+            turn: Cell::new(0),
+            armed: Cell::new(false),
+            child: Cell::new(None),
+            sibling: Cell::new(None),
+            parent: Cell::new(None),
+            all_next: Cell::new(None),
+            all_previous: Cell::new(None),
+            joiner: Cell::new(None),
+            name: Cell::new(Name::new("")),
+        }
+    }
+
+    /// The CPU that the thread belongs to. May be stale by the time that it is used, on another CPU: what is sent
+    /// there is checked there again.
+    #[inline]
+    pub fn home(&self) -> CpuId {
+        // Pairs with: `set_home`, release.
+        CpuId::from(self.home.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn lives_on(&self, cpu: CpuId) -> bool {
+        self.home() == cpu
+    }
+
+    pub(crate) fn set_home(&self, cpu: CpuId) {
+        // Pairs with: `home`, acquire: whoever finds the thread at its new home also finds all that its old home did.
+        const { assert!(percpu::MAX_CPUS <= 1 << u8::BITS, "a home is one byte") }
+        self.home.store(cpu.index() as u8, Ordering::Release);
+    }
+
+    /// Where the thread continues.
+    #[inline]
+    pub fn context(&self) -> *mut Context {
+        self.context.get()
+    }
+
+    /// Sets where a thread that is not started begins.
+    pub(crate) fn set_context(&self, begin: Context) {
+        // SAFETY: the caller holds the thread's only `Unstarted` (this is called from there alone): nobody switches to
+        // it or from it.
+        unsafe { *self.context.get() = begin }
+    }
+
+    pub(crate) fn set_ext(&self, ext: usize) {
+        self.ext.set(ext);
+    }
+
+    /// The kernel's own word of this thread (its stack, its process): what [`Unstarted::set_ext`] put there.
+    ///
+    /// # Safety
+    /// The caller is on the thread's home CPU, or the thread is the running one.
+    ///
+    /// [`Unstarted::set_ext`]: crate::Unstarted::set_ext
+    #[inline]
+    pub unsafe fn ext(&self) -> usize {
+        self.ext.get()
+    }
+}
+
+impl Default for Thread {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A reference to a thread: one word, never null, may be sent anywhere. What can be done with it on which CPU is
+/// decided by that CPU's [`Scheduler`](crate::Scheduler).
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct ThreadRef(&'static Thread);
+
+impl ThreadRef {
+    pub(crate) const fn new(thread: &'static Thread) -> Self {
+        Self(thread)
+    }
+
+    /// This reference as a word of a message.
+    #[inline]
+    pub fn into_word(self) -> usize {
+        core::ptr::from_ref(self.0).expose_provenance()
+    }
+
+    /// The reference in a word of a message.
+    ///
+    /// # Safety
+    /// `word` came from [`ThreadRef::into_word`].
+    #[inline]
+    pub unsafe fn from_word(word: usize) -> Self {
+        let thread = core::ptr::with_exposed_provenance::<Thread>(word);
+        // SAFETY: 1. The word was a `&'static Thread` (contract). 2. All of a thread is cells and atomics.
+        Self(unsafe { &*thread })
+    }
+}
+
+impl core::ops::Deref for ThreadRef {
+    type Target = Thread;
+    #[inline]
+    fn deref(&self) -> &Thread {
+        self.0
+    }
+}
+
+impl PartialEq for ThreadRef {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for ThreadRef {}
+
+impl fmt::Debug for ThreadRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "thread {:p} of {:?}", self.0, self.home())
+    }
+}

@@ -1,0 +1,391 @@
+//! The scheduler of one CPU: who runs, who waits, who is next.
+//!
+//! It decides and the caller acts: [`Next`] says to which thread to switch, [`Wake::Remote`] where to send the request,
+//! [`Left`] what became of the thread that was left. Context law: the owning CPU alone, in a critical section.
+
+use percpu::{CpuId, Crit};
+
+use crate::report::All;
+use crate::timers::Timers;
+use crate::{Bitmap, Life, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted, Why};
+
+/// What the CPU does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the caller switches to the thread that was chosen"]
+pub enum Next {
+    /// The running thread goes on.
+    Same,
+    /// This thread runs. It is the current one already: save the old context, load this one, then ask
+    /// [`Scheduler::arrived`].
+    Switch(ThreadRef),
+    /// Nobody is ready, and the idle thread is the current one. Switch to it; or, to save two switches, wait here on the
+    /// blocked thread's stack and ask [`Scheduler::pick`] until it says `Switch`: if to the thread of this stack, that
+    /// is a return.
+    Idle,
+}
+
+/// What became of a wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a thread of another CPU is not woken until that CPU is asked"]
+pub enum Wake {
+    /// The thread was waiting and is ready now.
+    Local,
+    /// The thread is of this CPU: send the same request there.
+    Remote(CpuId),
+    /// The thread was not waiting. If it runs or will, its next wait ends at once.
+    Already,
+}
+
+/// What a join found.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the caller waits, or sends the request on, or takes the memory"]
+pub enum Join {
+    /// The thread is of this CPU: send the same request there.
+    Remote(CpuId),
+    /// The joiner is noted, and will be told once by [`Scheduler::joined`]: block until it was.
+    Waiting,
+    /// The thread is over and its memory is free.
+    Over(Unstarted),
+}
+
+/// What became of the thread that this CPU has just left for good.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a joiner must be told, a migrating thread sent on"]
+pub enum Left {
+    /// It is over and its memory is free. If there is a joiner: call [`Scheduler::joined`], here or at its home.
+    Over(Unstarted, Option<ThreadRef>),
+    /// It is over, but its memory waits for a joiner.
+    Waits(ThreadRef),
+    /// It is off its stack and belongs to that CPU: ask [`Scheduler::adopt`] there.
+    Moved(ThreadRef, CpuId),
+}
+
+/// The scheduler of one CPU.
+#[repr(C)]
+pub struct Scheduler<Q: RunQueue = Bitmap> {
+    current: ThreadRef,
+    rare: Rare,
+    cpu: CpuId,
+    switches: u64,
+    queue: Q,
+    idle: ThreadRef,
+    leaving: Option<(ThreadRef, CpuId)>,
+    timers: Timers,
+    all: All,
+}
+
+impl<Q: RunQueue> Scheduler<Q> {
+    /// The scheduler of `cpu`, which runs `idle` at this moment: the flow of control that booted the CPU becomes its
+    /// idle thread.
+    ///
+    /// # Safety
+    /// There is no other scheduler of `cpu`; it is used by that CPU alone (or while that CPU stands still).
+    #[allow(unsafe_code)]
+    pub unsafe fn new(cpu: CpuId, idle: Unstarted) -> Self {
+        let idle = idle.started();
+        idle.set_home(cpu);
+        idle.priority.set(Priority::IDLE);
+        idle.state.set(State::Ready);
+        let mut all = All::new();
+        all.add(idle);
+        let queue = Q::new(idle);
+        let (rare, timers) = (Rare::NONE, Timers::new());
+        Self { current: idle, rare, cpu, switches: 0, queue, idle, leaving: None, timers, all }
+    }
+
+    /// Starts a thread on this CPU (edge 1).
+    pub fn spawn(&mut self, _: &Crit, thread: Unstarted) -> ThreadRef {
+        let thread = thread.started();
+        thread.set_home(self.cpu);
+        self.all.add(thread);
+        self.ready(thread);
+        thread
+    }
+
+    /// Gives way to equals and betters (edge 3, 2).
+    #[inline]
+    pub fn yield_now(&mut self, crit: &Crit) -> Next {
+        self.queue.rotate(self.current);
+        self.pick(crit)
+    }
+
+    /// Gives way to betters only: what the idle thread asks, and whoever has woken somebody (edge 2).
+    #[inline]
+    pub fn pick(&mut self, _: &Crit) -> Next {
+        let next = self.queue.best();
+        if next == self.current {
+            return Next::Same;
+        }
+        self.switch(next);
+        Next::Switch(next)
+    }
+
+    /// Waits until woken (edge 4). `Same`: a wake came before, since the last wait; look again at what you wait for.
+    ///
+    /// A wake is never lost between looking and waiting: in one critical section nothing comes between; over several,
+    /// the wake sets the thread's token, which this takes. A token may be left over, so a wait is always a loop.
+    #[inline]
+    pub fn block(&mut self, _: &Crit, why: Why) -> Next {
+        if self.current.token.take() {
+            return Next::Same;
+        }
+        self.wait(State::Blocked, why)
+    }
+
+    /// Waits until woken or until `deadline` (edge 5), as [`block`](Self::block) does otherwise. Afterwards
+    /// [`timed_out`](Self::timed_out) tells which.
+    pub fn sleep(&mut self, _: &Crit, why: Why, deadline: u64) -> Next {
+        self.current.timed_out.set(false);
+        if self.current.token.take() {
+            return Next::Same;
+        }
+        self.timers.arm(self.current, deadline);
+        self.wait(State::Sleeping, why)
+    }
+
+    /// Whether the last [`sleep`](Self::sleep) of the running thread ended by its deadline.
+    pub fn timed_out(&self, _: &Crit) -> bool {
+        self.current.timed_out.get()
+    }
+
+    /// Wakes `thread` (edge 6), on whichever CPU it is.
+    #[inline]
+    pub fn wake(&mut self, _: &Crit, thread: ThreadRef) -> Wake {
+        if !thread.lives_on(self.cpu) {
+            return Wake::Remote(thread.home());
+        }
+        match thread.state.get() {
+            State::Blocked => {}
+            State::Sleeping => self.timers.cancel(thread),
+            State::Ready | State::Running | State::Migrating => {
+                thread.token.set(true);
+                return Wake::Already;
+            }
+            State::Unstarted | State::Exited => return Wake::Already,
+        }
+        self.ready(thread);
+        Wake::Local
+    }
+
+    /// The earliest deadline of this CPU.
+    pub fn next_deadline(&self, _: &Crit) -> Option<u64> {
+        self.timers.first().map(|thread| thread.deadline.get())
+    }
+
+    /// Wakes the threads whose deadline is not after `now` (edge 7), one at each step of the iterator.
+    pub fn expire<'a>(&'a mut self, _: &'a Crit, now: u64) -> Expired<'a, Q> {
+        Expired { scheduler: self, now }
+    }
+
+    /// The running thread is over (edge 8). The thread that is answered calls [`arrived`](Self::arrived) first of all:
+    /// it reaps, from its own stack. Nobody idles on the stack of a thread that is over: this may be the idle thread.
+    pub fn exit(&mut self, _: &Crit) -> ThreadRef {
+        self.leave_for_good(State::Exited, Rare::REAP, self.cpu)
+    }
+
+    /// The running thread goes to CPU `to` (edge 10); [`arrived`](Self::arrived), called by the thread that is answered,
+    /// completes it. `None`: it is there already.
+    pub fn migrate(&mut self, _: &Crit, to: CpuId) -> Option<ThreadRef> {
+        (to != self.cpu).then(|| self.leave_for_good(State::Migrating, Rare::MIGRATE, to))
+    }
+
+    /// Takes in a thread that came from another CPU (edge 11).
+    pub fn adopt(&mut self, _: &Crit, thread: ThreadRef) {
+        debug_assert!(thread.lives_on(self.cpu) && thread.state.get() == State::Migrating);
+        self.all.add(thread);
+        self.ready(thread);
+    }
+
+    /// To be asked after every switch, on the stack of the thread that has arrived, in the critical section that the
+    /// switch was made in: the one test of all that is rare. `None`: nothing is.
+    #[inline]
+    pub fn arrived(&mut self, crit: &Crit) -> Option<(Rare, Option<Left>)> {
+        if self.rare.is_empty() { None } else { Some(self.arrived_rarely(crit)) }
+    }
+
+    #[cold]
+    fn arrived_rarely(&mut self, _: &Crit) -> (Rare, Option<Left>) {
+        let rare = core::mem::take(&mut self.rare);
+        let left = self.leaving.take().map(|(thread, to)| {
+            debug_assert!(thread != self.current);
+            if rare.contains(Rare::MIGRATE) {
+                self.all.remove(thread);
+                // The last access of the old home: from here on the thread is the other CPU's.
+                thread.set_home(to);
+                return Left::Moved(thread, to);
+            }
+            // Edge 9.
+            let joiner = thread.joiner.take();
+            if joiner.is_none() && thread.life.get() == Life::Joinable {
+                return Left::Waits(thread);
+            }
+            self.all.remove(thread);
+            Left::Over(Unstarted::of(thread), joiner)
+        });
+        (rare.without(Rare::LEFT), left)
+    }
+
+    /// `joiner` wants to know when `thread` is over; asked at the home of `thread` (edge 9 when it is). One joiner per
+    /// joinable thread, once: the kernel's handle is a value that joining takes.
+    pub fn join(&mut self, _: &Crit, thread: ThreadRef, joiner: ThreadRef) -> Join {
+        if !thread.lives_on(self.cpu) {
+            return Join::Remote(thread.home());
+        }
+        debug_assert!(thread.life.get() == Life::Joinable && thread.joiner.get().is_none());
+        let on_its_stack = self.leaving.is_some_and(|(leaving, _)| leaving == thread);
+        if thread.state.get() == State::Exited && !on_its_stack {
+            self.all.remove(thread);
+            return Join::Over(Unstarted::of(thread));
+        }
+        thread.joiner.set(Some(joiner));
+        Join::Waiting
+    }
+
+    /// Tells `joiner`, at its home, that the thread it joins is over, and wakes it.
+    pub fn joined(&mut self, crit: &Crit, joiner: ThreadRef) -> Wake {
+        if !joiner.lives_on(self.cpu) {
+            return Wake::Remote(joiner.home());
+        }
+        joiner.joined.set(true);
+        self.wake(crit, joiner)
+    }
+
+    /// Whether the running thread was told so since it last asked: what the loop around its wait tests.
+    pub fn take_joined(&mut self, _: &Crit) -> bool {
+        self.current.joined.take()
+    }
+
+    /// Changes the priority of a thread of this CPU. A running one stays first, now of its new equals.
+    pub fn set_priority(&mut self, _: &Crit, thread: ThreadRef, priority: Priority) {
+        self.owns(thread);
+        debug_assert!(thread != self.idle);
+        if thread.state.get() != State::Ready {
+            thread.priority.set(priority);
+            return;
+        }
+        self.queue.remove(thread);
+        thread.priority.set(priority);
+        if thread == self.current { self.queue.push_first(thread) } else { self.queue.push(thread) }
+    }
+
+    /// Sets what is rare about every arrival of a thread of this CPU.
+    pub fn set_rare(&mut self, _: &Crit, thread: ThreadRef, rare: Rare) {
+        self.owns(thread);
+        debug_assert!(!rare.intersects(Rare::LEFT));
+        thread.rare.set(rare);
+    }
+
+    /// What is rare about every arrival of a thread of this CPU.
+    pub fn rare(&self, _: &Crit, thread: ThreadRef) -> Rare {
+        self.owns(thread);
+        thread.rare.get()
+    }
+
+    /// The running thread.
+    #[inline]
+    pub fn current(&self) -> ThreadRef {
+        self.current
+    }
+
+    /// The idle thread.
+    pub fn idle(&self) -> ThreadRef {
+        self.idle
+    }
+
+    /// Whether the idle thread runs.
+    pub fn is_idle(&self) -> bool {
+        self.current == self.idle
+    }
+
+    /// Whether another thread would run if the running one gave way: what a tick asks.
+    #[inline]
+    pub fn contended(&self, _: &Crit) -> bool {
+        self.queue.contended(self.current)
+    }
+
+    /// How many times this CPU has gone from one thread to another.
+    pub fn switches(&self) -> u64 {
+        self.switches
+    }
+
+    /// The CPU.
+    pub fn cpu(&self) -> CpuId {
+        self.cpu
+    }
+
+    /// Each thread whose home is this CPU, for reports.
+    pub fn threads(&self) -> Threads<'_> {
+        Threads { at: self.all.iter().next(), current: self.current, scheduler: core::marker::PhantomData }
+    }
+
+    pub(crate) fn parts(&self) -> (&Q, &Timers, &All, Option<ThreadRef>) {
+        (&self.queue, &self.timers, &self.all, self.leaving.map(|(thread, _)| thread))
+    }
+
+    #[inline]
+    fn ready(&mut self, thread: ThreadRef) {
+        thread.state.set(State::Ready);
+        self.queue.push(thread);
+    }
+
+    #[inline]
+    fn wait(&mut self, state: State, why: Why) -> Next {
+        let me = self.current;
+        self.owns(me);
+        debug_assert!(me != self.idle, "the idle thread cannot wait");
+        me.state.set(state);
+        me.why.set(why);
+        let next = self.leave(me);
+        if next == self.idle { Next::Idle } else { Next::Switch(next) }
+    }
+
+    #[inline]
+    fn leave(&mut self, me: ThreadRef) -> ThreadRef {
+        self.queue.pop(me);
+        let next = self.queue.best();
+        self.switch(next);
+        next
+    }
+
+    fn leave_for_good(&mut self, state: State, rare: Rare, to: CpuId) -> ThreadRef {
+        let me = self.current;
+        self.owns(me);
+        debug_assert!(me != self.idle, "the idle thread stays");
+        debug_assert!(self.leaving.is_none(), "nobody asked `arrived` after the last switch");
+        me.state.set(state);
+        self.leaving = Some((me, to));
+        self.rare |= rare;
+        self.leave(me)
+    }
+
+    #[inline]
+    fn switch(&mut self, next: ThreadRef) {
+        self.owns(next);
+        self.current = next;
+        self.rare |= next.rare.get();
+        self.switches += 1;
+    }
+
+    /// A thread touched by a foreign CPU ends a debug build.
+    #[inline]
+    fn owns(&self, thread: ThreadRef) {
+        debug_assert!(thread.lives_on(self.cpu), "{thread:?} touched by {:?}", self.cpu);
+    }
+}
+
+/// The threads that a moment wakes. What is not iterated over stays armed, and due.
+pub struct Expired<'a, Q: RunQueue> {
+    scheduler: &'a mut Scheduler<Q>,
+    now: u64,
+}
+
+impl<Q: RunQueue> Iterator for Expired<'_, Q> {
+    type Item = ThreadRef;
+
+    fn next(&mut self) -> Option<ThreadRef> {
+        let thread = self.scheduler.timers.pop(self.now)?;
+        thread.timed_out.set(true);
+        self.scheduler.ready(thread);
+        Some(thread)
+    }
+}

@@ -23,6 +23,26 @@ macro_rules! handler {
     };
 }
 
+/// The same handler through a reference.
+macro_rules! forward {
+    (Inline, $Name:ident, $name:ident) => {
+        #[inline(always)]
+        fn $name(&mut self, request: request::$Name) -> Result<answer::$Name, Failure> {
+            (**self).$name(request)
+        }
+    };
+    (Blocks, $Name:ident, $name:ident) => {
+        #[inline(always)]
+        fn $name(
+            &mut self,
+            request: request::$Name,
+            later: Later,
+        ) -> Result<Outcome<answer::$Name>, Failure> {
+            (**self).$name(request, later)
+        }
+    };
+}
+
 macro_rules! handlers {
     (
         messages { $(
@@ -30,7 +50,8 @@ macro_rules! handlers {
         )* }
         lists { $($lists:tt)* }
     ) => {
-        /// What the entry of a CPU process can reach: its handlers, by name of the message, and the rest that follows.
+        /// What the entry of a CPU process can reach: a handler per message, and the few things that follow. It is passed by
+        /// value, so a type without fields, which finds its CPU by itself, takes no register.
         pub trait Kernel {
             /// Takes one copy of `words` words of ring 3 at `address`, a multiple of 8, into memory of the kernel.
             /// Everything else about the list is decided on this copy. Fails with `Fault`.
@@ -54,6 +75,30 @@ macro_rules! handlers {
             fn wait(&mut self, seen: u64, deadline: u64) -> Result<u64, Failure>;
 
             $( handler!($Blocking, $doc, $Name, $name); )*
+        }
+
+        impl<K: Kernel + ?Sized> Kernel for &mut K {
+            #[inline(always)]
+            fn snapshot(&mut self, address: u64, words: usize) -> Result<&[u64], Failure> {
+                (**self).snapshot(address, words)
+            }
+            #[inline(always)]
+            fn second(&mut self, value: u64) {
+                (**self).second(value);
+            }
+            #[inline(always)]
+            fn admit(&mut self, number: Number) -> Result<(), Failure> {
+                (**self).admit(number)
+            }
+            #[inline(always)]
+            fn receive(&mut self, request: Receive, later: Later) -> Result<Outcome<[u64; 2]>, Failure> {
+                (**self).receive(request, later)
+            }
+            #[inline(always)]
+            fn wait(&mut self, seen: u64, deadline: u64) -> Result<u64, Failure> {
+                (**self).wait(seen, deadline)
+            }
+            $( forward!($Blocking, $Name, $name); )*
         }
     };
 }

@@ -32,10 +32,7 @@ pub struct Reply {
 impl From<Failure> for Reply {
     #[cold]
     fn from(failure: Failure) -> Self {
-        Self {
-            status: failure.status(),
-            value: failure.detail,
-        }
+        Self { status: failure.status(), value: failure.detail }
     }
 }
 
@@ -70,12 +67,7 @@ impl Later {
     /// The right of a call with this cookie; without it when the sender said not to wait.
     #[must_use]
     pub const fn new(origin: Origin, cookie: u64, at_exit: AtExit, flags: u16) -> Self {
-        Self {
-            cookie,
-            origin,
-            at_exit,
-            may_wait: flags & abi::FLAG_NO_WAIT == 0,
-        }
+        Self { cookie, origin, at_exit, may_wait: flags & abi::FLAG_NO_WAIT == 0 }
     }
 
     /// Whether the sender allows it to wait: when not, [`Pending::open`] refuses with `WouldBlock`.

@@ -73,11 +73,7 @@ impl<D> Slot<D> {
             size_of::<Self>() + size_of::<Completion>() <= MAX_PENDING_BYTES,
             "a pending call would take too much memory"
         );
-        Self {
-            id: 0,
-            call: None,
-            next: NONE,
-        }
+        Self { id: 0, call: None, next: NONE }
     };
 }
 
@@ -125,19 +121,12 @@ impl<D: Copy, S: DerefMut<Target = [Slot<D>]>> Pending<D, S> {
     /// When there are more slots than that.
     #[must_use]
     pub fn new(mut slots: S) -> Self {
-        assert!(
-            slots.len() <= COMPLETION_SLOTS,
-            "a completion could be lost"
-        );
+        assert!(slots.len() <= COMPLETION_SLOTS, "a completion could be lost");
         let count = slots.len();
         for (index, slot) in slots.iter_mut().enumerate() {
             slot.id = index as u64;
             slot.call = None;
-            slot.next = if index + 1 < count {
-                index as u16 + 1
-            } else {
-                NONE
-            };
+            slot.next = if index + 1 < count { index as u16 + 1 } else { NONE };
         }
         let free = if count == 0 { NONE } else { 0 };
         Self {
@@ -196,19 +185,8 @@ impl<D: Copy, S: DerefMut<Target = [Slot<D>]>> Pending<D, S> {
         let slot = &mut self.slots[usize::from(self.free)];
         self.free = slot.next;
         self.used += 1;
-        let Later {
-            cookie,
-            origin,
-            at_exit,
-            ..
-        } = later;
-        slot.call = Some(Call {
-            cookie,
-            origin,
-            at_exit,
-            aborting: false,
-            detail,
-        });
+        let Later { cookie, origin, at_exit, .. } = later;
+        slot.call = Some(Call { cookie, origin, at_exit, aborting: false, detail });
         Ok(Opened(PendingId(slot.id)))
     }
 
@@ -235,21 +213,9 @@ impl<D: Copy, S: DerefMut<Target = [Slot<D>]>> Pending<D, S> {
             Err(failure) => (failure.status(), [failure.detail, 0]),
         };
         let number = self.produced;
-        pages.publish(
-            number,
-            &Completion {
-                cookie: call.cookie,
-                status,
-                value,
-                value2,
-            },
-        );
+        pages.publish(number, &Completion { cookie: call.cookie, status, value, value2 });
         self.produced += 1;
-        Ok(Done {
-            origin: call.origin,
-            detail: call.detail,
-            number,
-        })
+        Ok(Done { origin: call.origin, detail: call.detail, number })
     }
 
     /// Edge 3: finds a call by its sender's cookie and marks it. The subsystem is then asked to give it up and completes it as
@@ -283,12 +249,7 @@ impl<D: Copy, S: DerefMut<Target = [Slot<D>]>> Pending<D, S> {
         self.cursor = from + found + 1;
         let id = PendingId(self.slots[from + found].id);
         let call = self.take(id).ok()?;
-        Some(Departing {
-            id,
-            origin: call.origin,
-            fate: call.at_exit,
-            detail: call.detail,
-        })
+        Some(Departing { id, origin: call.origin, fate: call.at_exit, detail: call.detail })
     }
 
     /// Calls in slots, and completions that the layer may not have taken.
@@ -298,11 +259,7 @@ impl<D: Copy, S: DerefMut<Target = [Slot<D>]>> Pending<D, S> {
 
     fn find(&mut self, id: PendingId) -> Result<&mut Call<D>, Gone> {
         let slot = self.slots.get_mut(id.index()).ok_or(Gone)?;
-        if slot.id == id.0 {
-            slot.call.as_mut().ok_or(Gone)
-        } else {
-            Err(Gone)
-        }
+        if slot.id == id.0 { slot.call.as_mut().ok_or(Gone) } else { Err(Gone) }
     }
 
     /// Empties a slot; from then on its id is another.

@@ -1,0 +1,132 @@
+//! Builds the kernel: ring-3 programs first, packed into one image, then the kernel that embeds it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::{archive, place, toolchain};
+
+/// What runs in ring 3: the layer, the programs, the benchmarks that measure from there.
+pub const RING_3: [&str; 3] = ["layer", "programs", "bench-user"];
+
+/// The variable by which the kernel's build finds the program image.
+pub const PROGRAMS: &str = "DAMSELFLY_PROGRAMS";
+
+/// A kernel and what it was made of.
+pub struct Kernel {
+    /// The file that QEMU boots.
+    pub image: PathBuf,
+    /// The ring-3 programs with their symbols, by name.
+    #[expect(dead_code, reason = "the runner's symbols")]
+    pub programs: PathBuf,
+}
+
+/// Builds the kernel with the given planted faults (cargo features of package `image`); says where it lies.
+pub fn kernel(features: &[String]) -> Result<Kernel> {
+    let started = Instant::now();
+    let flags = toolchain::rustflags()?;
+    let packed = programs_image()?;
+    let built = cargo_build(&flags, &["image"], features, Some(&packed))?;
+    let Some((_, path)) = built.into_iter().find(|(name, _)| name == "damselfly") else {
+        bail!("package image made no binary named damselfly");
+    };
+    let name = if features.is_empty() {
+        "damselfly".to_owned()
+    } else {
+        format!("damselfly+{}", features.join("+"))
+    };
+    let image = place::made().join(name);
+    replace(&path, &image)?;
+    let seconds = started.elapsed().as_secs_f64();
+    if seconds > 2.0 {
+        eprintln!("built {} in {seconds:.0} s", place::shown(&image));
+    }
+    Ok(Kernel { image, programs: programs() })
+}
+
+/// Builds the ring-3 programs and packs them; says where the image lies.
+pub fn programs_image() -> Result<PathBuf> {
+    let programs = programs();
+    std::fs::create_dir_all(&programs)
+        .with_context(|| format!("cannot make {}", programs.display()))?;
+    let mut files = Vec::new();
+    for (name, path) in cargo_build(&toolchain::rustflags()?, &RING_3, &[], None)? {
+        let elf =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        files.push((
+            name.clone(),
+            archive::loadable(&elf).with_context(|| path.display().to_string())?,
+        ));
+        replace(&path, &programs.join(&name))?;
+    }
+    files.sort();
+    let packed = place::made().join("programs.img");
+    write_if_changed(&packed, &archive::pack(&files)?)?;
+    Ok(packed)
+}
+
+/// Where the ring-3 programs lie with their symbols.
+fn programs() -> PathBuf {
+    place::made().join("programs")
+}
+
+/// Builds packages for the bare machine; their binaries by name.
+fn cargo_build(
+    flags: &str,
+    packages: &[&str],
+    features: &[String],
+    programs: Option<&Path>,
+) -> Result<Vec<(String, PathBuf)>> {
+    let mut cargo = Command::new(toolchain::cargo());
+    cargo
+        .current_dir(place::root())
+        .args(["build", "--release", "--quiet", "--message-format=json-render-diagnostics"])
+        .args(["--target", toolchain::TARGET])
+        .arg("--target-dir")
+        .arg(place::out().join("bare"))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .stderr(Stdio::inherit());
+    for package in packages {
+        cargo.args(["-p", package]);
+    }
+    if !features.is_empty() {
+        cargo.arg("--features").arg(features.join(","));
+    }
+    if let Some(programs) = programs {
+        cargo.env(PROGRAMS, programs);
+    }
+    let output = cargo.output().context("cargo does not start")?;
+    if !output.status.success() {
+        bail!("the kernel does not build: package {}", packages.join(", "));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect())
+}
+
+/// The binary that a line of cargo's report names.
+fn executable(line: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let path = message.get("executable")?.as_str()?;
+    let name = message.get("target")?.get("name")?.as_str()?;
+    Some((name.to_owned(), path.into()))
+}
+
+/// Puts a file in another's place, without copying where the file system can.
+fn replace(from: &Path, to: &Path) -> Result<()> {
+    let fresh = to.with_extension("new");
+    let _ = std::fs::remove_file(&fresh);
+    if std::fs::hard_link(from, &fresh).is_err() {
+        std::fs::copy(from, &fresh).with_context(|| format!("cannot write {}", fresh.display()))?;
+    }
+    std::fs::rename(&fresh, to).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// Leaves the file alone when it is the same, so that cargo sees no change.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,328 @@
+//! The command line: what there is, what it means, and one clear line when it makes no sense.
+
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::Status;
+
+const EXAMPLES: &str = "\
+Examples:
+  ./x run                         build, boot 4 CPUs, benchmarks, stress tests, one table
+  ./x bench ipi -v                benchmarks whose name holds `ipi`, with all their figures
+  ./x bench --list                what there is to measure
+  ./x stress storm --seeds 1..100 one stress test under 100 interleavings
+  ./x run --mode tcg --smp 16     16 CPUs, emulated in parallel: wall cycles, not a claim
+  ./x boot -- -d int              the kernel in this terminal, QEMU logging interrupts
+  ./x boot --gdb                  the same, waiting for a debugger
+  ./x test                        everything that must hold; what continuous integration runs
+
+Modes: `insns` counts executed instructions exactly and repeatably, summed over all CPUs; `tcg` is
+emulation in parallel, `kvm` real silicon where it works. Only like is compared with like.
+
+Exit status: 0 passed, 1 a test failed, 2 the command line makes no sense,
+3 the kernel did not build, boot or end, 4 worse than the baseline. A missed goal changes none.";
+
+/// Damselfly: boot it, measure it, stress it, change one thing, run it again.
+#[derive(Debug, Parser)]
+#[command(name = "./x", bin_name = "./x", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    subcommand_required = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+
+    /// Install what is missing without asking.
+    #[arg(long, global = true)]
+    yes: bool,
+
+    /// Install nothing; print what to type instead.
+    #[arg(long, global = true, conflicts_with = "yes")]
+    no_install: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Boot the kernel, run its benchmarks, then its stress tests; one table.
+    Run(RunArgs),
+    /// Test everything: on the host, in models, in the kernel.
+    Test(TestArgs),
+    /// Run benchmarks in the kernel; figures beside their goals.
+    Bench(BenchArgs),
+    /// Run stress tests in the kernel, under one interleaving or many.
+    Stress(StressArgs),
+    /// Boot the kernel in this terminal, as text.
+    Boot(BootArgs),
+    /// Say what this machine has, what is missing, and what to type.
+    Doctor(DoctorArgs),
+}
+
+/// How the kernel is built and booted.
+#[derive(Args, Clone, Debug)]
+pub struct Machine {
+    /// Virtual CPUs, 1 to 64.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub smp: u32,
+
+    /// How QEMU executes, and so what its figures mean.
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: Mode,
+
+    /// QEMU to use, a path or a name in PATH.
+    #[arg(long, value_name = "PATH", default_value = "qemu-system-x86_64")]
+    pub qemu: PathBuf,
+
+    /// Boot this kernel instead of building one.
+    #[arg(long, value_name = "FILE", value_parser = existing_file)]
+    pub image: Option<PathBuf>,
+
+    /// Offer xAPIC only, also where QEMU has x2APIC.
+    #[arg(long)]
+    pub xapic: bool,
+
+    /// Build the kernel with these planted faults (cargo features, comma between).
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "image")]
+    pub features: Vec<String>,
+
+    /// Show more: all figures, QEMU's own words, the steps of set-up.
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Arguments for QEMU.
+    #[arg(last = true, value_name = "QEMU ARGS")]
+    pub extra: Vec<OsString>,
+}
+
+/// Which of many.
+#[derive(Args, Clone, Debug)]
+pub struct Choice {
+    /// Only those whose name holds this.
+    #[arg(value_name = "FILTER")]
+    pub filter: Option<String>,
+
+    /// Print the names, run nothing.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// The seed of one run.
+#[derive(Args, Clone, Debug)]
+pub struct Seed {
+    /// Seed of everything drawn at random, in QEMU and in the kernel.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What to print, and where to.
+#[derive(Args, Clone, Debug)]
+pub struct Output {
+    /// Write the records as JSON lines to this file, `-` for standard output.
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+
+    /// All rows, not only those with a goal at stake.
+    #[arg(long)]
+    pub all: bool,
+
+    /// Explain: what each row measures, and what its goal comes from.
+    #[arg(long)]
+    pub why: bool,
+}
+
+/// What earlier figures to hold against these.
+#[derive(Args, Clone, Debug)]
+pub struct Baseline {
+    /// Compare with the committed baseline; ends with 4 when worse.
+    #[arg(long)]
+    pub baseline: bool,
+
+    /// Make these figures the baseline, and write down why.
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub bless: Option<String>,
+}
+
+/// `./x run`
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub machine: Machine,
+    #[command(flatten)]
+    pub seed: Seed,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub baseline: Baseline,
+}
+
+/// `./x bench`
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// On this host instead: the same code and its peers in one process, on real silicon.
+    #[arg(long)]
+    pub hosted: bool,
+}
+
+/// `./x stress`
+#[derive(Args, Debug)]
+pub struct StressArgs {
+    #[command(flatten)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub machine: Machine,
+    #[command(flatten)]
+    pub seed: Seed,
+
+    /// Many seeds, one boot each, on all host cores.
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
+    pub seeds: Option<RangeInclusive<u64>>,
+
+    /// Of these seeds, part I of N.
+    #[arg(long, value_name = "I/N", value_parser = shard, requires = "seeds")]
+    pub shard: Option<Shard>,
+
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `./x boot`
+#[derive(Args, Debug)]
+pub struct BootArgs {
+    #[command(flatten)]
+    pub machine: Machine,
+    #[command(flatten)]
+    pub seed: Seed,
+
+    /// Wait for a debugger before the first instruction; prints what to type into it.
+    #[arg(long)]
+    pub gdb: bool,
+}
+
+/// `./x test`
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    #[command(flatten)]
+    pub choice: Choice,
+
+    /// Show what the steps print, also when they pass.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// `./x doctor`
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// QEMU to look at, a path or a name in PATH.
+    #[arg(long, value_name = "PATH", default_value = "qemu-system-x86_64")]
+    pub qemu: PathBuf,
+}
+
+/// How QEMU executes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Exact instruction counts, repeatable.
+    #[default]
+    Insns,
+    /// Multi-threaded emulation: wall cycles.
+    Tcg,
+    /// Real silicon.
+    Kvm,
+}
+
+/// Part `index` (from 1) of `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, from 1.
+    pub index: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+impl Shard {
+    /// Whether a seed belongs to this part.
+    pub fn holds(self, seed: u64) -> bool {
+        seed % self.of == self.index - 1
+    }
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let ends = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    match ends {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        Some(_) => Err("the first seed is above the last".into()),
+        None => Err("write it as 1..100, both ends included".into()),
+    }
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parts {
+        Some((index, of)) if 1 <= index && index <= of => Ok(Shard { index, of }),
+        _ => Err("write it as 1/4: the first of four parts".into()),
+    }
+}
+
+fn existing_file(text: &str) -> Result<PathBuf, String> {
+    match std::fs::metadata(text) {
+        Ok(file) if file.is_file() => Ok(text.into()),
+        Ok(_) => Err("that is not a file".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The command line; on nonsense, the line that says so has been printed.
+pub fn parse() -> Result<Verb, Status> {
+    parse_from(std::env::args_os()).map_err(|(text, status)| {
+        if status == Status::Passed {
+            print!("{text}")
+        } else {
+            eprintln!("{text}")
+        }
+        status
+    })
+}
+
+/// The verb of these words, or what to print and how to end.
+pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Verb, (String, Status)> {
+    Cli::try_parse_from(words).map(|cli| cli.verb).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            (error.render().to_string(), Status::Passed)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => (
+            "x: which verb? run, test, bench, stress, boot or doctor (./x --help)".to_owned(),
+            Status::Usage,
+        ),
+        _ => (one_line(&error.render().to_string()), Status::Usage),
+    })
+}
+
+/// clap's paragraphs in one line: the fault, then the tip, without the usage.
+fn one_line(rendered: &str) -> String {
+    let kept: Vec<&str> = rendered
+        .split("\n\nUsage:")
+        .next()
+        .unwrap_or_default()
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or_default()
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let line = kept.join("; ").replace(":;", ":").replace("; [possible values:", " [there are:");
+    format!("x: {} (./x --help)", line.trim_start_matches("error: "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+use super::*;
+
+fn parsed(line: &str) -> Result<Verb, (String, Status)> {
+    parse_from(["./x"].into_iter().chain(line.split_whitespace()).map(OsString::from))
+}
+
+/// The one line that a wrong command line gets.
+fn refused(line: &str) -> String {
+    let (text, status) = parsed(line).expect_err("it makes no sense");
+    assert_eq!(status, Status::Usage, "{text}");
+    assert!(!text.contains('\n'), "one line: {text}");
+    assert!(text.starts_with("x: "), "{text}");
+    text
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    use clap::CommandFactory;
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn cpu_counts_out_of_range_say_the_range() {
+    assert!(refused("run --smp 0").contains("0 is not in 1..=64"));
+    assert!(refused("run --smp 100000").contains("100000 is not in 1..=64"));
+    assert!(refused("run --smp many").contains("--smp"));
+}
+
+#[test]
+fn unknown_flags_get_a_hint() {
+    let line = refused("run --sm 4");
+    assert!(line.contains("'--sm'") && line.contains("'--smp'"), "{line}");
+    assert!(refused("bnech").contains("bench"));
+    assert!(refused("").contains("doctor"));
+}
+
+#[test]
+fn modes_are_named() {
+    let line = refused("run --mode fast");
+    for mode in ["insns", "tcg", "kvm"] {
+        assert!(line.contains(mode), "{line}");
+    }
+}
+
+#[test]
+fn seeds_and_shards() {
+    let Ok(Verb::Stress(args)) = parsed("stress --seeds 1..100 --shard 2/4") else {
+        panic!("it is right")
+    };
+    assert_eq!(args.seeds, Some(1..=100));
+    let shard = args.shard.expect("it was given");
+    assert_eq!((1..=100).filter(|seed| shard.holds(*seed)).count(), 25);
+    refused("stress --seeds 5..1");
+    refused("stress --seeds 5");
+    refused("stress --shard 1/4");
+    refused("stress --seeds 1..4 --shard 0/4");
+    refused("stress --seeds 1..4 --shard 5/4");
+    refused("stress --seeds 1..4 --seed 3");
+}
+
+#[test]
+fn every_seed_is_in_one_shard() {
+    for seed in 0..50 {
+        let holders = (1..=7).filter(|&index| Shard { index, of: 7 }.holds(seed)).count();
+        assert_eq!(holders, 1);
+    }
+}
+
+#[test]
+fn an_image_must_exist() {
+    assert!(refused("run --image /no/such/kernel").contains("No such file"));
+    assert!(refused("run --image /").contains("not a file"));
+}
+
+#[test]
+fn what_follows_two_dashes_is_for_qemu() {
+    let Ok(Verb::Boot(args)) = parsed("boot --smp 2 -- -d int") else { panic!("it is right") };
+    assert_eq!((args.machine.smp, args.machine.extra), (2, vec!["-d".into(), "int".into()]));
+}
+
+#[test]
+fn help_teaches_and_passes() {
+    let (text, status) = parsed("--help").expect_err("clap calls help an error");
+    assert_eq!(status, Status::Passed);
+    for word in ["Examples:", "Exit status:", "run", "doctor", "--no-install"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+}

@@ -1,0 +1,202 @@
+//! The steps, in the order in which they run: what fails fast comes first.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::count;
+use super::workspace::Workspace;
+use crate::{build, place, toolchain};
+
+/// Something that must hold.
+pub struct Step {
+    /// A word for the list and the filter.
+    pub name: String,
+    /// What holds when it passes.
+    pub what: String,
+    /// Finds out.
+    pub run: Box<dyn Fn() -> Result<Done>>,
+}
+
+/// What a step found.
+#[derive(Default)]
+pub struct Done {
+    /// Tests that passed; a step without tests of its own counts as one.
+    pub passed: usize,
+    /// Tests that failed; at least one when the step did.
+    pub failed: usize,
+    /// All that was printed.
+    pub output: String,
+    /// A word at the end of the step's line.
+    pub note: String,
+}
+
+impl Done {
+    /// One failure, nothing printed.
+    pub fn failed() -> Self {
+        Self { failed: 1, ..Self::default() }
+    }
+}
+
+/// All steps of this workspace.
+pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
+    let mut steps = vec![format(), clippy_host()];
+    let bare: Vec<String> = workspace.bare().map(|package| package.name.clone()).collect();
+    steps.push(clippy_bare(bare.clone()));
+    steps.push(documents("docs", "rustdoc has no warning, on the host's crates", Vec::new()));
+    steps.push(documents("docs-bare", "the same, on the bare machine's", bare));
+    steps.push(host());
+    for (feature, word) in
+        [("loom", "every interleaving within the bound"), ("shuttle", "random interleavings")]
+    {
+        for package in workspace.with_feature(feature) {
+            steps.push(model(feature, &package.name, word));
+        }
+    }
+    Ok(steps)
+}
+
+fn step(
+    name: impl Into<String>,
+    what: impl Into<String>,
+    run: impl Fn() -> Result<Done> + 'static,
+) -> Step {
+    Step { name: name.into(), what: what.into(), run: Box::new(run) }
+}
+
+fn format() -> Step {
+    step("fmt", "rustfmt would change nothing", || {
+        let mut fmt = tool("cargo-fmt", "fmt");
+        verdict(fmt.args(["--all", "--check"]))
+    })
+}
+
+fn clippy_host() -> Step {
+    step("clippy", "clippy has no warning, on the host's crates and their tests", || {
+        let mut clippy = tool("cargo-clippy", "clippy");
+        verdict(
+            clippy
+                .args(["--quiet", "--all-targets"])
+                .arg("--target-dir")
+                .arg(place::out())
+                .args(["--", "-D", "warnings"]),
+        )
+    })
+}
+
+fn clippy_bare(packages: Vec<String>) -> Step {
+    step("clippy-bare", "the same, on the bare machine's", move || {
+        let mut clippy = tool("cargo-clippy", "clippy");
+        clippy.args(["--quiet", "--release"]);
+        bare(&mut clippy, &packages)?;
+        verdict(clippy.args(["--", "-D", "warnings"]))
+    })
+}
+
+fn documents(name: &str, what: &str, packages: Vec<String>) -> Step {
+    step(name, what, move || {
+        let mut doc = tool_cargo();
+        doc.args(["doc", "--quiet", "--no-deps"]);
+        let mut flags = vec!["-Dwarnings".to_owned()];
+        if packages.is_empty() {
+            doc.arg("--target-dir").arg(place::out());
+        } else {
+            bare(&mut doc, &packages)?;
+            flags.extend(toolchain::sysroot_flags()?);
+        }
+        verdict(doc.env("CARGO_ENCODED_RUSTDOCFLAGS", flags.join("\u{1f}")))
+    })
+}
+
+fn host() -> Step {
+    step("host", "unit, property, compile-fail and layering tests of the host's crates", || {
+        let mut test = tool_cargo();
+        counted(
+            test.args(["test", "--quiet", "--no-fail-fast"]).arg("--target-dir").arg(place::out()),
+        )
+    })
+}
+
+/// A crate's models. Its tests named after the checker are the models; the feature swaps the atomics under them.
+fn model(feature: &'static str, package: &str, what: &str) -> Step {
+    let package = package.to_owned();
+    step(format!("{feature}-{package}"), format!("{package}'s models hold in {what}"), move || {
+        let mut test = tool_cargo();
+        test.args([
+            "test",
+            "--quiet",
+            "--profile",
+            "models",
+            "--lib",
+            "--tests",
+            "--features",
+            feature,
+        ])
+        .args(["-p", &package])
+        .arg("--target-dir")
+        .arg(place::out())
+        .arg(feature)
+        .env(
+            "LOOM_MAX_PREEMPTIONS",
+            std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or_else(|_| "2".into()),
+        );
+        let mut done = counted(&mut test)?;
+        if done.passed + done.failed == 0 {
+            done.failed = 1;
+            done.output.push_str(&format!(
+                "{package} has a feature `{feature}`, but no test named after it\n"
+            ));
+        }
+        Ok(done)
+    })
+}
+
+fn tool_cargo() -> Command {
+    let mut cargo = Command::new(toolchain::cargo());
+    cargo.current_dir(place::root());
+    cargo
+}
+
+fn tool(file: &str, verb: &str) -> Command {
+    let mut command = Command::new(toolchain::beside_cargo(file));
+    command.current_dir(place::root()).arg(verb);
+    command
+}
+
+/// Makes a cargo command one for the bare machine and these packages.
+fn bare(command: &mut Command, packages: &[String]) -> Result<()> {
+    command
+        .args(["--target", toolchain::TARGET, "--target-dir"])
+        .arg(place::out().join("bare"))
+        .env("CARGO_ENCODED_RUSTFLAGS", toolchain::rustflags()?)
+        .env(build::PROGRAMS, build::programs_image()?);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    Ok(())
+}
+
+/// One test: the command's exit status.
+fn verdict(command: &mut Command) -> Result<Done> {
+    let (fine, output) = run(command)?;
+    Ok(Done { passed: fine.into(), failed: (!fine).into(), output, ..Done::default() })
+}
+
+/// As many tests as libtest says; a command that fails without saying so is one failure more.
+fn counted(command: &mut Command) -> Result<Done> {
+    let (fine, output) = run(command)?;
+    let (passed, failed) = count::libtest(&output);
+    Ok(Done { passed, failed: failed.max((!fine).into()), output, ..Done::default() })
+}
+
+/// Runs a command; whether it was content, and all that it printed.
+fn run(command: &mut Command) -> Result<(bool, String)> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{program} does not start"))?;
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    Ok((output.status.success(), text))
+}

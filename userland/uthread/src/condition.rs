@@ -1,0 +1,164 @@
+//! Condition variables. As with semaphores there are local ones, and shared ones whose waiters belong to a home.
+//!
+//! A thread that waits is in the home's list, or in its mail, before the mutex is free again; who holds the mutex
+//! afterwards and notifies adds to `notices` after that. So the home, having taken notices, opens its mail once more
+//! before it applies them ([`Due`]): every thread that waited before a notice was given is in the list by then. A
+//! notice may also wake one that came later, as condition variables may.
+
+use crate::mail::{Asks, Mail};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::thread::Waits;
+use crate::{Carrier, Fifo, Inbox, Kernel, Semaphore, Tcb};
+use core::cell::Cell;
+use core::mem::offset_of;
+use core::ptr::null_mut;
+
+/// Added to the notices by a broadcast.
+const ALL: u64 = 1 << 32;
+
+/// A condition variable.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Condition {
+    /// Address of the carrier whose own it is; 0: shared.
+    local: Cell<usize>,
+    waiters: Fifo,
+    home: AtomicPtr<Inbox>,
+    /// Notices that the home has not seen.
+    notices: AtomicU64,
+    mail: Mail,
+    /// Notices taken and not applied; touched by the home only, as the next.
+    due: Cell<u64>,
+    next_due: Cell<Option<&'static Condition>>,
+}
+
+/// Conditions with notices that were taken and are to be applied when the mail is empty.
+#[derive(Default)]
+pub(crate) struct Due(Option<&'static Condition>);
+
+impl Due {
+    /// Takes the notices of `condition`.
+    pub(crate) fn add(&mut self, condition: &'static Condition) {
+        let notices = condition.notices.swap(0, Ordering::AcqRel);
+        let before = condition.due.get();
+        condition.due.set(before.saturating_add(notices));
+        if before == 0 && notices != 0 {
+            condition.next_due.set(self.0);
+            self.0 = Some(condition);
+        }
+    }
+
+    /// Applies all that was taken.
+    pub(crate) fn apply<K: Kernel>(mut self, carrier: &'static Carrier, kernel: K) {
+        while let Some(condition) = self.0 {
+            self.0 = condition.next_due.get();
+            condition.apply(condition.due.replace(0), carrier, kernel);
+        }
+    }
+}
+
+impl Condition {
+    /// A condition variable for the threads of all carriers.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self::make(0)
+    }
+
+    /// A condition variable for the threads of `carrier` alone.
+    #[must_use]
+    pub fn local(carrier: &Carrier) -> Self {
+        Self::make(&raw const *carrier as usize)
+    }
+
+    fn make(local: usize) -> Self {
+        Self { local: Cell::new(local), waiters: Fifo::new(), home: AtomicPtr::new(null_mut()), notices: AtomicU64::new(0), mail: Mail::new(), due: Cell::new(0), next_due: Cell::new(None) }
+    }
+
+    /// The condition around `mail`.
+    ///
+    /// # Safety
+    /// `mail` is a condition's.
+    pub(crate) unsafe fn of_mail(mail: &'static Mail) -> &'static Condition {
+        let at = (&raw const *mail).wrapping_byte_sub(offset_of!(Condition, mail)).cast::<Condition>();
+        // SAFETY: the condition around the mail (caller's promise); it is not freed while mail is under way.
+        unsafe { &*at }
+    }
+
+    /// The subject of `thread`.
+    ///
+    /// # Safety
+    /// It is a condition, alive while the thread waits for it.
+    pub(crate) unsafe fn of_subject(thread: &Tcb) -> &'static Condition {
+        // SAFETY: the caller's promise.
+        unsafe { &*(thread.subject.get() as *const Condition) }
+    }
+
+    fn is_local(&self, carrier: &Carrier) -> bool {
+        self.local.get() == &raw const *carrier as usize
+    }
+
+    fn home(&self, carrier: &'static Carrier) -> &'static Inbox {
+        let mine = (&raw const *carrier.inbox()).cast_mut();
+        let home = match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => mine,
+            Err(home) => home,
+        };
+        // SAFETY: only inboxes are stored, and they live as long as the process.
+        unsafe { &*home }
+    }
+
+    /// The running thread waits, and gives `mutex` back meanwhile. It has to take the mutex again when it runs again.
+    pub fn wait<K: Kernel>(&'static self, mutex: &'static Semaphore, carrier: &'static Carrier, kernel: K) -> &'static Tcb {
+        let running = carrier.current.get();
+        carrier.leave(running);
+        running.waits.set(Waits::Condition);
+        if self.is_local(carrier) || carrier.is(self.home(carrier)) {
+            self.waiters.push(running);
+        } else {
+            running.subject.set(&raw const *self as usize);
+            self.home(carrier).push(&running.mail, Asks::Expect, kernel);
+        }
+        mutex.give(carrier, kernel);
+        carrier.reconsider()
+    }
+
+    /// Wakes the first who waits.
+    pub fn notify_one<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
+        self.notify(1, carrier, kernel);
+    }
+
+    /// Wakes all who wait.
+    pub fn notify_all<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
+        self.notify(ALL, carrier, kernel);
+    }
+
+    fn notify<K: Kernel>(&'static self, notices: u64, carrier: &'static Carrier, kernel: K) {
+        if self.is_local(carrier) {
+            return self.apply(notices, carrier, kernel);
+        }
+        let home = self.home(carrier);
+        if carrier.is(home) {
+            // Who waited before is in the list or in the mail.
+            carrier.open_mail(kernel);
+            self.apply(notices, carrier, kernel);
+        } else if self.notices.fetch_add(notices, Ordering::AcqRel) == 0 {
+            home.push(&self.mail, Asks::Notify, kernel);
+        }
+    }
+
+    /// At home: a thread of another carrier waits.
+    pub(crate) fn expect(&'static self, thread: &'static Tcb) {
+        self.waiters.push(thread);
+    }
+
+    fn apply<K: Kernel>(&self, notices: u64, carrier: &'static Carrier, kernel: K) {
+        let most = if notices >= ALL { u64::MAX } else { notices };
+        for _ in 0..most {
+            match self.waiters.pop() {
+                Some(thread) => carrier.wake(thread, kernel),
+                None => return,
+            }
+        }
+    }
+}
+

@@ -1,0 +1,204 @@
+//! Counting semaphores; a mutex is one with a single unit, given back by who took it.
+//!
+//! A semaphore is of one of two kinds. A *local* one is for the threads of one carrier: plain words, no locked
+//! instruction. A *shared* one is for all: to take or give a unit that nobody waits for is one locked instruction; its
+//! waiters belong to its home, the first carrier that had one wait or release.
+//!
+//! Shared: `units` is what is free minus who waits. A taker that goes below one asks the home to queue it; a giver that
+//! came from below zero asks the home to release one. The two requests may arrive in either order: a release
+//! that finds nobody leaves a credit, which the next taker uses up.
+
+use crate::mail::{Asks, Mail};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::thread::Waits;
+use crate::{Carrier, Fifo, Inbox, Kernel, Tcb};
+use core::cell::Cell;
+use core::mem::offset_of;
+use core::ptr::null_mut;
+
+/// A semaphore.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Semaphore {
+    /// Address of the carrier whose own it is; 0: shared.
+    local: Cell<usize>,
+    /// Free units of a local one.
+    free: Cell<i64>,
+    /// Who waits; touched by the home only.
+    waiters: Fifo,
+    /// Free units minus waiters of a shared one, signed.
+    units: AtomicU64,
+    home: AtomicPtr<Inbox>,
+    /// Releases that found no waiter yet; touched by the home only.
+    credits: Cell<u64>,
+    /// Releases that the home has not seen.
+    releases: AtomicU64,
+    mail: Mail,
+}
+
+impl Semaphore {
+    /// A semaphore with `units` free for the threads of all carriers.
+    #[must_use]
+    pub fn shared(units: i64) -> Self {
+        Self::make(0, 0, units)
+    }
+
+    /// A semaphore with `units` free for the threads of `carrier` alone.
+    #[must_use]
+    pub fn local(units: i64, carrier: &Carrier) -> Self {
+        Self::make(&raw const *carrier as usize, units, 0)
+    }
+
+    fn make(local: usize, free: i64, units: i64) -> Self {
+        Self {
+            local: Cell::new(local),
+            free: Cell::new(free),
+            waiters: Fifo::new(),
+            units: AtomicU64::new(units as u64),
+            home: AtomicPtr::new(null_mut()),
+            credits: Cell::new(0),
+            releases: AtomicU64::new(0),
+            mail: Mail::new(),
+        }
+    }
+
+    /// The semaphore around `mail`.
+    ///
+    /// # Safety
+    /// `mail` is a semaphore's.
+    pub(crate) unsafe fn of_mail(mail: &'static Mail) -> &'static Semaphore {
+        let at = (&raw const *mail).wrapping_byte_sub(offset_of!(Semaphore, mail)).cast::<Semaphore>();
+        // SAFETY: the semaphore around the mail (caller's promise); it is not freed while mail is under way.
+        unsafe { &*at }
+    }
+
+    /// The subject of `thread`.
+    ///
+    /// # Safety
+    /// It is a semaphore, alive while the thread waits for it.
+    pub(crate) unsafe fn of_subject(thread: &Tcb) -> &'static Semaphore {
+        // SAFETY: the caller's promise.
+        unsafe { &*(thread.subject.get() as *const Semaphore) }
+    }
+
+    /// The running thread takes a unit, or waits for one. Returns whom to run: perhaps the same.
+    #[inline(always)]
+    pub fn take<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) -> &'static Tcb {
+        if self.local.get() != &raw const *carrier as usize {
+            return self.take_shared(carrier, kernel);
+        }
+        let running = carrier.current.get();
+        let free = self.free.get();
+        if free > 0 {
+            self.free.set(free - 1);
+            return running;
+        }
+        let next = carrier.leave(running);
+        self.waiters.push(running);
+        next
+    }
+
+    /// Gives a unit back: the first waiter gets it.
+    #[inline(always)]
+    pub fn give<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
+        if self.local.get() != &raw const *carrier as usize {
+            return self.give_shared(carrier, kernel);
+        }
+        match self.waiters.pop() {
+            None => self.free.set(self.free.get() + 1),
+            Some(thread) => carrier.ready(thread),
+        }
+    }
+
+    /// Its home: the first carrier that asks.
+    fn home(&self, carrier: &'static Carrier) -> &'static Inbox {
+        let mine = (&raw const *carrier.inbox()).cast_mut();
+        let home = match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => mine,
+            Err(home) => home,
+        };
+        // SAFETY: only inboxes are stored, and they live as long as the process.
+        unsafe { &*home }
+    }
+
+    #[inline(never)]
+    fn take_shared<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) -> &'static Tcb {
+        let running = carrier.current.get();
+        // Pairs with: give_shared, release: what the last holder wrote is seen.
+        if self.units.fetch_sub(1, Ordering::Acquire) as i64 > 0 {
+            return running;
+        }
+        let home = self.home(carrier);
+        if carrier.is(home) && self.credit() == Credit::Used {
+            return running;
+        }
+        let next = carrier.leave(running);
+        if carrier.is(home) {
+            self.queue(running);
+        } else {
+            running.waits.set(Waits::Semaphore);
+            running.subject.set(&raw const *self as usize);
+            home.push(&running.mail, Asks::Take, kernel);
+        }
+        next
+    }
+
+    #[inline(never)]
+    fn give_shared<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
+        // Pairs with: take_shared, acquire.
+        if self.units.fetch_add(1, Ordering::Release) as i64 >= 0 {
+            return;
+        }
+        let home = self.home(carrier);
+        if carrier.is(home) {
+            self.release(carrier, kernel);
+        } else if self.releases.fetch_add(1, Ordering::AcqRel) == 0 {
+            home.push(&self.mail, Asks::Release, kernel);
+        }
+    }
+
+    fn queue(&self, thread: &'static Tcb) {
+        thread.waits.set(Waits::Semaphore);
+        self.waiters.push(thread);
+    }
+
+    fn credit(&self) -> Credit {
+        match self.credits.get() {
+            0 => Credit::None,
+            credits => {
+                self.credits.set(credits - 1);
+                Credit::Used
+            }
+        }
+    }
+
+    fn release<K: Kernel>(&self, carrier: &'static Carrier, kernel: K) {
+        match self.waiters.pop() {
+            None => self.credits.set(self.credits.get() + 1),
+            Some(thread) => carrier.wake(thread, kernel),
+        }
+    }
+
+    /// At home: others gave units back.
+    pub(crate) fn released<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
+        for _ in 0..self.releases.swap(0, Ordering::AcqRel) {
+            self.release(carrier, kernel);
+        }
+    }
+
+    /// At home: a thread of another carrier wants a unit.
+    pub(crate) fn asked<K: Kernel>(&'static self, thread: &'static Tcb, carrier: &'static Carrier, kernel: K) {
+        match self.credit() {
+            Credit::Used => carrier.wake(thread, kernel),
+            Credit::None => self.queue(thread),
+        }
+    }
+}
+
+/// Whether a release was already there.
+#[derive(PartialEq, Eq)]
+enum Credit {
+    None,
+    Used,
+}
+

@@ -1,0 +1,257 @@
+//! Creation and end of threads: create, exit, join, detach.
+//!
+//! Who ends and who joins meet in one word of the thread's block ([`Tcb`]'s `end`), touched by the thread's home alone;
+//! a joiner of another carrier goes there as mail. A joined thread's stack is free the moment that its value is handed
+//! over, unless the joiner keeps it, because the value lies there.
+
+use crate::mail::Asks;
+use crate::process::{Class, Placed};
+use crate::thread::{DETACHED, EXITED, End, KEEP, Waits};
+use crate::{Carrier, Kernel, Tcb};
+
+/// Bits of `end` that are not an address.
+const FLAGS: End = 63;
+
+/// What a new thread is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Its stack.
+    pub class: Class,
+    /// Its priority; `None`: as its creator's.
+    pub priority: Option<u8>,
+    /// The CPU process that it belongs to; `None`: its creator's.
+    pub home: Option<u8>,
+}
+
+impl Options {
+    /// As its creator, with the usual stack.
+    pub const USUAL: Options = Options { class: Class::Usual, priority: None, home: None };
+
+    /// One word: 0 is [`Options::USUAL`]; class, priority + 1, home + 1 in one byte each.
+    #[must_use]
+    pub const fn word(self) -> u64 {
+        let priority = match self.priority {
+            Some(priority) => priority as u64 + 1,
+            None => 0,
+        };
+        let home = match self.home {
+            Some(home) => home as u64 + 1,
+            None => 0,
+        };
+        self.class as u64 | priority << 8 | home << 16
+    }
+
+    /// Reads [`Options::word`] back.
+    #[must_use]
+    pub const fn from_word(word: u64) -> Options {
+        let byte = |at: u32| (word >> at) as u8;
+        let _ = &byte;
+        Options {
+            class: Class::from_index(word as u8),
+            priority: if (word >> 8) as u8 == 0 { None } else { Some((word >> 8) as u8 - 1) },
+            home: if (word >> 16) as u8 == 0 { None } else { Some((word >> 16) as u8 - 1) },
+        }
+    }
+}
+
+/// Whether the stack outlives the join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// The value is all that is wanted.
+    Free,
+    /// The joiner reads the stack and then gives it back with [`Carrier::release`].
+    Keep,
+}
+
+impl Carrier {
+    /// A new thread, ready: it calls `function` with `argument`. `None`: no stack, or no such CPU process.
+    #[inline(always)]
+    pub fn create<K: Kernel>(&'static self, function: usize, argument: u64, options: u64, kernel: K) -> Option<&'static Tcb> {
+        if options != 0 {
+            return self.create_with(function, argument, Options::from_word(options), kernel);
+        }
+        let thread = match self.free[0].get() {
+            Some(thread) => thread,
+            None => self.refill(Class::Usual)?,
+        };
+        self.free[0].set(thread.free.get());
+        let running = self.current.get();
+        if thread.bit.get() != running.bit.get() {
+            self.assign(thread, running.priority());
+        }
+        prepare(thread, function, argument);
+        self.ready(thread);
+        Some(thread)
+    }
+
+    #[inline(never)]
+    fn create_with<K: Kernel>(&'static self, function: usize, argument: u64, options: Options, kernel: K) -> Option<&'static Tcb> {
+        let home = match options.home {
+            Some(index) => self.process.carrier(index)?,
+            None => self.inbox(),
+        };
+        let free = &self.free[options.class as usize];
+        let thread = match free.get() {
+            Some(thread) => thread,
+            None => self.refill(options.class)?,
+        };
+        free.set(thread.free.get());
+        self.assign(thread, options.priority.unwrap_or(self.current.get().priority()));
+        prepare(thread, function, argument);
+        if self.is(home) {
+            self.ready(thread);
+        } else {
+            thread.placed.set(Placed::Abroad);
+            thread.home.set(home);
+            home.push(&thread.mail, Asks::Adopt, kernel);
+        }
+        Some(thread)
+    }
+
+    /// The running thread ends with `value`.
+    #[inline(always)]
+    pub fn exit<K: Kernel>(&'static self, value: u64, kernel: K) -> &'static Tcb {
+        let running = self.current.get();
+        let end = running.end.get();
+        let next = self.leave(running);
+        if end > FLAGS && end & KEEP == 0 {
+            self.reclaim(running, kernel);
+            // SAFETY: an address above the flags is the joiner's block.
+            let joiner: &'static Tcb = unsafe { &*(end as *const Tcb) };
+            joiner.result.set(value);
+            self.wake(joiner, kernel);
+            return next;
+        }
+        self.exit_rare(running, end, value, kernel);
+        next
+    }
+
+    #[inline(never)]
+    fn exit_rare<K: Kernel>(&'static self, running: &'static Tcb, end: End, value: u64, kernel: K) {
+        running.waits.set(Waits::Dead);
+        running.result.set(value);
+        if end == DETACHED {
+            return self.reclaim(running, kernel);
+        }
+        running.end.set(EXITED);
+        if end > FLAGS {
+            // SAFETY: an address above the flags is the joiner's block.
+            let joiner: &'static Tcb = unsafe { &*((end & !FLAGS) as *const Tcb) };
+            joiner.result.set(value);
+            self.wake(joiner, kernel);
+        }
+    }
+
+    /// The running thread waits for the end of `thread`; its value becomes the result. Returns whom to run.
+    /// Each thread is joined or detached once.
+    #[inline(always)]
+    pub fn join<K: Kernel>(&'static self, thread: &'static Tcb, join: Join, kernel: K) -> &'static Tcb {
+        let running = self.current.get();
+        let keep = if join == Join::Keep { KEEP } else { 0 };
+        if self.is(thread.home.get()) && thread.end.get() == 0 {
+            thread.end.set(&raw const *running as usize | keep);
+            return self.leave(running);
+        }
+        self.join_rare(running, thread, keep, kernel)
+    }
+
+    #[inline(never)]
+    fn join_rare<K: Kernel>(&'static self, running: &'static Tcb, thread: &'static Tcb, keep: End, kernel: K) -> &'static Tcb {
+        if self.is(thread.home.get()) {
+            self.answer_join(running, thread, keep, kernel);
+            return running;
+        }
+        running.waits.set(Waits::Join);
+        running.subject.set(&raw const *thread as usize | keep);
+        let next = self.leave(running);
+        thread.home.get().push(&running.mail, Asks::Join, kernel);
+        next
+    }
+
+    /// The thread has ended before: its value goes to the joiner.
+    fn answer_join<K: Kernel>(&'static self, joiner: &'static Tcb, thread: &'static Tcb, keep: End, kernel: K) {
+        joiner.result.set(thread.result.get());
+        if keep == 0 {
+            self.reclaim(thread, kernel);
+        }
+    }
+
+    /// At home: a thread of another carrier joins its subject.
+    pub(crate) fn asked_join<K: Kernel>(&'static self, joiner: &'static Tcb, kernel: K) {
+        let subject = joiner.subject.get();
+        // SAFETY: the subject of a thread that joins is a thread's block, with flags.
+        let thread: &'static Tcb = unsafe { &*((subject & !FLAGS) as *const Tcb) };
+        if thread.end.get() == 0 {
+            thread.end.set(&raw const *joiner as usize | subject & KEEP);
+        } else {
+            self.answer_join(joiner, thread, subject & KEEP, kernel);
+            self.wake(joiner, kernel);
+        }
+    }
+
+    /// Nobody will join `thread`: its stack is free when it ends. Returns whom to run.
+    pub fn detach<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) -> &'static Tcb {
+        let running = self.current.get();
+        if self.is(thread.home.get()) {
+            self.let_go(thread, kernel);
+            return running;
+        }
+        running.subject.set(&raw const *thread as usize);
+        let next = self.leave(running);
+        thread.home.get().push(&running.mail, Asks::Detach, kernel);
+        next
+    }
+
+    /// At home: a thread of another carrier detaches its subject.
+    pub(crate) fn asked_detach<K: Kernel>(&'static self, asker: &'static Tcb, kernel: K) {
+        // SAFETY: the subject of a thread that detaches is a thread's block.
+        let thread: &'static Tcb = unsafe { &*(asker.subject.get() as *const Tcb) };
+        self.let_go(thread, kernel);
+        self.wake(asker, kernel);
+    }
+
+    fn let_go<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
+        if thread.end.get() == EXITED {
+            self.reclaim(thread, kernel);
+        } else {
+            thread.end.set(DETACHED);
+        }
+    }
+
+    /// Gives back the stack of `thread`, which was joined with [`Join::Keep`].
+    pub fn release<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
+        if self.is(thread.home.get()) {
+            self.reclaim(thread, kernel);
+        } else {
+            thread.home.get().push(&thread.mail, Asks::Reclaim, kernel);
+        }
+    }
+
+    /// The stack of `thread`, which is dead and of this carrier, is free: here, or where it comes from.
+    #[inline(always)]
+    pub(crate) fn reclaim<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
+        if thread.placed.get() == Placed::Abroad {
+            return self.send_home(thread, kernel);
+        }
+        let free = &self.free[thread.class.get() as usize];
+        thread.free.set(free.get());
+        free.set(Some(thread));
+    }
+
+    #[inline(never)]
+    fn send_home<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
+        thread.placed.set(Placed::Home);
+        let origin = thread.origin.get();
+        thread.home.set(origin);
+        origin.push(&thread.mail, Asks::Reclaim, kernel);
+    }
+}
+
+/// Makes the first switch to `thread` call `function`.
+#[inline(always)]
+fn prepare(thread: &'static Tcb, function: usize, argument: u64) {
+    thread.start.argument.set(argument);
+    thread.start.function.set(function);
+    thread.sp.set(&raw const *thread as usize);
+    thread.end.set(0);
+}

@@ -157,14 +157,14 @@ impl<'a> Bencher<'a> {
         });
         let ticks = self.world.ticks;
         self.begin(batch, |calls| timed(ticks, calls, &mut || ()));
-        self.window(|| timed(ticks, batch, &mut step));
+        self.window(self.warmup(), || timed(ticks, batch, &mut step));
     }
 
     /// Measures `step` on what `prepare` makes anew for each sample, outside the clock. One call per sample.
     pub fn iter_with<T>(&mut self, mut prepare: impl FnMut() -> T, mut step: impl FnMut(&mut T)) {
         let ticks = self.world.ticks;
         self.begin(1, |calls| timed(ticks, calls, &mut || ()));
-        self.window(|| {
+        self.window(self.warmup(), || {
             let mut input = prepare();
             timed(ticks, 1, &mut || step(&mut input))
         });
@@ -175,15 +175,14 @@ impl<'a> Bencher<'a> {
         let ticks = self.world.ticks;
         let batch = self.batch.unwrap_or(1);
         self.begin(batch, |_| timed(ticks, 0, &mut || ()));
-        self.window(|| step(batch));
+        self.window(self.warmup(), || step(batch));
     }
 
     /// Takes each sample as counted by `step`, which gets the number of the sample; no clock, no warm-up, no overhead.
     pub fn iter_count(&mut self, mut step: impl FnMut(usize) -> u64) {
         self.begin(1, |_| 0);
-        self.result.warmup = 0;
         let mut number = 0;
-        self.window(|| {
+        self.window(0, || {
             number += 1;
             step(number - 1)
         });
@@ -213,10 +212,7 @@ impl<'a> Bencher<'a> {
 
     /// Measures the overhead and fixes the settings of this measurement.
     fn begin(&mut self, batch: u64, empty: impl Fn(u64) -> u64) {
-        self.check(
-            self.result.batch != 0 && self.result.n == 0,
-            "a benchmark measures once",
-        );
+        self.check(self.result.n == 0, "a benchmark measures once");
         let (mut min, mut max) = (u64::MAX, 0);
         for round in 0..EMPTY + 2 {
             let overhead = empty(batch);
@@ -232,18 +228,20 @@ impl<'a> Bencher<'a> {
         self.result.ops = batch * self.ops;
     }
 
-    /// Warms up, then fills the samples.
-    fn window(&mut self, mut sample: impl FnMut() -> u64) {
-        let quick = self.settings.quick;
-        let count = self
-            .limit
-            .min(if quick { QUICK } else { usize::MAX })
-            .min(self.samples.len());
-        let warmup = if self.result.overhead_max == 0 {
-            0
-        } else {
-            (count / 10).max(2)
-        };
+    /// Samples of this run.
+    fn count(&self) -> usize {
+        let most = if self.settings.quick { QUICK } else { usize::MAX };
+        self.limit.min(most).min(self.samples.len())
+    }
+
+    /// Warm-up samples of this run.
+    fn warmup(&self) -> usize {
+        (self.count() / 10).max(2)
+    }
+
+    /// Drops `warmup` samples, then fills the buffer.
+    fn window(&mut self, warmup: usize, mut sample: impl FnMut() -> u64) {
+        let count = self.count();
         for _ in 0..warmup {
             sample();
         }

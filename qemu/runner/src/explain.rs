@@ -1,0 +1,1 @@
+//! What to tell a person whose run did not succeed.

@@ -1,0 +1,69 @@
+//! QEMU's monitor, spoken over a socket: one JSON object a line.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+/// An open monitor. Commands are answered in order; events go elsewhere.
+pub struct Monitor {
+    stream: UnixStream,
+    answers: Receiver<Value>,
+}
+
+/// A monitor that says nothing for this long is given up: the main loop of QEMU is stuck.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Monitor {
+    /// Takes over a connection and starts to listen; events are handed to `event`.
+    pub fn open(stream: UnixStream, event: impl Fn(Value) + Send + 'static) -> Result<Self> {
+        let reader = BufReader::new(stream.try_clone().context("the monitor's socket")?);
+        let (sender, answers) = mpsc::channel();
+        thread::spawn(move || {
+            for line in reader.lines().map_while(Result::ok) {
+                let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+                if message.get("event").is_some() {
+                    event(message);
+                } else if message.get("QMP").is_none() && sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut monitor = Monitor { stream, answers };
+        monitor.command("qmp_capabilities", json!({}))?;
+        Ok(monitor)
+    }
+
+    /// Gives a command and returns its answer.
+    pub fn command(&mut self, name: &str, arguments: Value) -> Result<Value> {
+        self.tell(name, arguments)?;
+        let mut answer = self.answers.recv_timeout(PATIENCE).context("the monitor is silent")?;
+        if let Some(error) = answer["error"]["desc"].as_str() {
+            bail!("{name}: {error}");
+        }
+        Ok(answer["return"].take())
+    }
+
+    /// Gives a command of the human monitor and returns its text.
+    pub fn human(&mut self, line: &str) -> Result<String> {
+        let answer = self.command("human-monitor-command", json!({ "command-line": line }))?;
+        Ok(answer.as_str().unwrap_or_default().replace('\r', ""))
+    }
+
+    /// Asks QEMU to end; there is nobody left to answer.
+    pub fn quit(&mut self) {
+        let _ = self.tell("quit", json!({}));
+    }
+
+    fn tell(&mut self, name: &str, arguments: Value) -> Result<()> {
+        let mut line = json!({ "execute": name, "arguments": arguments }).to_string();
+        line.push('\n');
+        self.stream.write_all(line.as_bytes()).context("the monitor is gone")
+    }
+}

@@ -62,9 +62,7 @@ impl Header {
     pub fn nanoseconds(&self, tsc: u64) -> u64 {
         let ticks = u128::from(tsc.wrapping_sub(self.clock_tsc.load(Ordering::Relaxed)));
         let scaled = (ticks * u128::from(self.clock_scale.load(Ordering::Relaxed))) >> 32;
-        self.clock_base
-            .load(Ordering::Relaxed)
-            .wrapping_add(scaled as u64)
+        self.clock_base.load(Ordering::Relaxed).wrapping_add(scaled as u64)
     }
 }
 
@@ -81,10 +79,7 @@ impl Completions {
     /// Pages that are all zero: nothing produced.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            header: Header::default(),
-            slots: core::array::from_fn(|_| Slot::default()),
-        }
+        Self { header: Header::default(), slots: core::array::from_fn(|_| Slot::default()) }
     }
 
     /// Writes completion number `number` and makes it visible. Only the CPU of the CPU process does this, in order.
@@ -92,8 +87,7 @@ impl Completions {
     pub fn publish(&self, number: u64, completion: &Completion) {
         let slot = &self.slots[number as usize % COMPLETION_SLOTS];
         slot.cookie.store(completion.cookie, Ordering::Relaxed);
-        slot.status
-            .store(completion.status as u64, Ordering::Relaxed);
+        slot.status.store(completion.status as u64, Ordering::Relaxed);
         slot.value.store(completion.value, Ordering::Relaxed);
         slot.value2.store(completion.value2, Ordering::Relaxed);
         // Pairs with: Completions::count, acquire.

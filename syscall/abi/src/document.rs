@@ -10,13 +10,7 @@ fn elements(out: &mut impl Write, elements: &[ElementInfo]) -> Result {
     }
     for (index, element) in elements.iter().enumerate() {
         let comma = if index == 0 { "" } else { ", " };
-        write!(
-            out,
-            "{comma}{} `{}`: {}",
-            element.id & !MUST,
-            element.name,
-            element.kind.name()
-        )?;
+        write!(out, "{comma}{} `{}`: {}", element.id & !MUST, element.name, element.kind.name())?;
         match element.default {
             Some(u64::MAX) => out.write_str(" = all")?,
             Some(default) => write!(out, " = {default}")?,
@@ -44,19 +38,11 @@ pub fn write_document(out: &mut impl Write) -> Result {
         list::MAX_LENGTH
     )?;
     for message in MESSAGES {
-        write!(
-            out,
-            "## {} `{}`\n\n{}\n\n- request: ",
-            message.number, message.name, message.doc
-        )?;
+        write!(out, "## {} `{}`\n\n{}\n\n- request: ", message.number, message.name, message.doc)?;
         elements(out, message.request)?;
         out.write_str("\n- answer: ")?;
         elements(out, message.answer)?;
-        let form = if message.registers {
-            "registers or list"
-        } else {
-            "list"
-        };
+        let form = if message.registers { "registers or list" } else { "list" };
         write!(out, "\n- form: {form}\n")?;
         match message.blocking {
             Blocking::Inline => out.write_str("- answered at once\n\n")?,
@@ -78,13 +64,7 @@ pub fn write_document(out: &mut impl Write) -> Result {
     }
     out.write_str("# Errors\n\n| code | name | meaning |\n|---|---|---|\n")?;
     for error in Error::ALL {
-        writeln!(
-            out,
-            "| {} | {} | {} |",
-            *error as u32,
-            error.name(),
-            error.text().trim()
-        )?;
+        writeln!(out, "| {} | {} | {} |", *error as u32, error.name(), error.text().trim())?;
     }
     Ok(())
 }

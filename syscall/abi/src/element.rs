@@ -66,10 +66,7 @@ impl Input {
     /// Describes `bytes`, which must stay unchanged until the answer or completion.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self {
-            address: bytes.as_ptr() as u64,
-            length: bytes.len() as u64,
-        }
+        Self { address: bytes.as_ptr() as u64, length: bytes.len() as u64 }
     }
 }
 
@@ -86,10 +83,7 @@ impl Output {
     /// Describes `bytes`, which belong to the kernel until the answer or completion.
     #[must_use]
     pub fn of(bytes: &mut [u8]) -> Self {
-        Self {
-            address: bytes.as_mut_ptr() as u64,
-            length: bytes.len() as u64,
-        }
+        Self { address: bytes.as_mut_ptr() as u64, length: bytes.len() as u64 }
     }
 }
 
@@ -113,10 +107,7 @@ impl Bytes {
             raw[..chunk.len()].copy_from_slice(chunk);
             *word = u64::from_le_bytes(raw);
         }
-        Some(Self {
-            words,
-            length: bytes.len() as u64,
-        })
+        Some(Self { words, length: bytes.len() as u64 })
     }
 
     /// Number of bytes.
@@ -182,11 +173,7 @@ macro_rules! one_word {
             }
             #[inline]
             fn read(words: &[u64], bytes: usize) -> Option<Self> {
-                if bytes == 8 {
-                    words.first().map(|&$word| $from)
-                } else {
-                    None
-                }
+                if bytes == 8 { words.first().map(|&$word| $from) } else { None }
             }
             #[inline(always)]
             fn bytes(&self) -> usize {
@@ -208,10 +195,7 @@ macro_rules! buffer {
             const MAX_WORDS: usize = 2;
             #[inline(always)]
             fn load(words: &[u64]) -> Self {
-                Self {
-                    address: words[0],
-                    length: words[1],
-                }
+                Self { address: words[0], length: words[1] }
             }
             #[inline]
             fn read(words: &[u64], bytes: usize) -> Option<Self> {
@@ -243,20 +227,14 @@ impl Element for Bytes {
     const KIND: Kind = Kind::Bytes;
     const MAX_WORDS: usize = MAX_BYTES / 8;
     fn load(_: &[u64]) -> Self {
-        Self {
-            words: [0; MAX_BYTES / 8],
-            length: 0,
-        }
+        Self { words: [0; MAX_BYTES / 8], length: 0 }
     }
     fn read(words: &[u64], bytes: usize) -> Option<Self> {
         let source = words.get(..bytes.div_ceil(8))?;
         if bytes > MAX_BYTES {
             return None;
         }
-        let mut value = Self {
-            words: [0; MAX_BYTES / 8],
-            length: bytes as u64,
-        };
+        let mut value = Self { words: [0; MAX_BYTES / 8], length: bytes as u64 };
         value.words[..source.len()].copy_from_slice(source);
         Some(value)
     }

@@ -162,11 +162,7 @@ impl SysMsg {
         head: Head(0),
         cookie: 0,
         words: [0; 4],
-        result: Raw {
-            status: 0,
-            value: 0,
-            value2: 0,
-        },
+        result: Raw { status: 0, value: 0, value2: 0 },
     };
 
     /// Sends it through `entry` and keeps what came back.
@@ -179,10 +175,7 @@ impl SysMsg {
     /// Stores the completion of this message.
     #[inline]
     pub fn complete(&mut self, completion: &Completion) {
-        self.result = Raw {
-            status: completion.status,
-            value: completion.value,
-            value2: completion.value2,
-        };
+        self.result =
+            Raw { status: completion.status, value: completion.value, value2: completion.value2 };
     }
 }

@@ -94,19 +94,13 @@ impl Failure {
     /// A failure that names an element.
     #[must_use]
     pub const fn element(error: Error, id: u16) -> Self {
-        Self {
-            error,
-            detail: id as u64,
-        }
+        Self { error, detail: id as u64 }
     }
 
     /// A buffer too small: `needed` bytes would do.
     #[must_use]
     pub const fn too_small(needed: u64) -> Self {
-        Self {
-            error: Error::TooSmall,
-            detail: needed,
-        }
+        Self { error: Error::TooSmall, detail: needed }
     }
 
     /// The status word of this failure.
@@ -119,20 +113,10 @@ impl Failure {
     #[must_use]
     pub const fn from_status(status: i64, value: u64) -> Self {
         let code = status.unsigned_abs();
-        let known = if code <= u32::MAX as u64 {
-            Error::from_code(code as u32)
-        } else {
-            None
-        };
+        let known = if code <= u32::MAX as u64 { Error::from_code(code as u32) } else { None };
         match known {
-            Some(error) => Self {
-                error,
-                detail: value,
-            },
-            None => Self {
-                error: Error::Denied,
-                detail: value,
-            },
+            Some(error) => Self { error, detail: value },
+            None => Self { error: Error::Denied, detail: value },
         }
     }
 }

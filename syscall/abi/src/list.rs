@@ -21,11 +21,7 @@ pub const MAX_DEPTH: usize = 1;
 /// Words that the directory of `count` elements takes; none for the empty list.
 #[must_use]
 pub const fn directory_words(count: usize) -> usize {
-    if count == 0 {
-        0
-    } else {
-        (1 + count).div_ceil(2)
-    }
+    if count == 0 { 0 } else { (1 + count).div_ceil(2) }
 }
 
 /// Half-word `index` of a directory: the count, then the descriptors.
@@ -121,28 +117,19 @@ impl<'a> List<'a> {
             let bytes = (descriptor >> 16) as usize;
             let from = at;
             at += bytes.div_ceil(8);
-            Item {
-                id: descriptor as u16,
-                bytes,
-                words: &words[from..at],
-            }
+            Item { id: descriptor as u16, bytes, words: &words[from..at] }
         })
     }
 
-    /// Judges an element that the reader does not know: refused with the must-understand bit or when it stands twice.
+    /// Judges an element that the reader does not know: refused with the must-understand bit, or when it stands twice,
+    /// or with the id 0, which no element has.
     #[cold]
     pub fn unknown(&self, id: u16) -> Result<(), Failure> {
-        if id & MUST != 0 {
+        if id & MUST != 0 || id == 0 {
             return Err(Failure::element(Error::UnknownElement, id));
         }
-        let times = (1..=self.count)
-            .filter(|&index| half(self.words, index) as u16 == id)
-            .count();
-        if times > 1 {
-            Err(Failure::element(Error::DuplicateElement, id))
-        } else {
-            Ok(())
-        }
+        let times = (1..=self.count).filter(|&index| half(self.words, index) as u16 == id).count();
+        if times > 1 { Err(Failure::element(Error::DuplicateElement, id)) } else { Ok(()) }
     }
 }
 
@@ -183,10 +170,6 @@ impl<'a> Writer<'a> {
 
     /// Length of the list in words, or, when it did not fit, the words needed.
     pub fn finish(self) -> Result<usize, usize> {
-        if self.at <= self.out.len() {
-            Ok(self.at)
-        } else {
-            Err(self.at)
-        }
+        if self.at <= self.out.len() { Ok(self.at) } else { Err(self.at) }
     }
 }

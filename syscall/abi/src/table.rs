@@ -37,7 +37,7 @@ macro_rules! table {
                 20 Stats stats(1 must into: output, 2 may wanted: u64 = u64::MAX) -> (1 needed: u64), Inline, Complete, "Writes the list StatsList, of its elements those whose bit (1 << id) is wanted; answers the bytes needed.";
             }
             lists {
-                StatsList(1 kernel_bytes: u64 = 0, 2 kernel_stacks: u64 = 0, 3 free_frames: u64 = 0, 4 process_frames: u64 = 0, 5 pending_calls: u64 = 0, 6 kernel_entries: u64 = 0, 7 switches: u64 = 0, 8 ipis_sent: u64 = 0, 9 ipis_avoided: u64 = 0), "Figures of the kernel, for tests: bytes its heap has handed out, kernel stacks, free page frames, frames of this process, pending calls of this process, kernel entries, switches, IPIs.";
+                StatsList(1 kernel_bytes: u64 = 0, 2 kernel_stacks: u64 = 0, 3 free_frames: u64 = 0, 4 process_frames: u64 = 0, 5 pending_calls: u64 = 0, 6 kernel_entries: u64 = 0, 7 switches: u64 = 0, 8 ipis_sent: u64 = 0, 9 ipis_avoided: u64 = 0, 10 rings_full: u64 = 0, 11 unasked_interrupts: u64 = 0, 12 mappings: u64 = 0, 13 cpu_processes: u64 = 0), "Figures for tests. Of the kernel: bytes its heap has handed out, stacks, free page frames, entries from ring 3, switches, IPIs sent and avoided, rings found full, interrupts nobody asked for. Of the process: page frames, pending calls, mappings, CPU processes.";
             }
         }
     };

@@ -11,6 +11,7 @@
 
 mod cache;
 mod check;
+mod context;
 mod fifo;
 mod name;
 mod priority;
@@ -25,6 +26,7 @@ mod wait;
 
 pub use cache::ThreadCache;
 pub use check::Broken;
+pub use context::MayBlock;
 pub use name::Name;
 pub use priority::Priority;
 pub use queue::{Bitmap, List, RunQueue};

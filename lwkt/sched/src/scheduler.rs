@@ -315,7 +315,11 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     /// Each thread whose home is this CPU, for reports.
     pub fn threads(&self) -> Threads<'_> {
-        Threads { at: self.all.iter().next(), current: self.current, scheduler: core::marker::PhantomData }
+        Threads {
+            at: self.all.iter().next(),
+            current: self.current,
+            scheduler: core::marker::PhantomData,
+        }
     }
 
     pub(crate) fn parts(&self) -> (&Q, &Timers, &All, Option<ThreadRef>) {

@@ -46,7 +46,13 @@ impl Unstarted {
     }
 
     /// Its name, priority and life, and where it begins.
-    pub fn prepare(&mut self, name: Name, priority: Priority, life: Life, begin: Context) -> &mut Self {
+    pub fn prepare(
+        &mut self,
+        name: Name,
+        priority: Priority,
+        life: Life,
+        begin: Context,
+    ) -> &mut Self {
         self.0.name.set(name);
         self.0.priority.set(priority);
         self.0.life.set(life);

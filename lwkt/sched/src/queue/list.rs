@@ -71,7 +71,9 @@ impl RunQueue for List {
     }
 
     fn contended(&self, running: ThreadRef) -> bool {
-        self.head != running || running.next.get().priority.get() == running.priority.get() && running.next.get() != running
+        self.head != running
+            || running.next.get().priority.get() == running.priority.get()
+                && running.next.get() != running
     }
 
     fn visit(&self, mut visit: impl FnMut(ThreadRef)) {

@@ -1,1 +1,52 @@
-#![no_std]
+//! Messages between CPUs: a call that another CPU executes.
+//!
+//! One [`Ring`] for each ordered pair of CPUs; a [doorbell](doorbell) for each CPU, rung only on the step from empty
+//! to pending; a [`Fabric`] that joins them. What is sent is a [`Call`]: a function and three words.
+//!
+//! Context law: everything needs a [`Crit`](percpu::Crit). A ring's producing end is touched by its source CPU alone,
+//! its consuming end by its target alone. Calls run on the target, inside its critical section, one after the other,
+//! and never wait. Who waits here (`send` to a full ring, `sync`) serves the calls that are sent to its own CPU
+//! meanwhile, so it must not hold a cell that such a call may want ([`Own::with`](percpu::Own::with)).
+//!
+//! Order: the calls of one CPU to another run in the order of their sends, whatever the kinds of send.
+#![cfg_attr(not(test), no_std)]
+
+/// Makes a constructor that is `const` except under loom, whose cells cannot be made in a constant.
+macro_rules! maybe_const {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        #[cfg(not(feature = "loom"))]
+        $(#[$meta])* $vis const fn $($rest)*
+        #[cfg(feature = "loom")]
+        $(#[$meta])* $vis fn $($rest)*
+    };
+}
+
+/// Makes an array of equal elements, in a constant except under loom.
+macro_rules! array_of {
+    ($element:expr; $count:expr) => {{
+        #[cfg(not(feature = "loom"))]
+        {
+            [const { $element }; $count]
+        }
+        #[cfg(feature = "loom")]
+        {
+            core::array::from_fn(|_| $element)
+        }
+    }};
+}
+
+mod call;
+mod counters;
+mod cpusync;
+pub mod doorbell;
+mod fabric;
+mod node;
+mod outbox;
+mod plant;
+mod ring;
+
+pub use call::{Call, CallFn, Full};
+pub use counters::Counters;
+pub use fabric::{Bell, CALL_TARGETS, Fabric};
+pub use plant::PLANTED;
+pub use ring::{Consumer, Producer, RING_DEPTH, Ring};

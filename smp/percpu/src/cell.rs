@@ -1,6 +1,9 @@
 //! Per-CPU cells: what the owner alone touches, and what it lets the others read.
 
-use crate::sync::{AtomicU64, Ordering, UnsafeCell};
+// A counter is no part of a protocol, so no model need try its orders: it is in the real atomics always.
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::UnsafeCell;
 use crate::{CpuId, Crit, Here};
 
 /// A value that one CPU owns: touched by that CPU alone, inside a critical section.
@@ -88,15 +91,8 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// Makes a counter at zero.
-    #[cfg(not(feature = "loom"))]
     pub const fn new() -> Counter {
         Counter(AtomicU64::new(0))
-    }
-
-    /// Makes a counter at zero (loom's cells cannot be made in a constant).
-    #[cfg(feature = "loom")]
-    pub fn new() -> Counter {
-        Counter::default()
     }
 
     /// Adds `count`. Own CPU only.
@@ -121,12 +117,24 @@ pub struct PerCpu<T, const N: usize> {
     blocks: [Block<T>; N],
 }
 
-/// 128 bytes, as CPUs fetch lines in pairs.
+/// The part of a [`PerCpu`] that is one CPU's; 128 bytes apart, as CPUs fetch lines in pairs.
 #[derive(Debug)]
 #[repr(C, align(128))]
-struct Block<T>(T);
+pub struct Block<T>(T);
+
+impl<T> Block<T> {
+    /// Makes a block.
+    pub const fn new(value: T) -> Block<T> {
+        Block(value)
+    }
+}
 
 impl<T, const N: usize> PerCpu<T, N> {
+    /// Makes it of its blocks: `PerCpu::new([const { Block::new(..) }; N])`.
+    pub const fn new(blocks: [Block<T>; N]) -> PerCpu<T, N> {
+        PerCpu { blocks }
+    }
+
     /// Makes each block with `make`.
     pub fn from_fn(mut make: impl FnMut(CpuId) -> T) -> PerCpu<T, N> {
         PerCpu { blocks: core::array::from_fn(|cpu| Block(make(CpuId::at(cpu)))) }

@@ -2,12 +2,11 @@
 
 /// A point in a protocol at which another CPU's step would be interesting.
 ///
-/// Nothing in an ordinary build. Under loom and shuttle it lets another thread run.
+/// Nothing in an ordinary build. Under shuttle it lets another thread run. Under loom it is nothing: loom tries each
+/// order at each atomic by itself, and takes a yield for "others must run first", which would hide orders.
 /// With the feature `chaos` it calls the hook of `set_chaos`.
 #[inline(always)]
 pub fn chaos_point() {
-    #[cfg(feature = "loom")]
-    loom::thread::yield_now();
     #[cfg(all(feature = "shuttle", not(feature = "loom")))]
     shuttle::thread::yield_now();
     #[cfg(all(feature = "chaos", not(any(feature = "loom", feature = "shuttle"))))]

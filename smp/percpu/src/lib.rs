@@ -15,7 +15,7 @@ mod crit;
 mod set;
 pub mod sync;
 
-pub use cell::{Counter, Own, PerCpu};
+pub use cell::{Block, Counter, Own, PerCpu};
 #[cfg(feature = "chaos")]
 pub use chaos::set_chaos;
 pub use chaos::chaos_point;

@@ -1,0 +1,36 @@
+//! What is sent.
+
+use percpu::Crit;
+
+/// A function that another CPU is to execute.
+///
+/// It runs inside that CPU's critical section, cannot wait, and may itself send to a few CPUs
+/// ([back pressure](crate::Fabric#back-pressure)).
+pub type CallFn = fn(&Crit, [usize; 3]);
+
+/// A message: a function and three words for it. Words that are addresses move what they point to.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// What to execute.
+    pub func: CallFn,
+    /// What to hand it.
+    pub args: [usize; 3],
+}
+
+impl Call {
+    /// Makes a call.
+    #[inline(always)]
+    pub const fn new(func: CallFn, args: [usize; 3]) -> Call {
+        Call { func, args }
+    }
+
+    /// Executes it here.
+    #[inline(always)]
+    pub fn run(self, crit: &Crit) {
+        (self.func)(crit, self.args);
+    }
+}
+
+/// There was no room: the call comes back.
+#[derive(Clone, Copy, Debug)]
+pub struct Full(pub Call);

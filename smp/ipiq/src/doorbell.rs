@@ -1,0 +1,141 @@
+//! The doorbell of a CPU: one word, in which a sender leaves its mark after a push.
+//!
+//! Bits 0 to 61 are groups of source CPUs ([`mark_of`]: source modulo 62), bit 63 is [`POLLING`].
+//! The hardware is asked to interrupt only by the sender that finds the word zero.
+//!
+//! | step | sender | target |
+//! |---|---|---|
+//! | 1 | push the call into the ring | exchange the word for `next`, acquire |
+//! | 2 | or its mark into the word, release; was it zero? | read the rings of the marks that were in it |
+//! | 3 | zero: interrupt the target | `next` is `POLLING`: go to 1 later; it is 0: wait for an interrupt |
+//!
+//! Forbidden: a call in a ring, the target done, and nobody about to interrupt it. Both sides change the word by one
+//! read-modify-write, so one comes first. The sender first: the target's exchange takes the mark and, as it
+//! acquires, sees the call. The target first: the sender finds `next`. If that is zero it interrupts; if it is
+//! `POLLING` the target has promised to look again. Checked by the model `empty_to_pending`.
+//!
+//! A target that is busy with an interrupt it has not yet served, or that drains, or polls, has a word that is not zero:
+//! it gets no further interrupt. The word is exchanged *before* the rings are read, each time, and by nothing else.
+//!
+//! A passive send leaves its mark in a second word, which nobody is interrupted for. The target takes it along whenever
+//! it looks, and must look at its tick and before it halts. It is a word of its own so that it cannot make the first
+//! one look as if an interrupt were under way (a queue filled passively froze DragonFly BSD in 2011).
+
+use percpu::sync::{AtomicU64, Ordering};
+use percpu::{CpuId, MAX_CPUS, chaos_point};
+
+/// How many bits of the word are marks.
+pub const GROUPS: usize = 62;
+
+/// The target looks again by itself: it drains, polls, or watches the word.
+pub const POLLING: u64 = 1 << 63;
+
+const MARKS: u64 = (1 << GROUPS) - 1;
+
+static MARK_OF: [u64; MAX_CPUS] = {
+    let mut marks = [0; MAX_CPUS];
+    let mut cpu = 0;
+    while cpu < MAX_CPUS {
+        marks[cpu] = 1 << (cpu % GROUPS);
+        cpu += 1;
+    }
+    marks
+};
+
+/// Returns the mark of a source CPU; several share one where there are more than [`GROUPS`] CPUs.
+#[inline(always)]
+pub fn mark_of(source: CpuId) -> u64 {
+    MARK_OF[source.index() % MAX_CPUS]
+}
+
+/// Shows `f` each source CPU below `end` that a word of marks stands for.
+#[inline(always)]
+pub fn each_source(mut marks: u64, end: usize, mut f: impl FnMut(CpuId)) {
+    marks &= MARKS;
+    while marks != 0 {
+        let mut source = marks.trailing_zeros() as usize;
+        marks &= marks - 1;
+        while source < end {
+            f(CpuId::at(source));
+            source += GROUPS;
+        }
+    }
+}
+
+/// What the sender has to do after it left its mark.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Knock {
+    /// The target was not going to look: interrupt it.
+    Ring,
+    /// The target is going to look.
+    Avoided,
+}
+
+/// The two words of a target. Written by every sender to it: they share a line with nothing else.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Doorbell {
+    word: AtomicU64,
+    passive: AtomicU64,
+}
+
+impl Default for Doorbell {
+    fn default() -> Doorbell {
+        Doorbell::new()
+    }
+}
+
+impl Doorbell {
+    maybe_const! {
+        /// Makes the doorbell of a CPU that nobody has sent to.
+        pub fn new() -> Doorbell {
+            Doorbell { word: AtomicU64::new(0), passive: AtomicU64::new(0) }
+        }
+    }
+
+    /// Leaves a mark, after the push.
+    #[inline(always)]
+    pub fn knock(&self, mark: u64) -> Knock {
+        chaos_point();
+        // Pairs with: `take`, acquire: the push is seen by who takes the mark.
+        if self.word.fetch_or(mark, Ordering::Release) == 0 { Knock::Ring } else { Knock::Avoided }
+    }
+
+    /// Leaves a mark for when the target looks by itself, after the push.
+    #[inline]
+    pub fn note(&self, mark: u64) {
+        // Pairs with: `take`, acquire.
+        self.passive.fetch_or(mark, Ordering::Release);
+    }
+
+    /// Takes all marks, before their rings are read, and leaves `next`: [`POLLING`] or 0. Target only.
+    #[inline]
+    pub fn take(&self, next: u64) -> u64 {
+        // Pairs with: `knock`, release.
+        let mut marks = self.word.swap(next, Ordering::Acquire);
+        chaos_point();
+        if self.passive.load(Ordering::Relaxed) != 0 {
+            // Pairs with: `note`, release.
+            marks |= self.passive.swap(0, Ordering::Acquire);
+        }
+        marks & MARKS
+    }
+
+    /// Returns whether there is a mark. A glance: it orders nothing, `take` does.
+    #[inline]
+    pub fn is_marked(&self) -> bool {
+        (self.word.load(Ordering::Relaxed) & MARKS) | self.passive.load(Ordering::Relaxed) != 0
+    }
+
+    /// Returns whether there is a mark that nobody is interrupted for. A glance, too.
+    #[inline]
+    pub fn is_noted(&self) -> bool {
+        self.passive.load(Ordering::Relaxed) != 0
+    }
+
+    /// The address that a CPU watches that waits by `monitor` and `mwait`: a mark changes it.
+    pub fn watched(&self) -> *const () {
+        (&raw const self.word).cast()
+    }
+}

@@ -1,0 +1,159 @@
+//! The target's side of a fabric: looking at the doorbell, executing calls, polling.
+
+use super::*;
+
+impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
+    /// Executes what was sent to this CPU; returns how many calls that were.
+    ///
+    /// To be called on an interrupt of the [`Bell`] (or, if that finds a critical section, at its end), and by every wait. Inside a call it does nothing. Each look takes at most a ring's worth from each source.
+    #[inline]
+    pub fn drain(&self, crit: &Crit) -> usize {
+        if self.nodes.here::<B>(crit).doorbell.is_marked() { self.drain_marked(crit) } else { 0 }
+    }
+
+    /// To be called at each tick: executes what was sent passively, and the rest along with it; returns how many calls that were.
+    ///
+    /// With nothing sent passively it does nothing: it would hide that a doorbell was lost.
+    #[inline]
+    pub fn tick(&self, crit: &Crit) -> usize {
+        if self.nodes.here::<B>(crit).doorbell.is_noted() { self.drain_marked(crit) } else { 0 }
+    }
+
+    /// Returns whether something waits here to be executed, passive sends included: then this CPU must not halt.
+    ///
+    /// To be asked with interrupts off, right before halting: a doorbell that rings after the answer ends the halt.
+    #[inline]
+    pub fn pending(&self, crit: &Crit) -> bool {
+        self.nodes.here::<B>(crit).doorbell.is_marked()
+    }
+
+    /// Begins to poll: until [`Fabric::poll_exit`] nobody interrupts this CPU, and it must call `drain` over and over,
+    /// or watch the doorbell's word ([`Fabric::watched`]).
+    pub fn poll_enter(&self, crit: &Crit) {
+        self.set_rest(crit, POLLING);
+    }
+
+    /// Ends polling: from now on this CPU is interrupted. Executes what came before.
+    pub fn poll_exit(&self, crit: &Crit) {
+        self.set_rest(crit, 0);
+    }
+
+    /// The address that changes when somebody sends to this CPU, for `monitor`.
+    pub fn watched(&self, crit: &Crit) -> *const () {
+        self.nodes.here::<B>(crit).doorbell.watched()
+    }
+
+    fn set_rest(&self, crit: &Crit, rest: u64) {
+        let node = self.nodes.here::<B>(crit);
+        node.state.with(crit, |state| {
+            assert!(!state.in_call, "a call cannot begin or end polling");
+            state.rest = rest;
+        });
+        self.drain_marked(crit);
+    }
+
+    /// Looks, executes, looks again, until the word can be left at rest.
+    ///
+    /// While calls run the word is `POLLING`: who sends meanwhile need not interrupt. The last look leaves the word as it is to
+    /// rest, and only then an interrupt is asked for again.
+    fn drain_marked(&self, crit: &Crit) -> usize {
+        let me = B::here(crit);
+        let node = self.nodes.on(me);
+        let (nested, rest) =
+            node.state.with(crit, |state| (core::mem::replace(&mut state.in_call, true), state.rest));
+        if nested {
+            return 0;
+        }
+        let mut ran = 0;
+        let mut next = POLLING;
+        loop {
+            ran += self.serve(crit, me, node.doorbell.take(next));
+            if !self.flush(crit, me) {
+                next = POLLING;
+                hint::spin_loop();
+            } else if next == rest {
+                break;
+            } else {
+                next = rest;
+            }
+        }
+        node.state.with(crit, |state| state.in_call = false);
+        node.counters.drains.add(crit, 1);
+        node.counters.ran.add(crit, ran as u64);
+        ran
+    }
+
+    /// Executes what is in the rings that the marks stand for, at most a ring's worth of each.
+    #[inline(always)]
+    fn serve(&self, crit: &Crit, me: CpuId, marks: u64) -> usize {
+        let node = self.nodes.on(me);
+        let mut ran = 0;
+        // Relaxed: the mark was left after it was raised.
+        let end = node.incoming.end.load(Ordering::Relaxed).min(CPUS);
+        doorbell::each_source(marks, end, |source| {
+            // Pairs with: `make_ring`, release.
+            let ring = node.incoming.rings[source.index()].load(Ordering::Acquire);
+            // SAFETY: it is null or came out of a `&'static` (`make_ring`).
+            let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return };
+            for _ in 0..DEPTH {
+                self.gate(crit, me);
+                // SAFETY: this CPU is the only consumer of the rings that lead to it, and drains do not nest.
+                let Some(call) = (unsafe { ring.pop(crit) }) else { break };
+                if plant::reorder() {
+                    // SAFETY: as above.
+                    if let Some(later) = unsafe { ring.pop(crit) } {
+                        later.run(crit);
+                        ran += 1;
+                    }
+                }
+                call.run(crit);
+                ran += 1;
+                if plant::double() {
+                    call.run(crit);
+                }
+            }
+        });
+        ran
+    }
+
+    /// Holds back the next call while something is parked and there is little memory to park more.
+    #[inline(always)]
+    fn gate(&self, crit: &Crit, me: CpuId) {
+        let node = self.nodes.on(me);
+        if node.state.with(crit, |state| state.outbox.is_empty()) {
+            return;
+        }
+        let is_low = || {
+            node.state.with(crit, |state| !state.outbox.is_empty() && state.reserve.count() < CALL_TARGETS)
+        };
+        if is_low() {
+            node.counters.held.add(crit, 1);
+        }
+        while is_low() && !self.restock(crit, me) {
+            self.flush(crit, me);
+            hint::spin_loop();
+        }
+    }
+
+    /// Sends what is parked and has room now; returns whether nothing is left.
+    #[inline]
+    pub(super) fn flush(&self, crit: &Crit, me: CpuId) -> bool {
+        let node = self.nodes.on(me);
+        node.state.with(crit, |state| state.outbox.is_empty()) || self.flush_parked(crit, me)
+    }
+
+    #[cold]
+    fn flush_parked(&self, crit: &Crit, me: CpuId) -> bool {
+        let node = self.nodes.on(me);
+        let (moved, is_empty) = node.state.with(crit, |state| {
+            let moved = state.outbox.flush(crit, &mut state.reserve, |to| {
+                self.ring_to(me, to).expect("a call is parked only for a CPU that this one has a ring to")
+            });
+            (moved, state.outbox.is_empty())
+        });
+        for to in &moved {
+            self.knock(crit, me, to);
+        }
+        is_empty
+    }
+}

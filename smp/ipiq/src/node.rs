@@ -1,0 +1,64 @@
+//! What a fabric keeps for one CPU.
+
+use percpu::sync::{AtomicPtr, AtomicUsize};
+use percpu::Own;
+
+use crate::doorbell::Doorbell;
+use crate::outbox::{Outbox, Reserve};
+use crate::{Counters, Ring};
+
+/// The part of a fabric that belongs to one CPU.
+///
+/// `doorbell` is written by all who send to it. `state` and `counters` are its own.
+/// `incoming` is written once by each source, and then read by it and by the owner.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Node<const CPUS: usize, const DEPTH: usize> {
+    pub doorbell: Doorbell,
+    pub state: Own<State<DEPTH>>,
+    pub counters: Counters,
+    pub incoming: Incoming<CPUS, DEPTH>,
+}
+
+/// The rings that lead to a CPU, by source; null where there is none yet.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Incoming<const CPUS: usize, const DEPTH: usize> {
+    /// No source is at or above it.
+    pub end: AtomicUsize,
+    pub rings: [AtomicPtr<Ring<DEPTH>>; CPUS],
+}
+
+/// What only the CPU itself touches.
+#[derive(Debug)]
+pub(crate) struct State<const DEPTH: usize> {
+    pub outbox: Outbox<DEPTH>,
+    pub reserve: Reserve<DEPTH>,
+    /// A call runs, or what it left is being settled.
+    pub in_call: bool,
+    /// What the doorbell's word is left at after a drain.
+    pub rest: u64,
+}
+
+// SAFETY: its pointers are to rings that live for ever and that its CPU owns; which thread plays the CPU is all the same.
+unsafe impl<const DEPTH: usize> Send for State<DEPTH> {}
+
+impl<const CPUS: usize, const DEPTH: usize> Node<CPUS, DEPTH> {
+    maybe_const! {
+        pub fn new() -> Self {
+            Node {
+                doorbell: Doorbell::new(),
+                // SAFETY: 1. `Fabric` reaches it through the node of the CPU that it is on (`Here`);
+                // 2. no closure that this crate gives to `with` runs a call or calls the `Bell`.
+                state: unsafe {
+                    Own::new(State { outbox: Outbox::new(), reserve: Reserve::new(), in_call: false, rest: 0 })
+                },
+                counters: Counters::new(),
+                incoming: Incoming {
+                    end: AtomicUsize::new(0),
+                    rings: array_of![AtomicPtr::new(core::ptr::null_mut()); CPUS],
+                },
+            }
+        }
+    }
+}

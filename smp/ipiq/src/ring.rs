@@ -1,0 +1,260 @@
+//! The ring of one ordered CPU pair.
+
+use core::ptr;
+
+use percpu::sync::{AtomicPtr, Ordering, UnsafeCell};
+use percpu::{CpuId, Crit, chaos_point};
+
+use crate::{Call, CallFn, Full};
+
+/// How many calls a ring of the kernel holds. A burst of this many needs one doorbell.
+pub const RING_DEPTH: usize = 32;
+
+/// A queue with one producer and one consumer, without locked instructions.
+///
+/// A slot is half a cache line: the words of a call, of which the function is also the mark that the slot is full.
+/// So a hand-over moves one line, and neither side ever reads the other's index:
+/// `tail` is known to the producer alone, `head` to the consumer alone.
+///
+/// | step | producer (`push`) | consumer (`pop`) |
+/// |---|---|---|
+/// | 1 | function word is null, acquire | function word is not null, acquire |
+/// | 2 | write the three words | read the three words |
+/// | 3 | store the function, release | store null, release |
+///
+/// Forbidden: words of another call than the function's; overwriting a call that was not read.
+/// Checked by the model `ring_slot`.
+///
+/// The consumer has moved on before the call runs: a call that comes back here finds the next call, never its own
+/// slot. (An index kept in a local over the call cost DragonFly BSD three months in 2005.)
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Ring<const DEPTH: usize = RING_DEPTH> {
+    tail: UnsafeCell<usize>,
+    /// What the source CPU notes of a ring that is not, or not yet, between two CPUs.
+    link: UnsafeCell<Link<DEPTH>>,
+    slots: Slots<DEPTH>,
+    head: Head,
+}
+
+/// The place of a ring in its CPU's reserve or outbox.
+#[derive(Debug)]
+pub(crate) struct Link<const DEPTH: usize> {
+    pub next: *mut Ring<DEPTH>,
+    /// For whom the calls in it are, in the outbox.
+    pub to: CpuId,
+}
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Slots<const DEPTH: usize>([Slot; DEPTH]);
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Head(UnsafeCell<usize>);
+
+#[derive(Debug)]
+#[repr(C)]
+struct Slot {
+    /// A `CallFn`, or null: the slot is free.
+    func: AtomicPtr<()>,
+    args: UnsafeCell<[usize; 3]>,
+}
+
+#[cfg(not(feature = "loom"))]
+const _: () = {
+    assert!(size_of::<Slot>() == 32, "two slots to a line");
+    assert!(size_of::<Ring>() == 64 + 32 * RING_DEPTH + 64, "a line for each end, no more");
+};
+
+// SAFETY: 1. `tail` and `link` are touched by the one producer, `head` by the one consumer (`push`, `pop`);
+// 2. a slot's words are written only while its function is null and read only while it is not, and
+// each change of the function is a release that the other side acquires.
+unsafe impl<const DEPTH: usize> Sync for Ring<DEPTH> {}
+// SAFETY: the only pointer in it is the link, which says nothing about the thread.
+unsafe impl<const DEPTH: usize> Send for Ring<DEPTH> {}
+
+impl<const DEPTH: usize> Default for Ring<DEPTH> {
+    fn default() -> Self {
+        Ring::new()
+    }
+}
+
+impl<const DEPTH: usize> Ring<DEPTH> {
+    const MASK: usize = {
+        assert!(DEPTH.is_power_of_two(), "a ring's depth is a power of two");
+        DEPTH - 1
+    };
+
+    maybe_const! {
+        /// Makes an empty ring.
+        pub fn new() -> Self {
+            Ring {
+                tail: UnsafeCell::new(0),
+                link: UnsafeCell::new(Link { next: ptr::null_mut(), to: CpuId::BOOT }),
+                slots: Slots(array_of![
+                    Slot { func: AtomicPtr::new(ptr::null_mut()), args: UnsafeCell::new([0; 3]) }; DEPTH
+                ]),
+                head: Head(UnsafeCell::new(0)),
+            }
+        }
+    }
+
+    /// Returns the two ends.
+    pub fn split(&mut self) -> (Producer<'_, DEPTH>, Consumer<'_, DEPTH>) {
+        (Producer(self), Consumer(self))
+    }
+
+    /// Puts a call in, or returns it if there is no room.
+    ///
+    /// # Safety
+    /// The caller is the only producer: no two of `push`, `has_room`, `is_quarter_full` run at once.
+    #[inline(always)]
+    pub unsafe fn push(&self, _crit: &Crit, call: Call) -> Result<(), Full> {
+        self.tail.with_mut(|tail| {
+            // SAFETY: only the producer touches `tail`, and the caller is it.
+            let tail = unsafe { &mut *tail };
+            let slot = &self.slots.0[*tail & Self::MASK];
+            // Pairs with: `pop`, the store of null, release: its reads of the words are over.
+            if !slot.func.load(Ordering::Acquire).is_null() {
+                return Err(Full(call));
+            }
+            chaos_point();
+            slot.args.with_mut(|args| {
+                // SAFETY: the slot is free, so the words are the producer's.
+                unsafe { *args = call.args }
+            });
+            // Pairs with: `pop`, the load of the function, acquire.
+            slot.func.store(call.func as *mut (), Ordering::Release);
+            *tail = (*tail + 1) & Self::MASK;
+            Ok(())
+        })
+    }
+
+    /// Takes the oldest call out.
+    ///
+    /// # Safety
+    /// The caller is the only consumer: no two `pop` run at once.
+    #[inline(always)]
+    pub unsafe fn pop(&self, _crit: &Crit) -> Option<Call> {
+        self.head.0.with_mut(|head| {
+            // SAFETY: only the consumer touches `head`, and the caller is it.
+            let head = unsafe { &mut *head };
+            let slot = &self.slots.0[*head & Self::MASK];
+            // Pairs with: `push`, the store of the function, release.
+            let func = slot.func.load(Ordering::Acquire);
+            if func.is_null() {
+                return None;
+            }
+            let args = slot.args.with(|args| {
+                // SAFETY: the slot is full, so the words are the consumer's.
+                unsafe { *args }
+            });
+            chaos_point();
+            // Pairs with: `push`, the load of the function, acquire.
+            slot.func.store(ptr::null_mut(), Ordering::Release);
+            *head = (*head + 1) & Self::MASK;
+            // SAFETY: 1. what is not null was stored by `push`, from a `CallFn`; 2. a function pointer has the size of a pointer.
+            let func = unsafe { core::mem::transmute::<*mut (), CallFn>(func) };
+            Some(Call { func, args })
+        })
+    }
+
+    /// Returns whether a pop would find nothing.
+    ///
+    /// # Safety
+    /// As for [`Ring::pop`].
+    #[inline]
+    pub unsafe fn is_empty(&self, _crit: &Crit) -> bool {
+        let head = self.head.0.with(|head| {
+            // SAFETY: only the consumer touches `head`, and the caller is it.
+            unsafe { *head }
+        });
+        // Acquire pairs with: `push`, the store of the function, release.
+        self.slots.0[head & Self::MASK].func.load(Ordering::Acquire).is_null()
+    }
+
+    /// Returns whether a push would find room.
+    ///
+    /// # Safety
+    /// As for [`Ring::push`].
+    #[inline]
+    pub unsafe fn has_room(&self, _crit: &Crit) -> bool {
+        // SAFETY: the caller is the producer.
+        unsafe { self.is_free_behind(DEPTH) }
+    }
+
+    /// Returns whether a quarter of the slots, or more, wait to be read.
+    ///
+    /// # Safety
+    /// As for [`Ring::push`].
+    #[inline]
+    pub unsafe fn is_quarter_full(&self, _crit: &Crit) -> bool {
+        // SAFETY: the caller is the producer.
+        unsafe { !self.is_free_behind(DEPTH.div_ceil(4)) }
+    }
+
+    /// Returns whether the call that was pushed `back` calls ago has been read; `1 <= back <= DEPTH`.
+    ///
+    /// # Safety
+    /// As for [`Ring::push`].
+    #[inline]
+    unsafe fn is_free_behind(&self, back: usize) -> bool {
+        let tail = self.tail.with(|tail| {
+            // SAFETY: only the producer touches `tail`, and the caller is it.
+            unsafe { *tail }
+        });
+        let slot = &self.slots.0[tail.wrapping_sub(back) & Self::MASK];
+        // Acquire pairs with: `pop`, the store of null, release.
+        slot.func.load(Ordering::Acquire).is_null()
+    }
+
+    /// Lends the link to `f`.
+    ///
+    /// # Safety
+    /// The caller is the ring's source CPU, in a critical section, and `f` does not lend it again.
+    pub(crate) unsafe fn link<R>(&self, f: impl FnOnce(&mut Link<DEPTH>) -> R) -> R {
+        self.link.with_mut(|link| {
+            // SAFETY: the source CPU alone touches it, one at a time.
+            f(unsafe { &mut *link })
+        })
+    }
+}
+
+/// The producing end of a ring that is used by itself.
+#[derive(Debug)]
+pub struct Producer<'a, const DEPTH: usize = RING_DEPTH>(&'a Ring<DEPTH>);
+
+impl<const DEPTH: usize> Producer<'_, DEPTH> {
+    /// Puts a call in, or returns it if there is no room.
+    #[inline(always)]
+    pub fn push(&mut self, crit: &Crit, call: Call) -> Result<(), Full> {
+        // SAFETY: `split` made one producer, and it is borrowed mutably.
+        unsafe { self.0.push(crit, call) }
+    }
+
+    /// Returns whether a push would find room.
+    pub fn has_room(&mut self, crit: &Crit) -> bool {
+        // SAFETY: `split` made one producer, and it is borrowed mutably.
+        unsafe { self.0.has_room(crit) }
+    }
+
+    /// Returns whether a quarter of the slots, or more, wait to be read.
+    pub fn is_quarter_full(&mut self, crit: &Crit) -> bool {
+        // SAFETY: `split` made one producer, and it is borrowed mutably.
+        unsafe { self.0.is_quarter_full(crit) }
+    }
+}
+
+/// The consuming end of a ring that is used by itself.
+#[derive(Debug)]
+pub struct Consumer<'a, const DEPTH: usize = RING_DEPTH>(&'a Ring<DEPTH>);
+
+impl<const DEPTH: usize> Consumer<'_, DEPTH> {
+    /// Takes the oldest call out.
+    #[inline(always)]
+    pub fn pop(&mut self, crit: &Crit) -> Option<Call> {
+        // SAFETY: `split` made one consumer, and it is borrowed mutably.
+        unsafe { self.0.pop(crit) }
+    }
+}

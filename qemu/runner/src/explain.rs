@@ -1,1 +1,207 @@
-//! What to tell a person whose run did not succeed.
+//! What to tell a person whose run did not succeed: what happened, the last that was heard, where
+//! every CPU was, and what to do next.
+
+use crate::{
+    CpuStack, Frame, Limit, Mode, Outcome, Report, Request, StackFrame, Trust, command::quote,
+    screen::duration, symbols::shorten,
+};
+
+/// How much of what was heard last is shown.
+const LAST: usize = 12;
+/// How many frames of a stack are shown.
+const DEEP: usize = 24;
+
+/// Returns the lines about a run that failed; `at` is what was going on, as `bench ipi/storm`.
+pub fn lines(report: &Report, request: &Request, at: Option<&str>) -> Vec<String> {
+    let mut lines = vec![headline(report, at)];
+    lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
+    section(&mut lines, "QEMU said", tail(&report.stderr));
+    section(&mut lines, "last on the serial port", tail(&report.text));
+    section(&mut lines, "last log lines", last_frames(&report.frames));
+    lines.extend(stacks(&report.stacks));
+    let next = next(report, request);
+    lines.extend(next.iter().map(|step| format!("next: {step}")));
+    lines
+}
+
+/// Returns what happened, in a line.
+fn headline(report: &Report, at: Option<&str>) -> String {
+    let during = at.map(|at| format!(" in {at}")).unwrap_or_default();
+    let scaled = |limit: &str| {
+        if report.scale > 1.05 {
+            format!(
+                "{limit}, {:.1} times as long as usual: this host is slow or busy",
+                report.scale
+            )
+        } else {
+            limit.to_owned()
+        }
+    };
+    match &report.outcome {
+        Outcome::Success => "SUCCESS".into(),
+        Outcome::TestFailed => format!("FAILED{during}: the kernel reports a failed test"),
+        Outcome::Panic => format!("PANIC{during}: the kernel gave up"),
+        Outcome::Deadlock => {
+            format!("DEADLOCK{during}: every CPU halts, and nothing is left that could wake one")
+        }
+        Outcome::TripleFault => format!(
+            "TRIPLE FAULT{during}: a CPU could not deliver an exception, and the machine reset"
+        ),
+        Outcome::Hang { after, limit: Limit::Quiet } => {
+            format!("HANG{during}: nothing heard for {}", scaled(&duration(*after)))
+        }
+        Outcome::Hang { after, limit: Limit::Total } => {
+            format!("TIME-OUT{during}: still running after {}", scaled(&duration(*after)))
+        }
+        Outcome::Silent { after } => {
+            format!("SILENT: not a word from the kernel in {}", scaled(&duration(*after)))
+        }
+        Outcome::PoweredOff => format!("POWERED OFF{during}: the machine ended without a verdict"),
+        Outcome::NotStarted { status } => match status {
+            Some(status) => format!("QEMU DID NOT START: it ended with status {status}"),
+            None => "QEMU DID NOT START: it did not answer, or was killed".into(),
+        },
+        Outcome::KvmBroken { why } => format!("KVM DOES NOT WORK HERE: {why}"),
+        Outcome::Died { status } if *status < 0 => {
+            format!("QEMU DIED{during}: killed by signal {}", -status)
+        }
+        Outcome::Died { status } => {
+            format!("QEMU DIED{during}: status {status}, which is no verdict of the kernel's")
+        }
+        Outcome::Interrupted { .. } => format!("INTERRUPTED{during}: QEMU was ended"),
+    }
+}
+
+fn section(lines: &mut Vec<String>, title: &str, body: Vec<String>) {
+    if !body.is_empty() {
+        lines.push(format!("  {title}:"));
+        lines.extend(body.into_iter().map(|line| format!("    {line}")));
+    }
+}
+
+fn tail(lines: &[String]) -> Vec<String> {
+    lines[lines.len().saturating_sub(LAST)..].to_vec()
+}
+
+fn last_frames(frames: &[Frame]) -> Vec<String> {
+    let logs: Vec<String> =
+        frames.iter().filter(|frame| frame.record().is_none()).map(log).collect();
+    tail(&logs)
+}
+
+fn log(frame: &Frame) -> String {
+    let level = frame.level.map(|level| format!("{} ", level.name())).unwrap_or_default();
+    let place = frame
+        .location
+        .as_ref()
+        .map(|at| format!(" ({}:{})", shorten(&at.file.to_string_lossy()), at.line))
+        .unwrap_or_default();
+    format!("[{}] {level}{}{place}", frame.cpu, frame.message)
+}
+
+/// Returns the stacks; CPUs whose stacks are the same share one.
+pub fn stacks(stacks: &[CpuStack]) -> Vec<String> {
+    let mut groups: Vec<(Vec<u32>, &CpuStack)> = Vec::new();
+    for stack in stacks {
+        let same = |other: &CpuStack| {
+            let path = |stack: &CpuStack| -> Vec<u64> {
+                stack.frames.iter().map(|frame| frame.address).collect()
+            };
+            path(other) == path(stack) && state(other) == state(stack)
+        };
+        match groups.iter_mut().find(|(_, first)| same(first)) {
+            Some((cpus, _)) => cpus.push(stack.cpu),
+            None => groups.push((vec![stack.cpu], stack)),
+        }
+    }
+    groups.iter().flat_map(|(cpus, stack)| group(cpus, stack)).collect()
+}
+
+fn group(cpus: &[u32], stack: &CpuStack) -> Vec<String> {
+    let names: Vec<String> = cpus.iter().map(u32::to_string).collect();
+    let plural = if cpus.len() == 1 { "CPU" } else { "CPUs" };
+    let mut lines = vec![format!("  {plural} {}, {}:", names.join(" "), state(stack))];
+    for frame in stack.frames.iter().take(DEEP) {
+        lines.extend(frame_lines(frame).into_iter().map(|line| format!("    {line}")));
+    }
+    if stack.frames.len() > DEEP {
+        lines.push(format!("    ... {} more", stack.frames.len() - DEEP));
+    }
+    lines
+}
+
+fn state(stack: &CpuStack) -> &'static str {
+    match (&stack.registers.ring, stack.registers.halted, stack.registers.interrupts) {
+        (3, ..) => "in ring 3",
+        (_, true, true) => "halted, interrupts on",
+        (_, true, false) => "halted, interrupts off",
+        (_, false, true) => "running, interrupts on",
+        (_, false, false) => "running, interrupts off",
+    }
+}
+
+fn frame_lines(frame: &StackFrame) -> Vec<String> {
+    let doubt = if frame.trust == Trust::Guessed { "? " } else { "" };
+    if frame.places.is_empty() {
+        let ring = if frame.address < 1 << 47 { "ring 3 at " } else { "" };
+        return vec![format!("{doubt}{ring}{:#x}", frame.address)];
+    }
+    frame
+        .places
+        .iter()
+        .map(|place| format!("{doubt}{place}{}", if place.inlined { " inlined" } else { "" }))
+        .collect()
+}
+
+/// Returns what to do next, one step a line.
+fn next(report: &Report, request: &Request) -> Vec<String> {
+    let interrupts = "./x boot -- -d int,cpu_reset    logs every exception before it".to_owned();
+    let debugger =
+        "./x boot --gdb    stops before the first instruction and waits for gdb".to_owned();
+    let longer = |what: &str| {
+        format!("{what}, or run again on a quieter host: limits follow its speed at the start")
+    };
+    match &report.outcome {
+        Outcome::Success | Outcome::Interrupted { .. } => Vec::new(),
+        Outcome::TestFailed => {
+            vec!["the line of the failed test above names what to run again, with -v".into()]
+        }
+        Outcome::Panic => {
+            vec!["the first frame of ours above is where to look".into(), debugger]
+        }
+        Outcome::Deadlock => {
+            vec!["each thread above names what it waits for: who was to wake it?".into(), debugger]
+        }
+        Outcome::TripleFault => vec![interrupts, debugger],
+        Outcome::Hang { .. } => {
+            vec![longer("look at the CPU that runs with interrupts off, if there is one"), debugger]
+        }
+        Outcome::Silent { .. } => vec![
+            "./x boot    shows whether the kernel speaks text without frames".into(),
+            interrupts,
+        ],
+        Outcome::PoweredOff => vec![debugger],
+        Outcome::NotStarted { .. } => not_started(report, request),
+        Outcome::KvmBroken { .. } => {
+            vec!["--mode insns (exact) or --mode tcg work without KVM".into()]
+        }
+        Outcome::Died { .. } => vec![format!("the same by hand: {}", report.command)],
+    }
+}
+
+fn not_started(report: &Report, request: &Request) -> Vec<String> {
+    let mut next = Vec::new();
+    if !request.extra.is_empty() {
+        let extra: Vec<String> = request.extra.iter().map(|word| quote(word)).collect();
+        next.push(format!("without the arguments after --: {}", extra.join(" ")));
+    }
+    if request.mode == Mode::Kvm {
+        next.push("--mode insns or --mode tcg".into());
+    }
+    next.push(format!("the same by hand: {}", report.command));
+    next.push("./x doctor    says whether this QEMU is old enough to be the reason".into());
+    next
+}
+
+#[cfg(test)]
+mod tests;

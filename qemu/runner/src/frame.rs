@@ -60,6 +60,19 @@ pub struct Frame {
     pub location: Option<Arc<Location>>,
 }
 
+impl Frame {
+    /// Returns the bytes of the record that this frame is, if it is one: a frame with no level
+    /// whose message is `record ` and a list of bytes.
+    pub fn record(&self) -> Option<Vec<u8>> {
+        let list = self.message.strip_prefix(bench_api::wire::FRAME_PREFIX)?;
+        let list = list.strip_prefix('[')?.strip_suffix(']')?;
+        if self.level.is_some() {
+            return None;
+        }
+        list.split_terminator(',').map(|byte| byte.trim().parse().ok()).collect()
+    }
+}
+
 /// A line of source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
@@ -137,8 +150,11 @@ fn convert(frame: &defmt_decoder::Frame<'_>, locations: &Locations) -> Frame {
         level: frame.level().and_then(|level| Level::from_wire(level.as_str())),
         message: frame.display_message().to_string(),
         fields,
-        location: locations.get(&frame.index()).map(|place| {
-            Arc::new(Location { file: place.file.clone(), line: place.line })
-        }),
+        location: locations
+            .get(&frame.index())
+            .map(|place| Arc::new(Location { file: place.file.clone(), line: place.line })),
     }
 }
+
+#[cfg(test)]
+mod tests;

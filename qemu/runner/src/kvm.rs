@@ -94,8 +94,14 @@ fn key(request: &Request, probe: &Probe) -> String {
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
         .map_or(0, |age| age.as_nanos());
     json!([
-        request.qemu.to_string_lossy(), probe.version, request.cpus, request.machine.name,
-        request.kernel.to_string_lossy(), image.to_string(), host.trim(), boot.trim(),
+        request.qemu.to_string_lossy(),
+        probe.version,
+        request.cpus,
+        request.machine.name,
+        request.kernel.to_string_lossy(),
+        image.to_string(),
+        host.trim(),
+        boot.trim(),
     ])
     .to_string()
 }

@@ -53,7 +53,10 @@ impl Post {
     /// Makes the folder and listens.
     pub fn open() -> Result<Self, Refusal> {
         let denied = |what: &str, error: io::Error| {
-            Refusal::Host(format!("cannot make {what} in {}: {error}", std::env::temp_dir().display()))
+            Refusal::Host(format!(
+                "cannot make {what} in {}: {error}",
+                std::env::temp_dir().display()
+            ))
         };
         let folder = tempfile::Builder::new()
             .prefix("damselfly-")

@@ -41,8 +41,18 @@ pub struct Unasked {
     pub stderr: Vec<String>,
 }
 
-pub(crate) const ARGUMENTS: &[&str] =
-    &["-machine", "none", "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio"];
+pub(crate) const ARGUMENTS: &[&str] = &[
+    "-machine",
+    "none",
+    "-accel",
+    "tcg",
+    "-nodefaults",
+    "-display",
+    "none",
+    "-S",
+    "-qmp",
+    "stdio",
+];
 
 const QUESTIONS: &str = concat!(
     r#"{"execute":"qmp_capabilities"}"#,
@@ -102,7 +112,8 @@ pub fn ask(qemu: &Path) -> Result<Result<Probe, Unasked>, Refusal> {
     }
     let took = start.elapsed();
     let (Some(version), Some(properties)) = (version, properties) else {
-        let status = child.wait_or_kill(Duration::from_millis(500)).and_then(|status| status.code());
+        let status =
+            child.wait_or_kill(Duration::from_millis(500)).and_then(|status| status.code());
         let stderr = errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
         return Ok(Err(Unasked { status, stderr }));
     };

@@ -42,7 +42,9 @@ impl Mode {
     pub fn meaning(self) -> &'static str {
         match self {
             Mode::Insns => "exact instructions, summed over all CPUs. Not cycles, not latency.",
-            Mode::Tcg => "wall cycles of QEMU's emulation on this host. Not a claim about hardware.",
+            Mode::Tcg => {
+                "wall cycles of QEMU's emulation on this host. Not a claim about hardware."
+            }
             Mode::Kvm => "cycles of this host's CPU, under KVM. They vary from run to run.",
         }
     }

@@ -16,7 +16,8 @@ use object::{Object, ObjectSection};
 use serde_json::{Value, json};
 
 use crate::{
-    CpuStack, Event, Frame, Level, Limit, Outcome, Probe, Refusal, Report, Request, Sink, calibrate,
+    CpuStack, Event, Frame, Level, Limit, Outcome, Probe, Refusal, Report, Request, Sink,
+    calibrate,
     child::{Child, SignalWatch},
     code,
     command::{self, For},
@@ -128,8 +129,7 @@ pub(crate) fn boot(
 
 /// Reads the kernel, and sees that it is one.
 fn kernel(request: &Request) -> Result<Vec<u8>, Refusal> {
-    let refuse =
-        |why: String| Refusal::Kernel { path: request.kernel.clone(), why };
+    let refuse = |why: String| Refusal::Kernel { path: request.kernel.clone(), why };
     let elf = fs::read(&request.kernel).map_err(|error| refuse(error.to_string()))?;
     let file = object::File::parse(&*elf).map_err(|_| refuse("not an ELF file".into()))?;
     if file.sections().any(|section| section.name().is_ok_and(|name| name.starts_with(".defmt"))) {

@@ -83,7 +83,9 @@ impl Symbols {
             functions,
             code,
             eh_frame: section(".eh_frame").filter(|(_, data)| !is_empty(data)),
-            debug_frame: section(".debug_frame").map(|(_, data)| data).filter(|data| !is_empty(data)),
+            debug_frame: section(".debug_frame")
+                .map(|(_, data)| data)
+                .filter(|data| !is_empty(data)),
         })
     }
 
@@ -103,7 +105,8 @@ impl Symbols {
         let after = self.functions.partition_point(|(start, ..)| *start <= address);
         let (start, size, name) = self.functions[..after].last()?;
         // Hand-written code may have no size; it then reaches to the next symbol.
-        (*size == 0 || address < start + size).then_some(name.as_str())
+        (*size == 0 || address < start + size)
+            .then_some(name.as_str())
             .filter(|_| self.is_code(address))
     }
 

@@ -204,20 +204,19 @@ fn guess(symbols: &Symbols, state: &mut State, memory: &mut Memory<'_>) -> Optio
 
 /// Returns whether the five words at `at` look like what the processor pushes at an
 /// interrupt: rip, cs, rflags, rsp, ss.
-fn interrupt_frame(
-    symbols: &Symbols,
-    at: u64,
-    rip: u64,
-    memory: &mut Memory<'_>,
-) -> Option<Guess> {
+fn interrupt_frame(symbols: &Symbols, at: u64, rip: u64, memory: &mut Memory<'_>) -> Option<Guess> {
     const LOW_HALF: u64 = 0x0000_8000_0000_0000;
     let mut word = |number: u64| memory(at.wrapping_add(number * 8));
     let (code, flags, data) = (word(1)?, word(2)?, word(4)?);
     let selector = |word: u64| word < 0x80;
     let ring = code & 3;
     // Bit 1 of the flags is always one, and none above 21 is defined.
-    let plausible = selector(code) && selector(data) && code & !3 != 0
-        && data & 3 == ring && flags & !0x3f_ffff == 0 && flags & 2 != 0;
+    let plausible = selector(code)
+        && selector(data)
+        && code & !3 != 0
+        && data & 3 == ring
+        && flags & !0x3f_ffff == 0
+        && flags & 2 != 0;
     match ring {
         0 if plausible && symbols.is_code(rip) => Some(Guess::Interrupted),
         3 if plausible && rip < LOW_HALF => Some(Guess::Ring3),

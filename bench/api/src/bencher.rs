@@ -67,15 +67,7 @@ impl<'a> Bencher<'a> {
             failed: None,
             skipped: None,
         };
-        Self {
-            world,
-            settings,
-            samples,
-            result,
-            limit: SAMPLES,
-            batch: None,
-            ops: 1,
-        }
+        Self { world, settings, samples, result, limit: SAMPLES, batch: None, ops: 1 }
     }
 
     /// Takes `count` samples instead of 1,000 (fewer in a quick run).
@@ -150,11 +142,7 @@ impl<'a> Bencher<'a> {
 
     /// Measures `step`.
     pub fn iter(&mut self, mut step: impl FnMut()) {
-        let batch = self.batch.unwrap_or(if self.settings.mode == Mode::Insns {
-            1
-        } else {
-            64
-        });
+        let batch = self.batch.unwrap_or(if self.settings.mode == Mode::Insns { 1 } else { 64 });
         let ticks = self.world.ticks;
         self.begin(batch, |calls| timed(ticks, calls, &mut || ()));
         self.window(self.warmup(), || timed(ticks, batch, &mut step));

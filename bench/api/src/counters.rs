@@ -85,9 +85,7 @@ impl Counters {
 
     /// What was counted since `before`.
     pub fn since(&self, before: &Counters) -> Counters {
-        Counters(core::array::from_fn(|i| {
-            self.0[i].wrapping_sub(before.0[i])
-        }))
+        Counters(core::array::from_fn(|i| self.0[i].wrapping_sub(before.0[i])))
     }
 
     /// The counters that are not zero, by name.

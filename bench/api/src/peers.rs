@@ -53,11 +53,7 @@ fn entry<P: Fn(&Peer<'_>) + Sync>(arg: usize) {
     // counted this step, which is the last thing done here; (3) P is Sync, the rest is shared atomics.
     let start = unsafe { &*(arg as *const Start<'_, P>) };
     let shared = start.shared;
-    let peer = Peer {
-        shared,
-        world: start.world,
-        cpu: (start.world.cpu)(),
-    };
+    let peer = Peer { shared, world: start.world, cpu: (start.world.cpu)() };
     // Pairs with: on_each, acquire of `arrived`.
     shared.arrived.fetch_add(1, Release);
     // Pairs with: on_each, release of `go`.
@@ -104,16 +100,8 @@ where
         stop: AtomicBool::new(false),
         done: AtomicUsize::new(0),
     };
-    let start = Start {
-        peer,
-        shared: &shared,
-        world,
-    };
-    let mut joined = Joined {
-        shared: &shared,
-        world,
-        count: 0,
-    };
+    let start = Start { peer, shared: &shared, world };
+    let mut joined = Joined { shared: &shared, world, count: 0 };
     for cpu in cpus {
         joined.count += 1;
         (world.start)(cpu, entry::<P>, core::ptr::from_ref(&start) as usize);

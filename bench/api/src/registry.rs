@@ -86,8 +86,5 @@ macro_rules! bench {
 
 /// Whether `name` is chosen by `filter`: empty for all, else parts of names, separated by commas.
 pub fn matches(filter: &str, name: &str) -> bool {
-    filter.is_empty()
-        || filter
-            .split(',')
-            .any(|part| !part.is_empty() && name.contains(part))
+    filter.is_empty() || filter.split(',').any(|part| !part.is_empty() && name.contains(part))
 }

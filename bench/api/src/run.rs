@@ -74,10 +74,7 @@ pub fn one<E: Env>(
     let world: &'static World = const { &World::of::<E>() };
     sink(&Record::BenchBegin { name });
     if (world.cpus)() < bench.cpus {
-        sink(&Record::BenchSkip {
-            name,
-            reason: "needs more CPUs",
-        });
+        sink(&Record::BenchSkip { name, reason: "needs more CPUs" });
         return None;
     }
     // Touched now, so that no sample meets a cold page.
@@ -94,15 +91,9 @@ pub fn one<E: Env>(
     send_samples(name, samples, sink);
     let summary = Summary::of(samples);
     let ok = summary.is_some() && measured.failed.is_none();
-    let message = measured.failed.unwrap_or(if summary.is_none() {
-        "nothing was measured"
-    } else {
-        ""
-    });
-    sink(&Record::Counters {
-        name,
-        values: Values::Plain(measured.counters.values()),
-    });
+    let message =
+        measured.failed.unwrap_or(if summary.is_none() { "nothing was measured" } else { "" });
+    sink(&Record::Counters { name, values: Values::Plain(measured.counters.values()) });
     sink(&Record::BenchEnd {
         name,
         goal: bench.goal,
@@ -129,10 +120,7 @@ fn send_samples(name: &str, samples: &[u64], sink: &mut dyn FnMut(&Record<'_>)) 
     let mut used = 0;
     for run in samples.chunk_by(|a, b| a == b) {
         if used == pairs.len() {
-            sink(&Record::Samples {
-                name,
-                runs: Values::Plain(&pairs[..used]),
-            });
+            sink(&Record::Samples { name, runs: Values::Plain(&pairs[..used]) });
             used = 0;
         }
         pairs[used] = run[0];
@@ -140,10 +128,7 @@ fn send_samples(name: &str, samples: &[u64], sink: &mut dyn FnMut(&Record<'_>)) 
         used += 2;
     }
     if used != 0 {
-        sink(&Record::Samples {
-            name,
-            runs: Values::Plain(&pairs[..used]),
-        });
+        sink(&Record::Samples { name, runs: Values::Plain(&pairs[..used]) });
     }
 }
 

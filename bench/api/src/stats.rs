@@ -46,14 +46,7 @@ impl Summary {
     /// The summary with these values, in the order of the fields.
     pub fn from_values(values: [u64; 6]) -> Summary {
         let [min, q1, median, q3, p99, max] = values;
-        Summary {
-            min,
-            q1,
-            median,
-            q3,
-            p99,
-            max,
-        }
+        Summary { min, q1, median, q3, p99, max }
     }
 }
 
@@ -70,10 +63,7 @@ impl core::fmt::Display for PerOp {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         // Rounded to tenths, halves up.
         let tenths = (self.value as u128 * 20 + self.ops as u128) / (self.ops as u128 * 2);
-        let mut text = Short {
-            bytes: [0; 40],
-            len: 0,
-        };
+        let mut text = Short { bytes: [0; 40], len: 0 };
         let (whole, tenth) = (tenths / 10, tenths % 10);
         use core::fmt::Write;
         if tenth == 0 || whole >= 1000 {
@@ -100,10 +90,7 @@ impl Short {
 impl core::fmt::Write for Short {
     fn write_str(&mut self, s: &str) -> core::fmt::Result {
         let end = self.len + s.len();
-        self.bytes
-            .get_mut(self.len..end)
-            .ok_or(core::fmt::Error)?
-            .copy_from_slice(s.as_bytes());
+        self.bytes.get_mut(self.len..end).ok_or(core::fmt::Error)?.copy_from_slice(s.as_bytes());
         self.len = end;
         Ok(())
     }

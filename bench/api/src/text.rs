@@ -6,69 +6,35 @@ use core::fmt::{Result, Write};
 
 /// Writes the head of the benchmark table.
 pub fn head(to: &mut dyn Write) -> Result {
-    writeln!(
-        to,
-        "{:<24} {:>9} {:>9} {:>9} {:>9}  unit",
-        "benchmark", "min", "med", "p99", "max"
-    )
+    writeln!(to, "{:<24} {:>9} {:>9} {:>9} {:>9}  unit", "benchmark", "min", "med", "p99", "max")
 }
 
 /// Writes what a reader wants to see of a record; nothing for those that only a program wants.
 pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
     match *record {
-        Record::RunBegin {
-            kernel,
-            mode,
-            apic,
-            cpus,
-            cpus_expected,
-            seed,
-            tick_hz,
-            ..
-        } => {
+        Record::RunBegin { kernel, mode, apic, cpus, cpus_expected, seed, tick_hz, .. } => {
             writeln!(
                 to,
                 "damselfly {kernel}  mode {mode}  {apic}  {cpus} of {cpus_expected} CPUs  seed {seed}  tick {} MHz",
                 tick_hz / 1_000_000
             )
         }
-        Record::BenchEnd {
-            name,
-            ok,
-            unit,
-            ops,
-            summary,
-            message,
-            ..
-        } => {
+        Record::BenchEnd { name, ok, unit, ops, summary, message, .. } => {
             let mut values = [0; 6];
             for (to, value) in values.iter_mut().zip(summary.iter()) {
                 *to = value;
             }
-            let [min, _, median, _, p99, max] = values.map(|value| PerOp {
-                value,
-                ops: ops.max(1),
-            });
-            write!(
-                to,
-                "{name:<24} {min:>9} {median:>9} {p99:>9} {max:>9}  {unit}"
-            )?;
+            let [min, _, median, _, p99, max] =
+                values.map(|value| PerOp { value, ops: ops.max(1) });
+            write!(to, "{name:<24} {min:>9} {median:>9} {p99:>9} {max:>9}  {unit}")?;
             if !ok {
                 write!(to, "  FAILED: {message}")?;
             }
             writeln!(to)
         }
         Record::BenchSkip { name, reason } => writeln!(to, "{name:<24} skipped: {reason}"),
-        Record::BenchInfo {
-            name, doc, goal, ..
-        } => writeln!(to, "{name:<24} {goal:<4} {doc}"),
-        Record::StressEnd {
-            name,
-            seed,
-            ok,
-            message,
-            ..
-        } => {
+        Record::BenchInfo { name, doc, goal, .. } => writeln!(to, "{name:<24} {goal:<4} {doc}"),
+        Record::StressEnd { name, seed, ok, message, .. } => {
             writeln!(to, "{name:<24} seed {seed}  {}  {message}", verdict(ok))
         }
         Record::StressInfo { name, doc } => writeln!(to, "{name:<24} {doc}"),

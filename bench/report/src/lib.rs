@@ -1,1 +1,16 @@
+//! What becomes of a guest's records on the host: results, goals, JSON lines, baselines, tables.
+//!
+//! Bytes of a record -> [`Collector`] -> [`BenchResult`]; with [`Goals`] and a [`RunKey`] -> [`json`] and [`table`];
+//! against a [`baseline::Store`] -> [`Comparison`]. No printing, no exit status: that is the caller's.
 
+pub mod baseline;
+mod goals;
+pub mod json;
+mod key;
+mod record;
+pub mod table;
+
+pub use baseline::{Baseline, Comparison};
+pub use goals::{Goal, Goals, Match, Opponent, Stat};
+pub use key::RunKey;
+pub use record::{BenchResult, Collector, Event, RecordError, Start, StressResult, record_bytes};

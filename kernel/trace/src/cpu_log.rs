@@ -135,9 +135,7 @@ impl CpuLog {
             return;
         }
         let candidates = if depth == 0 { 0..1 } else { 1..LEVELS };
-        let chosen = candidates
-            .into_iter()
-            .find(|&i| self.frames[i].state.load(Relaxed) == FREE);
+        let chosen = candidates.into_iter().find(|&i| self.frames[i].state.load(Relaxed) == FREE);
         let Some(index) = chosen else {
             self.stack[depth].store(NONE, Relaxed);
             return;
@@ -176,11 +174,8 @@ impl CpuLog {
                     self.count_lost();
                     frame.state.store(FREE, Relaxed);
                 } else if depth == 0 {
-                    let on_full = if self.urgent.load(Relaxed) {
-                        OnFull::Drain
-                    } else {
-                        OnFull::Drop
-                    };
+                    let on_full =
+                        if self.urgent.load(Relaxed) { OnFull::Drain } else { OnFull::Drop };
                     if !publish(frame.bytes(), on_full) {
                         self.count_lost();
                     }

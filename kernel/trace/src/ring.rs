@@ -30,21 +30,13 @@ impl<const N: usize> Ring<N> {
     /// Makes an empty ring.
     #[cfg(not(feature = "loom"))]
     pub const fn new() -> Self {
-        Self {
-            head: AtomicUsize::new(0),
-            tail: AtomicUsize::new(0),
-            bytes: Bytes::new(),
-        }
+        Self { head: AtomicUsize::new(0), tail: AtomicUsize::new(0), bytes: Bytes::new() }
     }
 
     /// Makes an empty ring.
     #[cfg(feature = "loom")]
     pub fn new() -> Self {
-        Self {
-            head: AtomicUsize::new(0),
-            tail: AtomicUsize::new(0),
-            bytes: Bytes::new(),
-        }
+        Self { head: AtomicUsize::new(0), tail: AtomicUsize::new(0), bytes: Bytes::new() }
     }
 
     /// Publishes a whole frame.

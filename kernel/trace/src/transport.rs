@@ -130,10 +130,7 @@ impl<H: Hooks> Transport<H> {
 
     /// Frames dropped on all CPUs.
     pub fn lost(&self) -> u64 {
-        (0..MAX_CPUS)
-            .filter_map(|cpu| self.log(cpu))
-            .map(CpuLog::lost)
-            .sum()
+        (0..MAX_CPUS).filter_map(|cpu| self.log(cpu)).map(CpuLog::lost).sum()
     }
 
     fn publish(&self, log: &CpuLog, frame: &[u8], on_full: OnFull) -> bool {
@@ -159,10 +156,7 @@ impl<H: Hooks> Transport<H> {
     fn drain_one(&self, log: &CpuLog) -> Option<bool> {
         let irq = H::irq_save();
         // Pairs with: the release below.
-        let mine = self
-            .draining
-            .compare_exchange(false, true, Acquire, Relaxed)
-            .is_ok();
+        let mine = self.draining.compare_exchange(false, true, Acquire, Relaxed).is_ok();
         let moved = mine.then(|| self.move_one(log));
         if mine {
             // Pairs with: the acquire above, of the next drainer.

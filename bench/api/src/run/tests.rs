@@ -127,7 +127,9 @@ fn records(filter: &str, quick: bool) -> (Outcome, Vec<Vec<u8>>) {
 /// Values and ops of the end record of the only benchmark that matches.
 fn figures(filter: &str) -> (Vec<u64>, u64, u64, String) {
     let (_, sent) = records(filter, false);
-    let Ok(Record::BenchEnd { summary, ops, n, message, .. }) = Record::decode(sent.last().expect("records")) else {
+    let Ok(Record::BenchEnd { summary, ops, n, message, .. }) =
+        Record::decode(sent.last().expect("records"))
+    else {
         panic!("no end");
     };
     (summary.iter().collect(), ops, n, message.to_string())
@@ -156,13 +158,18 @@ fn outcomes_are_counted_and_reported() {
     assert_eq!(figures("t/fails").3, "one is two");
     assert_eq!(figures("t/nothing").3, "nothing was measured");
     let (_, sent) = records("t/many_cpus", false);
-    assert!(matches!(Record::decode(&sent[1]), Ok(Record::BenchSkip { reason: "needs more CPUs", .. })));
+    assert!(matches!(
+        Record::decode(&sent[1]),
+        Ok(Record::BenchSkip { reason: "needs more CPUs", .. })
+    ));
 }
 
 #[test]
 fn a_quick_run_takes_few_samples() {
     let (_, sent) = records("t/plain", true);
-    let Ok(Record::BenchEnd { n, .. }) = Record::decode(sent.last().expect("records")) else { panic!("no end") };
+    let Ok(Record::BenchEnd { n, .. }) = Record::decode(sent.last().expect("records")) else {
+        panic!("no end")
+    };
     assert_eq!(n, 8);
 }
 

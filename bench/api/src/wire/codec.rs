@@ -50,10 +50,7 @@ impl<'b> Writer<'b> {
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let end = self.used + bytes.len();
-        self.buffer
-            .get_mut(self.used..end)
-            .ok_or(Error::Full)?
-            .copy_from_slice(bytes);
+        self.buffer.get_mut(self.used..end).ok_or(Error::Full)?.copy_from_slice(bytes);
         self.used = end;
         Ok(())
     }
@@ -111,11 +108,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn done(self) -> Result<(), Error> {
-        if self.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Rest)
-        }
+        if self.is_empty() { Ok(()) } else { Err(Error::Rest) }
     }
 }
 
@@ -195,10 +188,7 @@ impl<'a> Values<'a> {
             Values::Wire(wire) => (&[], wire),
         };
         let mut from = Reader::new(wire);
-        plain
-            .iter()
-            .copied()
-            .chain(core::iter::from_fn(move || u64::get(&mut from).ok()))
+        plain.iter().copied().chain(core::iter::from_fn(move || u64::get(&mut from).ok()))
     }
 }
 

@@ -94,14 +94,19 @@ fn the_longest_record_fits() {
     let text = long.as_str();
     let samples = [u64::MAX; 64];
     let mut buffer = [0; MAX_BYTES];
-    let info = Record::BenchInfo { name: text, doc: text, goal: "", lies: text, shape: text, cpus: 1 };
+    let info =
+        Record::BenchInfo { name: text, doc: text, goal: "", lies: text, shape: text, cpus: 1 };
     assert!(info.encode(&mut buffer).is_ok());
     // Counts of equal neighbours are small; the values may be anything.
     let mut runs = samples;
     runs.iter_mut().skip(1).step_by(2).for_each(|count| *count = 9999);
     assert!(Record::Samples { name: text, runs: Values::Plain(&runs) }.encode(&mut buffer).is_ok());
     let counters = [u64::MAX; 32];
-    assert!(Record::Counters { name: text, values: Values::Plain(&counters) }.encode(&mut buffer).is_ok());
+    assert!(
+        Record::Counters { name: text, values: Values::Plain(&counters) }
+            .encode(&mut buffer)
+            .is_ok()
+    );
 }
 
 #[test]

@@ -1,0 +1,235 @@
+//! Figures that were accepted, one file per key; a worse one is a difference of at least one instruction.
+
+use crate::{BenchResult, Goals, RunKey, Stat};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+/// The folder of the baselines (`bench/baselines`).
+#[derive(Clone, Debug)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// The accepted figures under one key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Version of this format.
+    pub schema: u64,
+    /// Why the figures were accepted, newest first.
+    pub reasons: Vec<String>,
+    /// The run that was blessed last.
+    pub run: RunKey,
+    /// By name of the benchmark.
+    pub figures: BTreeMap<String, Figure>,
+}
+
+/// An accepted figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figure {
+    /// What was counted.
+    pub unit: String,
+    /// Which statistic.
+    pub stat: String,
+    /// Its value, for all operations together.
+    pub value: u64,
+    /// Operations per sample.
+    pub ops: u64,
+    /// Samples: counters are compared only between equal numbers of them.
+    pub n: u64,
+    /// Counters of the window that were not zero.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// Why a baseline could not be read or written.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The file.
+    Io(PathBuf, io::Error),
+    /// Its content.
+    Format(PathBuf, String),
+    /// `--bless` without a reason.
+    NoReason,
+    /// Only instructions repeat exactly.
+    Mode(String),
+    /// A benchmark failed: its figure is worth nothing.
+    Failed(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            StoreError::Format(path, error) => write!(f, "{}: {error}", path.display()),
+            StoreError::NoReason => {
+                f.write_str("a baseline is renewed with a reason: --bless 'why'")
+            }
+            StoreError::Mode(mode) => {
+                write!(f, "baselines are kept in mode insns; figures in mode {mode} do not repeat")
+            }
+            StoreError::Failed(bench) => write!(f, "{bench} failed; nothing was blessed"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl Store {
+    /// The baselines in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Store {
+        Store { dir: dir.into() }
+    }
+
+    /// The file for `key`.
+    pub fn path(&self, key: &RunKey) -> PathBuf {
+        self.dir.join(key.file_name())
+    }
+
+    /// The baseline for `key`, if there is one.
+    ///
+    /// # Errors
+    /// A file that is there but cannot be read.
+    pub fn load(&self, key: &RunKey) -> Result<Option<Baseline>, StoreError> {
+        let path = self.path(key);
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::Io(path, error)),
+            Ok(text) => serde_json::from_str(&text)
+                .map(Some)
+                .map_err(|error| StoreError::Format(path, error.to_string())),
+        }
+    }
+
+    /// Accepts `results` under `key`; figures of benchmarks that did not run stay. Returns the file.
+    ///
+    /// # Errors
+    /// An empty reason, another mode than `insns`, a failed benchmark, or the file.
+    pub fn bless(
+        &self,
+        key: &RunKey,
+        results: &[BenchResult],
+        goals: &Goals,
+        reason: &str,
+    ) -> Result<PathBuf, StoreError> {
+        if reason.trim().is_empty() {
+            return Err(StoreError::NoReason);
+        }
+        if key.mode != "insns" {
+            return Err(StoreError::Mode(key.mode.clone()));
+        }
+        if let Some(failed) = results.iter().find(|result| !result.ok) {
+            return Err(StoreError::Failed(failed.name.clone()));
+        }
+        let old = self.load(key)?;
+        let (mut reasons, mut figures) =
+            old.map(|old| (old.reasons, old.figures)).unwrap_or_default();
+        reasons.insert(0, format!("{}: {}", key.git, reason.trim()));
+        figures.extend(
+            results
+                .iter()
+                .map(|result| (result.name.clone(), Figure::of(result, goals.stat(&result.name)))),
+        );
+        let baseline = Baseline { schema: crate::json::SCHEMA, reasons, run: key.clone(), figures };
+        let path = self.path(key);
+        let text = serde_json::to_string_pretty(&baseline).expect("strings and numbers") + "\n";
+        let write = || {
+            fs::create_dir_all(&self.dir)?;
+            replace(&path, &text)
+        };
+        write().map_err(|error| StoreError::Io(path.clone(), error))?;
+        Ok(path)
+    }
+}
+
+/// Writes beside and renames, so that a full disk leaves the old file.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, text).and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
+        // Nothing more can be done about a leftover than to try.
+        let _ = fs::remove_file(&new);
+    })
+}
+
+impl Figure {
+    fn of(result: &BenchResult, stat: Stat) -> Figure {
+        Figure {
+            unit: result.unit.clone(),
+            stat: stat.name().into(),
+            value: stat.of(&result.summary),
+            ops: result.ops,
+            n: result.samples.len() as u64,
+            counters: result.counters.nonzero().map(|(name, value)| (name.into(), value)).collect(),
+        }
+    }
+}
+
+/// How a figure stands to the accepted one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Equal.
+    Same,
+    /// Smaller.
+    Better,
+    /// Larger.
+    Worse,
+    /// Not in the baseline, or there in another unit.
+    New,
+}
+
+/// One benchmark against the baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Name of the benchmark.
+    pub bench: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// The accepted figure; `None` if new.
+    pub old: Option<Figure>,
+    /// The figure now.
+    pub new: Figure,
+}
+
+/// A run against its baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// In the order of the results.
+    pub rows: Vec<Row>,
+}
+
+impl Comparison {
+    /// Compares `results` with `baseline`, with no tolerance.
+    pub fn of(baseline: &Baseline, results: &[BenchResult], goals: &Goals) -> Comparison {
+        let row = |result: &BenchResult| {
+            let new = Figure::of(result, goals.stat(&result.name));
+            let old = baseline.figures.get(&result.name);
+            let old = old.filter(|old| old.unit == new.unit && old.stat == new.stat).cloned();
+            let verdict = old.as_ref().map_or(Verdict::New, |old| verdict(old, &new));
+            Row { bench: result.name.clone(), verdict, old, new }
+        };
+        Comparison { rows: results.iter().map(row).collect() }
+    }
+
+    /// How many stand so.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.rows.iter().filter(|row| row.verdict == verdict).count()
+    }
+
+    /// Whether the run is worse than the baseline.
+    pub fn is_worse(&self) -> bool {
+        self.count(Verdict::Worse) != 0
+    }
+}
+
+fn verdict(old: &Figure, new: &Figure) -> Verdict {
+    // value/ops against value/ops, without rounding.
+    let (before, now) = (old.value as u128 * new.ops as u128, new.value as u128 * old.ops as u128);
+    match now.cmp(&before) {
+        std::cmp::Ordering::Less => Verdict::Better,
+        std::cmp::Ordering::Equal => Verdict::Same,
+        std::cmp::Ordering::Greater => Verdict::Worse,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,320 @@
+//! The look: lines for a terminal of 80 columns, fewer columns where it is narrower, colour where it is wanted.
+//!
+//! ```text
+//! goal benchmark            min   med   p99  must        opponent
+//! G3   kernel/switch         58    58    58    60 ok     1520 Linux yield     ~
+//! |5  |18              |  6   |  6  |  6  |  6  |4  |  7   |16             |1
+//! ```
+
+use crate::baseline::{Figure, Row, Verdict};
+use crate::{BenchResult, Comparison, Goal, Goals, Match, RunKey};
+use bench_api::stats::PerOp;
+
+/// How to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Width of the terminal; 80 where there is none.
+    pub columns: usize,
+    /// Whether escape sequences for colour are wanted.
+    pub color: Color,
+}
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// Plain text: no terminal, or `NO_COLOR`.
+    Never,
+    /// Escape sequences.
+    Always,
+}
+
+impl Style {
+    /// For an output that is a terminal of `columns`, or is none; `no_color` is the variable `NO_COLOR`.
+    pub fn of(columns: Option<usize>, no_color: Option<&str>) -> Style {
+        let wanted = columns.is_some() && no_color.is_none_or(str::is_empty);
+        let color = if wanted { Color::Always } else { Color::Never };
+        Style { columns: columns.unwrap_or(80), color }
+    }
+
+    /// 80 columns, no colour.
+    pub const PLAIN: Style = Style { columns: 80, color: Color::Never };
+
+    fn paint(&self, text: &str, code: &str) -> String {
+        match self.color {
+            Color::Always if !text.trim().is_empty() => format!("\x1b[{code}m{text}\x1b[0m"),
+            _ => text.into(),
+        }
+    }
+
+    fn good(&self, text: &str) -> String {
+        self.paint(text, "32")
+    }
+
+    fn bad(&self, text: &str) -> String {
+        self.paint(text, "31;1")
+    }
+}
+
+/// Which rows of the table to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Those that answer a goal, and those that failed.
+    Goals,
+    /// All.
+    All,
+}
+
+const GOAL: usize = 5;
+const NAME: usize = 18;
+const NUMBER: usize = 6;
+const MARK: usize = 4;
+const FIGURE: usize = 7;
+const WHO: usize = 16;
+/// What is left of a row without opponent, p99 and median.
+const NARROWEST: usize = GOAL + NAME + 2 * NUMBER + 1 + MARK;
+
+/// What fits into the terminal.
+struct Columns {
+    name: usize,
+    median: bool,
+    p99: bool,
+    opponent: bool,
+    who: usize,
+}
+
+impl Columns {
+    fn fit(style: Style, longest: usize) -> Columns {
+        // A long name takes its room from the opponent's name first.
+        let name = longest.max(NAME);
+        let narrowest = NARROWEST + name - NAME;
+        let with = |extra: usize| narrowest + extra <= style.columns;
+        let rest = style.columns.saturating_sub(narrowest + 2 * NUMBER + FIGURE + 3);
+        let who = rest.min(WHO);
+        Columns {
+            name: if with(0) {
+                name
+            } else {
+                style.columns.saturating_sub(NARROWEST - NAME).max(4)
+            },
+            median: with(NUMBER),
+            p99: with(2 * NUMBER),
+            opponent: with(2 * NUMBER + FIGURE + 3) && who >= 8,
+            who,
+        }
+    }
+}
+
+/// The table of results, with its head and what it leaves out.
+pub fn goals_table(results: &[BenchResult], goals: &Goals, rows: Rows, style: Style) -> String {
+    let chosen =
+        |result: &&BenchResult| rows == Rows::All || !result.ok || goals.of(&result.name).is_some();
+    let shown: Vec<&BenchResult> = results.iter().filter(chosen).collect();
+    let longest = shown.iter().map(|result| result.name.chars().count()).max().unwrap_or(0);
+    let columns = Columns::fit(style, longest);
+    let mut text = head(&columns);
+    let mut nearest = false;
+    for result in &shown {
+        let goal = goals.of(&result.name);
+        nearest |= goal
+            .and_then(|goal| goal.opponents.first())
+            .is_some_and(|o| o.matches == Match::Nearest);
+        text += &row(result, goal, &columns, style);
+    }
+    text + &foot(results.len() - shown.len(), nearest && columns.opponent)
+}
+
+fn head(columns: &Columns) -> String {
+    let mut line =
+        format!("{:<GOAL$}{:<name$}{:>NUMBER$}", "goal", "benchmark", "min", name = columns.name);
+    if columns.median {
+        line += &format!("{:>NUMBER$}", "med");
+    }
+    if columns.p99 {
+        line += &format!("{:>NUMBER$}", "p99");
+    }
+    line += &format!("{:>NUMBER$}", "must");
+    if columns.opponent {
+        line += &format!(" {:MARK$}{:>FIGURE$}", "", "opponent", FIGURE = FIGURE + 4);
+    }
+    end(line)
+}
+
+fn row(result: &BenchResult, goal: Option<&Goal>, columns: &Columns, style: Style) -> String {
+    let per_op = |value| PerOp { value, ops: result.ops }.to_string();
+    let summary = &result.summary;
+    // The first figure is the one that is judged.
+    let judged = goal.map_or(summary.min, |goal| goal.stat.of(summary));
+    let name = clip(&result.name, columns.name);
+    let width = columns.name + NUMBER - name.chars().count();
+    let mut line =
+        format!("{:<GOAL$}{name}{:>width$}", goal.map_or("", |goal| &goal.id), per_op(judged));
+    if columns.median {
+        line += &format!("{:>NUMBER$}", spaced(&per_op(summary.median)));
+    }
+    if columns.p99 {
+        line += &format!("{:>NUMBER$}", spaced(&per_op(summary.p99)));
+    }
+    if !result.ok {
+        return end(format!("{line} {} {}", style.bad("FAILED"), result.message));
+    }
+    let Some(goal) = goal else { return end(line) };
+    let Some(met) = goal.met(result) else {
+        // In another mode the unit is another: nothing to judge.
+        return end(line);
+    };
+    line += &format!("{:>NUMBER$} ", spaced(&goal.must.to_string()));
+    line += &if met { style.good("ok") } else { style.bad("MISS") };
+    line += if met { "  " } else { "" };
+    if let Some(opponent) = goal.opponents.first().filter(|_| columns.opponent) {
+        let near = if opponent.matches == Match::Nearest { "~" } else { "" };
+        let who = clip(&opponent.name, columns.who);
+        line += &format!("{:>FIGURE$} {who:<width$}{near}", opponent.figure, width = columns.who);
+    }
+    end(line)
+}
+
+/// A number that fills its column keeps a space before it.
+fn spaced(number: &str) -> String {
+    if number.len() < NUMBER { number.into() } else { format!(" {number}") }
+}
+
+fn foot(hidden: usize, nearest: bool) -> String {
+    let more = if hidden == 0 { String::new() } else { format!("... {hidden} more: --all") };
+    let note = if nearest { "~ nearest, not the same operation: CAVEATS.md" } else { "" };
+    if more.is_empty() && note.is_empty() {
+        return String::new();
+    }
+    end(format!("     {more:<29}{note}"))
+}
+
+/// What there is to say about the baseline: the count, and a line for each difference.
+pub fn baseline(comparison: &Comparison, key: &RunKey, style: Style) -> String {
+    let count = |verdict| comparison.count(verdict);
+    let worse = format!("{} worse", count(Verdict::Worse));
+    let worse = if comparison.is_worse() { style.bad(&worse) } else { worse };
+    let new = match count(Verdict::New) {
+        0 => String::new(),
+        new => format!(", {new} new"),
+    };
+    let mut text = end(format!(
+        "baseline {}: {} same, {} better, {worse}{new}",
+        key.baseline_name(),
+        count(Verdict::Same),
+        count(Verdict::Better),
+    ));
+    for row in &comparison.rows {
+        if let (Verdict::Worse | Verdict::Better, Some(old)) = (row.verdict, &row.old) {
+            text += &difference(row, old);
+        }
+    }
+    text
+}
+
+/// What to say when there is no baseline for `key`.
+pub fn no_baseline(key: &RunKey) -> String {
+    end(format!("baseline {}: none yet; --bless 'reason' makes one", key.baseline_name()))
+}
+
+fn difference(row: &Row, old: &Figure) -> String {
+    let (before, now) = (per_op(old), per_op(&row.new));
+    let (a, b) = (old.value as f64 / old.ops as f64, row.new.value as f64 / row.new.ops as f64);
+    let change = ((b - a) * 10.0).round() / 10.0;
+    let figures = format!("{before} -> {now} ({change:+})");
+    let mut line = format!("     {:<NAME$}{figures:<18}", row.bench);
+    if old.n == row.new.n {
+        line += &counters(old, &row.new).join(", ");
+    }
+    end(line)
+}
+
+/// The counters of both windows: those of the IPIs, and what has changed.
+fn counters(old: &Figure, new: &Figure) -> Vec<String> {
+    let of = |figure: &Figure, name: &str| figure.counters.get(name).copied().unwrap_or(0);
+    let names = bench_api::Counter::ALL.iter().map(|counter| counter.name());
+    let told = names.filter_map(|name| {
+        let (before, now) = (of(old, name), of(new, name));
+        let label = match name {
+            "ipi_sent" => "IPIs".into(),
+            "ipi_avoided" => "avoided".into(),
+            _ if before != now => name.replace('_', " "),
+            _ => return None,
+        };
+        let sign = if before == now { "=" } else { "->" };
+        (before + now != 0).then(|| format!("{label} {before} {sign} {now}"))
+    });
+    told.collect()
+}
+
+fn per_op(figure: &Figure) -> PerOp {
+    PerOp { value: figure.value, ops: figure.ops.max(1) }
+}
+
+/// A phase of the run: `boot    4 of 4 CPUs          ok   0.4 s`.
+pub fn phase(name: &str, text: &str, verdict: &str, time: &str, style: Style) -> String {
+    outcome(format!("{name:<7} "), text, verdict, time, style)
+}
+
+/// A stress test: indented, its message, the verdict, the time.
+pub fn stress(name: &str, message: &str, ok: bool, time: &str, style: Style) -> String {
+    outcome(format!("     {name:<17} "), message, if ok { "ok" } else { "FAIL" }, time, style)
+}
+
+fn outcome(head: String, text: &str, verdict: &str, time: &str, style: Style) -> String {
+    // The verdict stands in column 67 of 80, or ten from the right end of a narrower terminal.
+    let room = style.columns.min(80).saturating_sub(13 + head.chars().count()).max(8);
+    let text = clip(text, room);
+    let painted = if verdict == "FAIL" { style.bad(verdict) } else { style.good(verdict) };
+    let gap = " ".repeat(4_usize.saturating_sub(verdict.len()));
+    end(format!("{head}{text:<room$}{painted}{gap}{time:>6}"))
+}
+
+/// What the last line says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Goals met and missed.
+    pub goals: (usize, usize),
+    /// Stress tests passed and failed.
+    pub stress: (usize, usize),
+    /// Benchmarks whose checks failed.
+    pub failed: usize,
+}
+
+/// The last line: `RESULT  10 goals met, 1 missed; 9 stress passed, 0 failed; 1 min 48 s`.
+pub fn result(totals: Totals, time: &str) -> String {
+    let mut parts = Vec::new();
+    if totals.goals != (0, 0) {
+        parts.push(format!("{} goals met, {} missed", totals.goals.0, totals.goals.1));
+    }
+    if totals.failed != 0 {
+        parts.push(format!("{} benchmarks failed", totals.failed));
+    }
+    if totals.stress != (0, 0) {
+        parts.push(format!("{} stress passed, {} failed", totals.stress.0, totals.stress.1));
+    }
+    parts.push(time.into());
+    end(format!("RESULT  {}", parts.join("; ")))
+}
+
+/// A duration as people say it: `0.4 s`, `44 s`, `1 min 48 s`.
+pub fn seconds(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        _ if seconds < 9.95 => format!("{seconds:.1} s"),
+        0..100 => format!("{whole} s"),
+        _ => format!("{} min {} s", whole / 60, whole % 60),
+    }
+}
+
+fn clip(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.into();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn end(line: String) -> String {
+    line.trim_end().to_owned() + "\n"
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ pub mod trap;
 pub mod upcall;
 pub mod user;
 
+mod msr;
 mod port;
 mod syscall;
 

@@ -2,9 +2,13 @@
 //!
 //! An [`AddressSpace`] owns the tables of the user half and shares the kernel half, whose top-level
 //! entries are all made at boot. It neither counts the frames it maps nor tells other CPUs what it
-//! unmapped: that is the kernel's, by message.
+//! unmapped: that is the kernel's, by message. Context law: `&mut` is the writer's proof; the CPU's own
+//! walker reads at any time, so every entry is stored whole.
 
-use crate::layout::Phys;
+use core::arch::asm;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::layout::{PAGE, Phys, USER_END};
 
 /// Where frames for page tables come from.
 pub trait FrameSource {
@@ -14,19 +18,44 @@ pub trait FrameSource {
     fn give(&mut self, frame: Phys);
 }
 
-/// What a mapping allows. Readable always; a kernel page is [`Access::kernel`], global.
+const PRESENT: u64 = 1;
+const WRITE: u64 = 1 << 1;
+const USER: u64 = 1 << 2;
+const WRITE_THROUGH: u64 = 1 << 3;
+const NO_CACHE: u64 = 1 << 4;
+const LARGE: u64 = 1 << 7;
+const GLOBAL: u64 = 1 << 8;
+const NO_EXECUTE: u64 = 1 << 63;
+const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+/// Entries of a table.
+const ENTRIES: usize = 512;
+/// First top-level entry of the kernel half.
+const KERNEL_HALF: usize = ENTRIES / 2;
+
+/// What a mapping allows, besides reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Access(u64);
 
 impl Access {
     /// Ring 3 may read.
-    pub const USER_READ: Access = Access(0);
+    pub const USER_READ: Access = Access(USER | NO_EXECUTE);
     /// Ring 3 may read and write.
-    pub const USER_WRITE: Access = Access(0);
+    pub const USER_WRITE: Access = Access(USER | WRITE | NO_EXECUTE);
     /// Ring 3 may read and execute.
-    pub const USER_EXECUTE: Access = Access(0);
+    pub const USER_EXECUTE: Access = Access(USER);
+    /// Ring 0 may read.
+    pub const KERNEL_READ: Access = Access(GLOBAL | NO_EXECUTE);
     /// Ring 0 may read and write.
-    pub const KERNEL_WRITE: Access = Access(0);
+    pub const KERNEL_WRITE: Access = Access(GLOBAL | WRITE | NO_EXECUTE);
+    /// Ring 0 may read and execute.
+    pub const KERNEL_EXECUTE: Access = Access(GLOBAL);
+    /// Ring 0 may read and write device registers.
+    pub(crate) const DEVICE: Access = Access(GLOBAL | WRITE | NO_EXECUTE | NO_CACHE | WRITE_THROUGH);
+
+    /// True when it lets ring 3 write.
+    pub const fn user_writes(self) -> bool {
+        self.0 & (USER | WRITE) == USER | WRITE
+    }
 }
 
 /// Why a page was not mapped.
@@ -40,7 +69,112 @@ pub enum MapError {
     BadAddress,
 }
 
-/// The tables of one process.
+/// The size of what one leaf entry maps, as the level that it stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaf {
+    Page = 0,
+    Large = 1,
+    Giant = 2,
+}
+
+impl Leaf {
+    pub(crate) const fn bytes(self) -> usize {
+        PAGE << (9 * self as usize)
+    }
+}
+
+/// The kernel's own top-level table.
+static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn kernel_root() -> Phys {
+    Phys(KERNEL_ROOT.load(Ordering::Relaxed))
+}
+
+pub(crate) fn set_kernel_root(root: Phys) {
+    KERNEL_ROOT.store(root.0, Ordering::Relaxed);
+}
+
+fn slot(table: Phys, index: usize) -> *mut u64 {
+    table.as_ptr::<u64>().wrapping_add(index)
+}
+
+fn load(table: Phys, index: usize) -> u64 {
+    // SAFETY: page tables lie in the direct map; `index` is below 512 everywhere.
+    unsafe { slot(table, index).read_volatile() }
+}
+
+fn store(table: Phys, index: usize, entry: u64) {
+    // SAFETY: as in `load`; the caller has the table's `&mut`.
+    unsafe { slot(table, index).write_volatile(entry) };
+}
+
+const fn index(address: usize, level: usize) -> usize {
+    address >> (12 + 9 * level) & (ENTRIES - 1)
+}
+
+/// Finds the table of `level` that covers `address`, making those that are missing.
+fn table_for(root: Phys, address: usize, level: usize, frames: &mut impl FrameSource) -> Result<Phys, MapError> {
+    let mut table = root;
+    for above in (level + 1..4).rev() {
+        let entry = load(table, index(address, above));
+        table = if entry & PRESENT == 0 {
+            let new = frames.take().ok_or(MapError::OutOfFrames)?;
+            store(table, index(address, above), new.0 | PRESENT | WRITE | if address < USER_END { USER } else { 0 });
+            new
+        } else if entry & LARGE != 0 {
+            return Err(MapError::Occupied);
+        } else {
+            Phys(entry & ADDRESS)
+        };
+    }
+    Ok(table)
+}
+
+/// Maps one leaf of any size, in either half.
+pub(crate) fn map_leaf(
+    root: Phys,
+    address: usize,
+    to: Phys,
+    access: Access,
+    leaf: Leaf,
+    frames: &mut impl FrameSource,
+) -> Result<(), MapError> {
+    let level = leaf as usize;
+    let table = table_for(root, address, level, frames)?;
+    let at = index(address, level);
+    if load(table, at) & PRESENT != 0 {
+        return Err(MapError::Occupied);
+    }
+    let large = if leaf == Leaf::Page { 0 } else { LARGE };
+    store(table, at, to.0 | access.0 | large | PRESENT);
+    Ok(())
+}
+
+/// Makes the top-level entry for an address of the kernel half, so that all address spaces share it.
+pub(crate) fn reserve_top(root: Phys, address: usize, frames: &mut impl FrameSource) -> Result<(), MapError> {
+    table_for(root, address, 2, frames).map(|_| ())
+}
+
+/// Finds the 4 KiB entry for an address.
+fn find(root: Phys, address: usize) -> Option<(Phys, usize)> {
+    let mut table = root;
+    for level in (1..4).rev() {
+        let entry = load(table, index(address, level));
+        if entry & PRESENT == 0 || entry & LARGE != 0 {
+            return None;
+        }
+        table = Phys(entry & ADDRESS);
+    }
+    let at = index(address, 0);
+    (load(table, at) & PRESENT != 0).then_some((table, at))
+}
+
+/// True when the kernel's own tables map the address by a 4 KiB page: its image and stacks, not the direct map.
+pub(crate) fn is_kernel_page(address: usize) -> bool {
+    address >= crate::layout::DIRECT_MAP && find(kernel_root(), address).is_some()
+}
+
+/// The tables of one process. Dropping it leaks them: [`AddressSpace::destroy`] gives them back.
 #[derive(Debug)]
 pub struct AddressSpace {
     root: Phys,
@@ -48,32 +182,131 @@ pub struct AddressSpace {
 
 impl AddressSpace {
     /// Makes an empty user half below the shared kernel half.
-    pub fn new(frames: &mut impl FrameSource) -> Option<Self> { todo!() }
-    /// Maps one page.
-    pub fn map(&mut self, page: usize, frame: Phys, access: Access, frames: &mut impl FrameSource) -> Result<(), MapError> { todo!() }
-    /// Takes a mapping out and returns its frame, which other CPUs may still reach until a shootdown is acknowledged.
-    pub fn unmap(&mut self, page: usize) -> Option<Phys> { todo!() }
-    /// Changes what a mapping allows; same caution as [`Self::unmap`] when it allows less.
-    pub fn protect(&mut self, page: usize, access: Access) -> Option<()> { todo!() }
-    /// Returns the frame behind an address and what it allows.
-    pub fn translate(&self, address: usize) -> Option<(Phys, Access)> { todo!() }
+    pub fn new(frames: &mut impl FrameSource) -> Option<Self> {
+        let root = frames.take()?;
+        for top in KERNEL_HALF..ENTRIES {
+            store(root, top, load(kernel_root(), top));
+        }
+        Some(AddressSpace { root })
+    }
+
+    /// Maps one page of the user half. Needs no flush: what was not present is not cached.
+    pub fn map(
+        &mut self,
+        page: usize,
+        frame: Phys,
+        access: Access,
+        frames: &mut impl FrameSource,
+    ) -> Result<(), MapError> {
+        if page >= USER_END || !page.is_multiple_of(PAGE) {
+            return Err(MapError::BadAddress);
+        }
+        map_leaf(self.root, page, frame, access, Leaf::Page, frames)
+    }
+
+    /// Takes a mapping out and returns its frame, which other CPUs may reach until they acknowledged
+    /// a shootdown, and this one until [`flush_page`].
+    pub fn unmap(&mut self, page: usize) -> Option<Phys> {
+        let (table, at) = find(self.root, page).filter(|_| page < USER_END)?;
+        let frame = Phys(load(table, at) & ADDRESS);
+        store(table, at, 0);
+        Some(frame)
+    }
+
+    /// Changes what a mapping allows; where it allows less, caution as with [`Self::unmap`].
+    pub fn protect(&mut self, page: usize, access: Access) -> Option<()> {
+        let (table, at) = find(self.root, page).filter(|_| page < USER_END)?;
+        store(table, at, load(table, at) & ADDRESS | access.0 | PRESENT);
+        Some(())
+    }
+
+    /// Returns the physical address behind a user address, and what its page allows.
+    pub fn translate(&self, address: usize) -> Option<(Phys, Access)> {
+        let (table, at) = find(self.root, address).filter(|_| address < USER_END)?;
+        let entry = load(table, at);
+        let access = Access(entry & (USER | WRITE | NO_EXECUTE));
+        Some((Phys(entry & ADDRESS | (address % PAGE) as u64), access))
+    }
+
     /// Makes this the CPU's address space; loads CR3 only when it is not already.
     ///
     /// # Safety
     /// It outlives its use on this CPU: another is activated before it is destroyed.
-    pub unsafe fn activate(&self) { todo!() }
-    /// Gives every table frame back, and every still mapped page to `page`.
+    #[inline]
+    pub unsafe fn activate(&self) {
+        // SAFETY: the caller's word; the kernel half is in every root.
+        unsafe { switch_root(self.root) };
+    }
+
+    /// Gives every table frame back, and calls `page` for every page still mapped.
     ///
     /// # Safety
-    /// Active on no CPU, and no CPU holds a translation of it.
-    pub unsafe fn destroy(self, frames: &mut impl FrameSource, page: impl FnMut(usize, Phys)) { todo!() }
+    /// It is active on no CPU, and no CPU holds a translation of it.
+    pub unsafe fn destroy(self, frames: &mut impl FrameSource, mut page: impl FnMut(usize, Phys)) {
+        for top in 0..KERNEL_HALF {
+            tear_down(self.root, top, 3, top << 39, frames, &mut page);
+        }
+        frames.give(self.root);
+    }
+
     /// Returns the physical address of the top-level table: its identity.
-    pub fn root(&self) -> Phys { self.root }
+    pub fn root(&self) -> Phys {
+        self.root
+    }
+}
+
+/// Empties one entry of a table at `level`: a page, or a table with all below it.
+fn tear_down(
+    table: Phys,
+    at: usize,
+    level: usize,
+    address: usize,
+    frames: &mut impl FrameSource,
+    page: &mut impl FnMut(usize, Phys),
+) {
+    let entry = load(table, at);
+    if entry & PRESENT == 0 {
+        return;
+    }
+    let below = Phys(entry & ADDRESS);
+    if level == 0 {
+        page(address, below);
+        return;
+    }
+    for next in 0..ENTRIES {
+        tear_down(below, next, level - 1, address | next << (9 * level + 3), frames, page);
+    }
+    frames.give(below);
+}
+
+#[inline]
+unsafe fn switch_root(root: Phys) {
+    let active: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, cr3", out(reg) active, options(nomem, nostack, preserves_flags)) };
+    if active != root.0 {
+        // SAFETY: a root with the kernel half, which is what this code runs in; the caller's word for the rest.
+        unsafe { asm!("mov cr3, {}", in(reg) root.0, options(nostack, preserves_flags)) };
+    }
 }
 
 /// Leaves any process's address space for the kernel's own.
-pub fn activate_kernel() { todo!() }
+#[inline]
+pub fn activate_kernel() {
+    // SAFETY: the kernel's root is never destroyed.
+    unsafe { switch_root(kernel_root()) };
+}
+
 /// Forgets this CPU's translation of one page.
-pub fn flush_page(page: usize) { todo!() }
+#[inline]
+pub fn flush_page(page: usize) {
+    // SAFETY: forgetting only costs a walk.
+    unsafe { asm!("invlpg [{}]", in(reg) page, options(nostack, preserves_flags)) };
+}
+
 /// Forgets this CPU's translations of the user half.
-pub fn flush_user() { todo!() }
+#[inline]
+pub fn flush_user() {
+    // SAFETY: the same root again; global pages stay.
+    unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack, preserves_flags)) };
+}

@@ -1,8 +1,181 @@
 //! The last words: stop every CPU, say where each was, leave.
+//!
+//! Text only, past every lock: one CPU panics ([`die`]), the others find [`is_stopping`] in their
+//! non-maskable interrupt and report in turn ([`stop_here`]). For each CPU, for people: registers, and
+//! code addresses found on its stack (candidates, not a walk: the kernel has no frame pointers). For the
+//! runner, which unwinds with the image's tables:
+//! ```text
+//! @stack cpu=N rip=HEX rsp=HEX rbp=HEX rbx=HEX r12=HEX r13=HEX r14=HEX r15=HEX cs=HEX
+//! @mem cpu=N ADDRESS BYTES      (hexadecimal, rising, up to 2 KiB from rsp)
+//! @end cpu=N
+//! ```
 
+use core::arch::asm;
 use core::fmt;
-use crate::trap::Frame;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Stops all CPUs by NMI, prints the message and each CPU's registers and stack as text, exits 37.
-/// A second panic on any CPU prints one line and exits.
-pub fn die(message: fmt::Arguments<'_>, frame: Option<&Frame>) -> ! { todo!() }
+use crate::cpu::{CpuHead, cpu_id};
+use crate::power::{self, Exit};
+use crate::text::print_anyway;
+use crate::trap::Frame;
+use crate::{irq, paging, smp};
+
+/// The CPU that panicked, plus one.
+static STOPPING: AtomicU32 = AtomicU32::new(0);
+/// CPUs that have reported.
+static REPORTED: AtomicU32 = AtomicU32::new(0);
+/// Held while a CPU reports.
+static TURN: AtomicBool = AtomicBool::new(false);
+
+/// Looks at [`REPORTED`] without progress before the rest are given up.
+const PATIENCE: u32 = 5_000_000;
+/// Bytes of a stack that are shown.
+const SHOWN: usize = 2048;
+/// Bytes on a line of memory.
+const LINE: usize = 64;
+/// Code addresses listed for people.
+const CANDIDATES: usize = 24;
+
+macro_rules! say {
+    ($($t:tt)*) => { print_anyway(format_args!("{}\n", format_args!($($t)*))) };
+}
+
+/// True from the first panic on.
+pub fn is_stopping() -> bool {
+    STOPPING.load(Ordering::Acquire) != 0
+}
+
+/// Stops all CPUs, prints the message and what each CPU was doing, exits with [`Exit::Panic`].
+/// `frame` is what a trap interrupted, if one is to blame. A panic on the way here ends the run at once.
+pub fn die(message: fmt::Arguments<'_>, frame: Option<&Frame>) -> ! {
+    irq::disable();
+    let cpu = cpu_id();
+    // Pairs with the acquire in `is_stopping`.
+    match STOPPING.compare_exchange(0, cpu + 1, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {}
+        Err(first) if first == cpu + 1 => {
+            say!("panic while panicking: cpu {cpu}: {message}");
+            power::exit(Exit::Panic)
+        }
+        Err(_) => irq::halt(),
+    }
+    say!("\npanic: cpu {cpu}: {message}");
+    match frame {
+        Some(frame) => report(cpu, frame),
+        None => report(cpu, &here()),
+    }
+    let others = smp::running() - 1;
+    if others > 0 {
+        apic::send_nmi_others();
+        wait_for(others);
+    }
+    power::exit(Exit::Panic)
+}
+
+fn wait_for(others: u32) {
+    let (mut seen, mut looks) = (0, 0);
+    while seen < others && looks < PATIENCE {
+        let now = REPORTED.load(Ordering::Acquire);
+        looks = if now == seen { looks + 1 } else { 0 };
+        seen = now;
+        irq::pause();
+    }
+    if seen < others {
+        say!("{} CPUs did not answer", others - seen);
+    }
+}
+
+/// Reports and halts: the other CPUs' part, called in their non-maskable interrupt.
+pub fn stop_here(frame: &Frame, head: &CpuHead) -> ! {
+    while TURN.swap(true, Ordering::Acquire) {
+        irq::pause();
+    }
+    report(head.id(), frame);
+    TURN.store(false, Ordering::Release);
+    REPORTED.fetch_add(1, Ordering::Release);
+    irq::halt()
+}
+
+/// Prints one CPU's registers and stack.
+pub fn report(cpu: u32, frame: &Frame) {
+    let f = frame;
+    say!("cpu {cpu}: rip {:016x} rsp {:016x} rflags {:x} vector {:#x} error {:#x}", f.rip, f.rsp, f.rflags, f.vector, f.error);
+    if frame.from_user() {
+        say!("cpu {cpu}: in ring 3");
+    } else {
+        candidates(cpu, frame);
+    }
+    say!(
+        "@stack cpu={cpu} rip={:x} rsp={:x} rbp={:x} rbx={:x} r12={:x} r13={:x} r14={:x} r15={:x} cs={:x}",
+        f.rip, f.rsp, f.rbp, f.rbx, f.r12, f.r13, f.r14, f.r15, f.cs
+    );
+    if !frame.from_user() {
+        memory(cpu, frame.rsp as usize);
+    }
+    say!("@end cpu={cpu}");
+}
+
+/// Returns the word at a kernel address, if a page is mapped there.
+fn word(address: usize) -> Option<u64> {
+    if !address.is_multiple_of(8) || !paging::is_kernel_page(address) {
+        return None;
+    }
+    // SAFETY: an aligned word of a mapped page of the kernel's.
+    Some(unsafe { (address as *const u64).read_volatile() })
+}
+
+fn candidates(cpu: u32, frame: &Frame) {
+    let start = frame.rsp as usize;
+    let addresses = (start..start.saturating_add(SHOWN)).step_by(8).map_while(word);
+    print_anyway(format_args!("cpu {cpu}: code addresses on the stack:"));
+    for address in addresses.filter(|a| is_code(*a as usize)).take(CANDIDATES) {
+        print_anyway(format_args!(" {address:x}"));
+    }
+    say!("");
+}
+
+fn is_code(address: usize) -> bool {
+    unsafe extern "C" {
+        static __text_start: u8;
+        static __text_end: u8;
+    }
+    ((&raw const __text_start) as usize..(&raw const __text_end) as usize).contains(&address)
+}
+
+fn memory(cpu: u32, start: usize) {
+    let start = start & !7;
+    for line in (start..start.saturating_add(SHOWN)).step_by(LINE) {
+        if word(line).is_none() {
+            break;
+        }
+        print_anyway(format_args!("@mem cpu={cpu} {line:x} "));
+        for word in (line..line + LINE).step_by(8).map_while(word) {
+            print_anyway(format_args!("{:016x}", word.swap_bytes()));
+        }
+        say!("");
+    }
+}
+
+/// Returns the registers of the caller's own point of execution.
+#[inline(always)]
+fn here() -> Frame {
+    let mut frame = Frame::new();
+    let registers: *mut Frame = &raw mut frame;
+    // SAFETY: stores registers into the frame.
+    unsafe {
+        asm!(
+            "mov [{f} + {rbx}], rbx", "mov [{f} + {rbp}], rbp", "mov [{f} + {rsp}], rsp",
+            "mov [{f} + {r12}], r12", "mov [{f} + {r13}], r13", "mov [{f} + {r14}], r14", "mov [{f} + {r15}], r15",
+            "lea {t}, [rip]", "mov [{f} + {rip}], {t}", "mov {t:e}, cs", "mov [{f} + {cs}], {t}",
+            "pushfq", "pop {t}", "mov [{f} + {rflags}], {t}",
+            f = in(reg) registers, t = out(reg) _,
+            rbx = const core::mem::offset_of!(Frame, rbx), rbp = const core::mem::offset_of!(Frame, rbp),
+            rsp = const core::mem::offset_of!(Frame, rsp), r12 = const core::mem::offset_of!(Frame, r12),
+            r13 = const core::mem::offset_of!(Frame, r13), r14 = const core::mem::offset_of!(Frame, r14),
+            r15 = const core::mem::offset_of!(Frame, r15), rip = const core::mem::offset_of!(Frame, rip),
+            cs = const core::mem::offset_of!(Frame, cs), rflags = const core::mem::offset_of!(Frame, rflags),
+        )
+    };
+    frame
+}
+

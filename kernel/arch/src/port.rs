@@ -22,16 +22,6 @@ pub unsafe fn write16(port: u16, value: u16) {
     unsafe { asm!("out dx, ax", in("dx") port, in("ax") value, options(nomem, nostack, preserves_flags)) };
 }
 
-/// Writes 32 bits.
-///
-/// # Safety
-/// As [`write8`].
-#[inline]
-pub unsafe fn write32(port: u16, value: u32) {
-    // SAFETY: the caller's word.
-    unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nomem, nostack, preserves_flags)) };
-}
-
 /// Writes a run of bytes (`rep outsb`).
 ///
 /// # Safety

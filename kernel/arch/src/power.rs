@@ -1,6 +1,15 @@
 //! Leaving: QEMU's debug exit, or the machine's power switch.
 
-/// How the run ended; the values are what is written to port 0xf4 (exit status = value * 2 + 1).
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::{irq, port};
+
+/// Port of QEMU's `isa-debug-exit` as the runner sets it up.
+pub(crate) const DEBUG_EXIT: u16 = 0xf4;
+/// Power management control: enter the sleep state chosen beside it.
+const SLEEP: u16 = 1 << 13;
+
+/// How the run ended; what is written to the debug port (QEMU's exit status = value * 2 + 1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Exit {
@@ -14,5 +23,23 @@ pub enum Exit {
     Boot = 0x13,
 }
 
-/// Ends the run: debug exit, else ACPI power-off, else halts.
-pub fn exit(how: Exit) -> ! { todo!() }
+/// The power switch as boot found it in the ACPI tables: control port in the low half, value above.
+static SWITCH: AtomicU32 = AtomicU32::new(0);
+
+/// Notes the power switch: the control port and the sleep type that means "off".
+pub(crate) fn set_switch(control: u16, sleep_type: u8) {
+    let value = u16::from(sleep_type & 7) << 10 | SLEEP;
+    SWITCH.store(u32::from(value) << 16 | u32::from(control), Ordering::Relaxed);
+}
+
+/// Ends the run: debug exit, else power-off, else halts.
+pub fn exit(how: Exit) -> ! {
+    // SAFETY: ends the virtual machine; without the device the write goes nowhere.
+    unsafe { port::write8(DEBUG_EXIT, how as u8) };
+    let switch = SWITCH.load(Ordering::Relaxed);
+    if switch != 0 {
+        // SAFETY: the power management control register that the ACPI tables name.
+        unsafe { port::write16(switch as u16, (switch >> 16) as u16) };
+    }
+    irq::halt()
+}

@@ -1,12 +1,14 @@
 //! Kernel stacks with a guard page below each.
 //!
-//! Every CPU has 1 GiB of address space for its stacks, so that mapping one needs no other CPU:
+//! Every CPU has 1 GiB of address space for its stacks and its own tables below that, so that mapping
+//! one needs no other CPU:
 //! ```text
-//! slot n:  guard page | BYTES of stack      (slots 0.. are the machine's, kernel's from FIRST_SLOT)
+//! slot n:  guard page | BYTES of stack      (slots below FIRST_SLOT are the machine's)
 //! ```
 
 use crate::layout::{PAGE, STACKS, STACKS_PER_CPU};
-use crate::paging::FrameSource;
+use crate::paging::{self, Access, FrameSource, Leaf};
+use crate::tables::OutOfFrames;
 
 /// Usable bytes of a stack.
 pub const BYTES: usize = 7 * PAGE;
@@ -16,15 +18,47 @@ pub const STRIDE: usize = 8 * PAGE;
 pub const FIRST_SLOT: usize = 8;
 /// Slots of one CPU.
 pub const SLOTS: usize = STACKS_PER_CPU / STRIDE;
+/// CPUs that there is room for.
+const CPUS: usize = 512;
 
-/// Maps the stack of a slot of this CPU's region and returns its top (exclusive, 16-aligned).
-/// Each slot is mapped once; a stack no longer needed is kept for the next thread.
-pub fn map(cpu: u32, slot: usize, frames: &mut impl FrameSource) -> Option<usize> { todo!() }
+/// Maps the stack of a slot in a CPU's region and returns its top (exclusive, 16-aligned). Each slot is
+/// mapped once: a stack no longer needed is kept for the next thread.
+///
+/// # Safety
+/// The region is this CPU's own, or that CPU does not run yet.
+pub unsafe fn map(cpu: u32, slot: usize, frames: &mut impl FrameSource) -> Result<usize, OutOfFrames> {
+    // SAFETY: the caller's word.
+    unsafe { map_part(cpu, slot, BYTES, frames) }
+}
+
+/// Maps the upper `bytes` of a slot.
+///
+/// # Safety
+/// As [`map`].
+pub(crate) unsafe fn map_part(
+    cpu: u32,
+    slot: usize,
+    bytes: usize,
+    frames: &mut impl FrameSource,
+) -> Result<usize, OutOfFrames> {
+    assert!(slot < SLOTS && (cpu as usize) < CPUS);
+    let top = top(cpu, slot);
+    for page in (top - bytes..top).step_by(PAGE) {
+        let frame = frames.take().ok_or(OutOfFrames)?;
+        paging::map_leaf(paging::kernel_root(), page, frame, Access::KERNEL_WRITE, Leaf::Page, frames)
+            .map_err(|_| OutOfFrames)?;
+    }
+    Ok(top)
+}
 
 /// Returns the top of a slot's stack.
 pub const fn top(cpu: u32, slot: usize) -> usize {
     STACKS + cpu as usize * STACKS_PER_CPU + (slot + 1) * STRIDE
 }
 
-/// If `address` lies in a guard page, returns the CPU and slot whose stack overflowed.
-pub fn guard(address: usize) -> Option<(u32, usize)> { todo!() }
+/// If `address` lies in the guard page of a slot, returns the CPU and slot whose stack overflowed.
+pub fn guard(address: usize) -> Option<(u32, usize)> {
+    let offset = address.checked_sub(STACKS)?;
+    let (cpu, within) = (offset / STACKS_PER_CPU, offset % STACKS_PER_CPU);
+    (cpu < CPUS && within % STRIDE < PAGE).then_some((cpu as u32, within / STRIDE))
+}

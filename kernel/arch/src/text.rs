@@ -1,13 +1,83 @@
 //! Text on the first serial port, for early boot, panics, and runs without the runner.
+//!
+//! One lock keeps the lines of different CPUs apart. It is the only lock of the kernel that spins with
+//! interrupts off; a panic goes past it. Nothing that is measured prints.
 
-use core::fmt;
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{irq, port};
+
+/// First port of the first serial line.
+pub(crate) const COM1: u16 = 0x3f8;
+/// Line status: the transmitter takes a FIFO's worth.
+const READY: u8 = 0x20;
+/// Bytes that the transmitter takes at once.
+const FIFO: usize = 16;
+/// How often the status is asked before a byte is sent anyway: a dead port must not stop the kernel.
+const PATIENCE: u32 = 100_000;
+
+static BUSY: AtomicBool = AtomicBool::new(false);
+
+struct Serial;
+
+impl Write for Serial {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        send(text.as_bytes());
+        Ok(())
+    }
+}
+
+fn send(bytes: &[u8]) {
+    for chunk in bytes.chunks(FIFO) {
+        for _ in 0..PATIENCE {
+            // SAFETY: the status register of the serial port.
+            if unsafe { port::read8(COM1 + 5) } & READY != 0 {
+                break;
+            }
+            irq::pause();
+        }
+        // SAFETY: the data register of the serial port.
+        unsafe { port::write_bytes(COM1, chunk) };
+    }
+}
+
+/// Sets the port up: 115200 baud, 8 bits, no interrupts, FIFOs on.
+pub(crate) fn init() {
+    const SET_UP: [(u16, u8); 7] = [(1, 0), (3, 0x80), (0, 1), (1, 0), (3, 3), (2, 7), (4, 3)];
+    for (register, value) in SET_UP {
+        // SAFETY: registers of the serial port.
+        unsafe { port::write8(COM1 + register, value) };
+    }
+}
+
+fn locked(f: impl FnOnce()) {
+    irq::without(|| {
+        // Pairs with the release below.
+        while BUSY.swap(true, Ordering::Acquire) {
+            irq::pause();
+        }
+        f();
+        // Pairs with the acquire above.
+        BUSY.store(false, Ordering::Release);
+    });
+}
 
 /// Prints; lines of different CPUs do not mix. Interrupts are off meanwhile.
-pub fn print(text: fmt::Arguments<'_>) { todo!() }
-/// Prints without taking the lock: for panics.
-pub fn print_anyway(text: fmt::Arguments<'_>) { todo!() }
+pub fn print(text: fmt::Arguments<'_>) {
+    locked(|| print_anyway(text));
+}
+
+/// Prints without taking the lock: for panics and traps on stacks of their own.
+pub fn print_anyway(text: fmt::Arguments<'_>) {
+    // `Serial` returns no errors; one of a `Display` implementation is not ours to report.
+    let _ = Serial.write_fmt(text);
+}
+
 /// Writes raw bytes (a console write).
-pub fn write(bytes: &[u8]) { todo!() }
+pub fn write(bytes: &[u8]) {
+    locked(|| send(bytes));
+}
 
 /// Prints a line on the serial port.
 #[macro_export]

@@ -1,4 +1,7 @@
-//! What a trap saves, and the numbers of the vectors.
+//! What a trap saves, the numbers of the vectors, and the way from the CPU's hands to the kernel's.
+//!
+//! [`stubs`] saves registers and puts `gs` on the CPU's own block; [`dispatch`] sorts by vector and
+//! calls [`crate::upcall`]. Context law: everything here runs with interrupts off.
 
 /// Vectors of the interrupts that the kernel uses.
 pub mod vector {
@@ -6,6 +9,8 @@ pub mod vector {
     pub const DEBUG: u64 = 1;
     /// Non-maskable interrupt.
     pub const NMI: u64 = 2;
+    /// Breakpoint instruction.
+    pub const BREAKPOINT: u64 = 3;
     /// Double fault.
     pub const DOUBLE_FAULT: u64 = 8;
     /// General protection.
@@ -29,6 +34,12 @@ pub mod vector {
     /// [`super::Frame::vector`] of a `syscall` that was not the layer's.
     pub const SYSCALL: u64 = 0x100;
 }
+
+mod dispatch;
+mod stubs;
+
+pub(crate) use dispatch::arch_user_return;
+pub(crate) use stubs::{clac, push_frame, return_to_user, stac, stub_address};
 
 /// Trap flag: a debug trap after the next instruction.
 pub const TRAP_FLAG: u64 = 1 << 8;
@@ -67,6 +78,14 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Returns a frame of zeros.
+    pub const fn new() -> Self {
+        Frame {
+            r15: 0, r14: 0, r13: 0, r12: 0, rbp: 0, rbx: 0, r11: 0, r10: 0, r9: 0, r8: 0, rdi: 0, rsi: 0, rdx: 0,
+            rcx: 0, rax: 0, vector: 0, error: 0, rip: 0, cs: 0, rflags: 0, rsp: 0, ss: 0,
+        }
+    }
+
     /// True when ring 3 was interrupted.
     #[inline]
     pub fn from_user(&self) -> bool {

@@ -1,7 +1,8 @@
 //! What the machine asks of the kernel: the symbols that `kernel-core` defines.
 //!
 //! All run with interrupts off, on the stack that the CPU chose, `gs` on the CPU's own block.
-//! A definition is `#[unsafe(no_mangle)] extern "C" fn` with the type below.
+//! A definition is `#[unsafe(no_mangle)] fn` with the type below, `extern "C"` for the three entries,
+//! which assembly calls.
 
 use crate::boot::BootInfo;
 use crate::cpu::CpuHead;
@@ -17,7 +18,7 @@ pub struct Answer {
     pub value: u64,
 }
 
-unsafe extern "C" {
+unsafe extern "Rust" {
     /// First CPU, boot stack, memory and traps ready, other CPUs not started.
     pub safe fn core_main(info: &'static BootInfo) -> !;
     /// Any further CPU, first kernel stack, everything of [`crate::tables::adopt`] done.
@@ -38,6 +39,9 @@ unsafe extern "C" {
     pub safe fn core_return_to_user(frame: &mut Frame);
     /// `syscall` from outside the layer, `int 0x80`, or an entry number that does not exist.
     pub safe fn core_foreign_syscall(frame: &mut Frame);
+}
+
+unsafe extern "C" {
     /// Entry 0. Arguments as the layer put them in rdi, rsi, rdx, r10, r8, r9.
     pub safe fn core_syscall_send(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> Answer;
     /// Entry 1.

@@ -51,7 +51,7 @@ pub enum Match {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opponent {
-    /// Who, in at most 16 characters.
+    /// Who; the first of a goal in at most 16 characters.
     pub name: String,
     /// How much, in the goal's unit.
     pub figure: f64,

@@ -171,4 +171,4 @@ pub fn is_flat(line: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -144,10 +144,11 @@ fn row(result: &BenchResult, goal: Option<&Goal>, columns: &Columns, style: Styl
     let summary = &result.summary;
     // The first figure is the one that is judged.
     let judged = goal.map_or(summary.min, |goal| goal.stat.of(summary));
-    let name = clip(&result.name, columns.name);
+    let judged = per_op(judged);
+    // The name gives way to a figure that needs its room.
+    let name = clip(&result.name, columns.name.min((columns.name + NUMBER - 1).saturating_sub(judged.len())));
     let width = columns.name + NUMBER - name.chars().count();
-    let mut line =
-        format!("{:<GOAL$}{name}{:>width$}", goal.map_or("", |goal| &goal.id), per_op(judged));
+    let mut line = format!("{:<GOAL$}{name}{judged:>width$}", goal.map_or("", |goal| &goal.id));
     if columns.median {
         line += &format!("{:>NUMBER$}", spaced(&per_op(summary.median)));
     }
@@ -280,7 +281,7 @@ pub struct Totals {
 }
 
 /// The last line: `RESULT  10 goals met, 1 missed; 9 stress passed, 0 failed; 1 min 48 s`.
-pub fn result(totals: Totals, time: &str) -> String {
+pub fn result_line(totals: Totals, time: &str) -> String {
     let mut parts = Vec::new();
     if totals.goals != (0, 0) {
         parts.push(format!("{} goals met, {} missed", totals.goals.0, totals.goals.1));

@@ -1,1 +1,55 @@
+use super::*;
 
+#[test]
+fn the_tree_s_goals_are_sound() {
+    let goals = Goals::builtin();
+    assert!(goals.iter().count() >= 12);
+    for goal in goals.iter() {
+        assert!(goal.stretch.is_none_or(|stretch| stretch < goal.must), "{}", goal.id);
+        let best = goal.stretch.unwrap_or(goal.must);
+        assert!(goal.limit.is_none_or(|limit| limit <= best), "{}", goal.id);
+        assert!(!goal.opponents.is_empty(), "{}", goal.id);
+        assert!(goal.opponents[0].name.chars().count() <= 16, "{}: wider than its column", goal.id);
+        for opponent in &goal.opponents {
+            assert!(!opponent.source.is_empty() && !opponent.version.is_empty(), "{}", opponent.name);
+        }
+        let figures = goal.opponents.iter().map(|opponent| opponent.figure);
+        assert!(figures.is_sorted(), "{}: the best opponent comes first", goal.id);
+    }
+}
+
+#[test]
+fn the_musts_of_the_first_release_are_there() {
+    let goals = Goals::builtin();
+    let must = |id: &str| goals.iter().find(|goal| goal.id == id).map(|goal| goal.must);
+    let expected = [
+        ("G1", 12), ("G2", 40), ("G3", 60), ("G4", 110), ("G5", 56), ("G6", 96), ("G7", 12), ("G11", 30),
+        ("G13", 600), ("G14", 250), ("G15", 32), ("G16", 100),
+    ];
+    for (id, figure) in expected {
+        assert_eq!(must(id), Some(figure), "{id}");
+    }
+}
+
+#[test]
+fn a_goal_twice_or_an_unknown_key_is_an_error() {
+    let goal = "[[goal]]\nid='G1'\nbench='a/b'\nwhat=''\nunit='insns'\nmust=1\n";
+    assert!(Goals::parse(goal).is_ok());
+    assert!(Goals::parse(&goal.repeat(2)).is_err_and(|error| error.contains("collide")));
+    assert!(Goals::parse(&(goal.to_owned() + "mustt=1\n")).is_err_and(|error| error.contains("mustt")));
+}
+
+#[test]
+fn a_goal_is_met_per_operation_and_only_in_its_unit() {
+    let goals = Goals::builtin();
+    let goal = goals.of("kernel/switch").expect("G3");
+    let mut result = crate::json::tests::result("kernel/switch", &[120, 121]);
+    result.ops = 2;
+    assert_eq!(goal.met(&result), Some(true));
+    result.summary.min = 121;
+    assert_eq!(goal.met(&result), Some(false));
+    result.unit = "cycles".into();
+    assert_eq!(goal.met(&result), None);
+    assert_eq!(goals.count(&[result]), (0, 0));
+    assert_eq!(goals.stat("ipi/doorbells"), Stat::Max);
+}

@@ -1,1 +1,217 @@
+use super::*;
+use crate::baseline::{Baseline, Verdict};
+use crate::json::tests::{key, result};
+use std::collections::BTreeMap;
 
+const GOALS: &str = "
+[[goal]]
+id = 'G3'
+bench = 'kernel/switch'
+what = ''
+unit = 'insns'
+must = 60
+opponent = [{ name = 'Linux yield', figure = 1520, version = '-', source = '-', match = 'nearest' }]
+[[goal]]
+id = 'G13'
+bench = 'kernel/wake_cross'
+what = ''
+unit = 'insns'
+must = 600
+opponent = [{ name = 'Linux futex', figure = 17029, version = '-', source = '-', match = 'same' }]
+[[goal]]
+id = 'G1'
+bench = 'user/switch'
+what = ''
+unit = 'insns'
+must = 12
+opponent = [{ name = 'corosensei', figure = 13.5, version = '-', source = '-', match = 'same' }]
+[[goal]]
+id = 'G16'
+bench = 'user/create_join'
+what = ''
+unit = 'insns'
+must = 100
+opponent = [{ name = 'tokio', figure = 2112, version = '-', source = '-', match = 'nearest' }]
+";
+
+fn goals() -> Goals {
+    Goals::parse(GOALS).expect("goals")
+}
+
+fn results() -> Vec<BenchResult> {
+    let mut results = vec![
+        result("kernel/switch", &[58]),
+        result("kernel/wake_cross", &[634, 634, 660]),
+        result("user/switch", &[11]),
+        result("user/create_join", &[98, 98, 101]),
+    ];
+    results.extend((0..24).map(|i| result(&format!("other/number_{i}"), &[i])));
+    results
+}
+
+#[test]
+fn the_table_looks_as_promised() {
+    assert_eq!(
+        goals_table(&results(), &goals(), Rows::Goals, Style::PLAIN),
+        "\
+goal benchmark            min   med   p99  must        opponent
+G3   kernel/switch         58    58    58    60 ok     1520 Linux yield     ~
+G13  kernel/wake_cross    634   634   660   600 MISS  17029 Linux futex
+G1   user/switch           11    11    11    12 ok     13.5 corosensei
+G16  user/create_join      98    98   101   100 ok     2112 tokio           ~
+     ... 24 more: --all           ~ nearest, not the same operation: CAVEATS.md
+"
+    );
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let mut results = results();
+    results.push(result("kernel/port_send_reply", &[123_456, 999_999]));
+    for columns in 40..=120 {
+        let style = Style { columns, color: Color::Never };
+        for rows in [Rows::Goals, Rows::All] {
+            let table = goals_table(&results, &goals(), rows, style);
+            let lines = table.lines().filter(|line| !line.contains("nearest"));
+            let widest = lines.map(|line| line.chars().count()).max();
+            assert!(widest <= Some(columns + 2), "{columns}: {widest:?}\n{table}");
+        }
+    }
+}
+
+#[test]
+fn a_narrow_terminal_keeps_what_matters() {
+    let table = goals_table(&results(), &goals(), Rows::Goals, Style { columns: 42, color: Color::Never });
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[0], "goal benchmark            min  must");
+    assert_eq!(lines[2], "G13  kernel/wake_cross    634   600 MISS");
+}
+
+#[test]
+fn another_unit_is_not_judged_and_a_failure_is_shown() {
+    let mut results = vec![result("kernel/switch", &[900]), result("x/y", &[1])];
+    results[0].unit = "cycles".into();
+    results[1].ok = false;
+    results[1].message = "not conserved".into();
+    let table = goals_table(&results, &goals(), Rows::Goals, Style::PLAIN);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[1], "G3   kernel/switch        900   900   900");
+    assert_eq!(lines[2], "     x/y                    1     1     1 FAILED not conserved");
+}
+
+#[test]
+fn colour_only_where_it_is_wanted() {
+    assert_eq!(Style::of(None, None), Style::PLAIN);
+    assert_eq!(Style::of(Some(100), Some("1")), Style { columns: 100, color: Color::Never });
+    // An empty NO_COLOR counts as not set.
+    let style = Style::of(Some(80), Some(""));
+    assert_eq!(style.color, Color::Always);
+    let colored = goals_table(&results(), &goals(), Rows::Goals, style);
+    assert!(colored.contains("\x1b[31;1mMISS\x1b[0m"));
+    let plain = colored.replace("\x1b[31;1m", "").replace("\x1b[32m", "").replace("\x1b[0m", "");
+    assert_eq!(plain, goals_table(&results(), &goals(), Rows::Goals, Style::PLAIN));
+}
+
+#[test]
+fn the_baseline_looks_as_promised() {
+    let figure = |value, ipis: &[(&str, u64)]| Figure {
+        unit: "insns".into(),
+        stat: "min".into(),
+        value,
+        ops: 1,
+        n: 1000,
+        counters: ipis.iter().map(|&(name, value)| (name.into(), value)).collect(),
+    };
+    let ipis = [("ipi_sent", 31), ("ipi_avoided", 969)];
+    let same = |i: u32| Row {
+        bench: format!("a/{i}"),
+        verdict: Verdict::Same,
+        old: Some(figure(1, &[])),
+        new: figure(1, &[]),
+    };
+    let mut rows: Vec<Row> = (0..27).map(same).collect();
+    let mut comparison = Comparison { rows: rows.clone() };
+    assert_eq!(
+        baseline(&comparison, &key(), Style::PLAIN),
+        "baseline rustc-1.96/qemu-10/x2apic/smp4: 27 same, 0 better, 0 worse\n"
+    );
+    rows.push(Row {
+        bench: "ipi/push_pop".into(),
+        verdict: Verdict::Worse,
+        old: Some(figure(28, &ipis)),
+        new: figure(30, &ipis),
+    });
+    comparison.rows = rows;
+    assert_eq!(
+        baseline(&comparison, &key(), Style::PLAIN),
+        "\
+baseline rustc-1.96/qemu-10/x2apic/smp4: 27 same, 0 better, 1 worse
+     ipi/push_pop      28 -> 30 (+2)     IPIs 31 = 31, avoided 969 = 969
+"
+    );
+    assert_eq!(
+        no_baseline(&key()),
+        "baseline rustc-1.96/qemu-10/x2apic/smp4: none yet; --bless 'reason' makes one\n"
+    );
+}
+
+#[test]
+fn what_changed_beside_the_figure_is_told() {
+    let base = Baseline {
+        schema: 1,
+        reasons: Vec::new(),
+        run: key(),
+        figures: BTreeMap::from([(
+            "user/pipe".to_owned(),
+            Figure {
+                unit: "insns".into(),
+                stat: "min".into(),
+                value: 41,
+                ops: 2,
+                n: 1,
+                counters: BTreeMap::from([("kernel_entries".to_owned(), 2)]),
+            },
+        )]),
+    };
+    let mut now = result("user/pipe", &[40]);
+    now.ops = 2;
+    let comparison = Comparison::of(&base, &[now], &goals());
+    let text = baseline(&comparison, &key(), Style::PLAIN);
+    let line = text.lines().nth(1);
+    let expected =
+        "     user/pipe         20.5 -> 20 (-0.5) IPIs 0 -> 31, avoided 0 -> 969, kernel entries 2 -> 0";
+    assert_eq!(line, Some(expected));
+}
+
+#[test]
+fn phases_and_stress_lines_look_as_promised() {
+    let style = Style::PLAIN;
+    let text = phase("boot", "4 of 4 CPUs", "ok", "0.4 s", style)
+        + &phase("bench", "28 of 28", "", "44 s", style)
+        + &phase("stress", "9 of 9, seed 1", "", "", style)
+        + &stress("kernel/storm", "4,000,000 messages, each once, in order", true, "12 s", style)
+        + &stress("user/alive", "100,000 threads, 4 kernel stacks, 0 B each", true, "19 s", style);
+    assert_eq!(
+        text,
+        "\
+boot    4 of 4 CPUs                                                ok   0.4 s
+bench   28 of 28                                                         44 s
+stress  9 of 9, seed 1
+     kernel/storm      4,000,000 messages, each once, in order     ok    12 s
+     user/alive        100,000 threads, 4 kernel stacks, 0 B each  ok    19 s
+"
+    );
+    let failed = stress("user/alive", &"long ".repeat(20), false, "1 s", Style { columns: 60, ..style });
+    assert!(failed.trim_end().chars().count() <= 60, "{failed}");
+    assert!(failed.contains("… FAIL") || failed.contains("…FAIL"), "{failed}");
+}
+
+#[test]
+fn the_last_line_looks_as_promised() {
+    let totals = Totals { goals: (10, 1), stress: (9, 0), failed: 0 };
+    assert_eq!(
+        result_line(totals, &seconds(108.0)),
+        "RESULT  10 goals met, 1 missed; 9 stress passed, 0 failed; 1 min 48 s\n"
+    );
+    assert_eq!([seconds(0.4), seconds(44.2), seconds(99.7)], ["0.4 s", "44 s", "1 min 40 s"]);
+}

@@ -9,18 +9,26 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(any(test, feature = "sim"))]
+extern crate std;
+
 mod cache;
 mod check;
 mod context;
 mod fifo;
 mod name;
+mod plant;
 mod priority;
 mod queue;
 mod rare;
 mod raw;
 mod report;
 mod scheduler;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod start;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod wait;
 
@@ -28,6 +36,7 @@ pub use cache::ThreadCache;
 pub use check::Broken;
 pub use context::MayBlock;
 pub use name::Name;
+pub use plant::PLANTED;
 pub use priority::Priority;
 pub use queue::{Bitmap, List, RunQueue};
 pub use rare::Rare;

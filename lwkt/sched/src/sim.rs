@@ -1,0 +1,461 @@
+//! A machine of simulated CPUs for tests: kernel threads are threads of shuttle that hand the CPU to one another as the
+//! scheduler says; CPUs exchange calls over inboxes. Shuttle explores the orders; a lost wake-up is its deadlock.
+//!
+//! Everything runs within a shuttle test, through [`run`]. Time is simulated: an idle CPU with nothing to do jumps to its
+//! next deadline. The laws of every scheduler are checked at the end of every critical section.
+#![allow(unsafe_code, clippy::missing_panics_doc)]
+
+use core::cell::{Cell, RefCell};
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::string::ToString;
+use std::vec::Vec;
+
+use percpu::{CpuId, Crit};
+use shuttle::rand::Rng;
+use shuttle::sync::{Arc, Condvar, Mutex};
+use shuttle::thread::JoinHandle;
+
+use crate::{
+    Context, Join, Left, Life, MayBlock, Name, Next, Priority, Scheduler, Thread, ThreadCache,
+    ThreadRef, Unstarted, Wake, Why,
+};
+
+type Call = (fn(&Crit, [usize; 3]), [usize; 3]);
+
+/// What a CPU has to itself. A double borrow is a use in two places at once, and panics.
+struct Cpu {
+    own: RefCell<(Scheduler, ThreadCache<Unstarted>)>,
+    clock: Cell<u64>,
+    inbox: Mutex<(VecDeque<Call>, bool)>,
+    arrival: Condvar,
+}
+
+struct Machine {
+    cpus: Vec<Cpu>,
+    live: Mutex<usize>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+// SAFETY: shuttle's threads take turns on one thread of the host; the cells of a CPU are what is being tested.
+unsafe impl Sync for Machine {}
+// SAFETY: as above.
+unsafe impl Send for Machine {}
+
+/// Opened by whoever switches to the thread.
+struct Gate {
+    open: Mutex<bool>,
+    change: Condvar,
+}
+
+#[derive(Clone)]
+struct Me {
+    machine: Arc<Machine>,
+    thread: ThreadRef,
+}
+
+shuttle::thread_local! {
+    static ME: RefCell<Option<Me>> = RefCell::new(None);
+    static DEPTH: Cell<usize> = Cell::new(0);
+}
+
+fn me() -> Me {
+    ME.with(|me| me.borrow().clone()).expect("a thread of the machine")
+}
+
+impl Me {
+    fn cpu(&self) -> &Cpu {
+        &self.machine.cpus[self.thread.home().index()]
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Scheduler) -> R) -> R {
+        f(&mut self.cpu().own.borrow_mut().0)
+    }
+}
+
+fn gate(thread: ThreadRef) -> &'static Gate {
+    // SAFETY: every thread of the machine has a leaked gate in its word, set before it was started.
+    let gate = unsafe { thread.ext() };
+    // SAFETY: as above.
+    unsafe { &*core::ptr::with_exposed_provenance::<Gate>(gate) }
+}
+
+fn memory() -> Unstarted {
+    let gate = Box::leak(Box::new(Gate { open: Mutex::new(false), change: Condvar::new() }));
+    let mut thread = Unstarted::new(Box::leak(Box::new(Thread::new())));
+    thread.set_ext(core::ptr::from_ref(gate).expose_provenance());
+    thread
+}
+
+/// Boots `cpus` CPUs, runs `main` as the first thread of CPU 0, and returns when no thread is left.
+pub fn run(cpus: usize, main: impl FnOnce(&mut MayBlock) + Send + 'static) {
+    let mut idle = Vec::new();
+    let cpus = (0..cpus).map(CpuId::at).map(|cpu| {
+        let mut thread = memory();
+        thread.prepare(Name::new("idle"), Priority::BACKGROUND, Life::Detached, Context::default());
+        idle.push(thread.thread());
+        // SAFETY: one scheduler for each CPU of this machine.
+        let scheduler = unsafe { Scheduler::new(cpu, thread) };
+        let inbox = Mutex::new((VecDeque::new(), false));
+        let own = RefCell::new((scheduler, ThreadCache::new()));
+        Cpu { own, clock: Cell::new(0), inbox, arrival: Condvar::new() }
+    });
+    let machine = Arc::new(Machine {
+        cpus: cpus.collect(),
+        live: Mutex::new(0),
+        handles: Mutex::new(Vec::new()),
+    });
+    let first = begin(&machine, Priority::USER, Life::Detached, "main", memory(), main);
+    post(&machine, CpuId::BOOT, (start, [first.into_word(), 0, 0]));
+    let idle: Vec<_> = idle
+        .into_iter()
+        .map(|thread| {
+            let machine = machine.clone();
+            shuttle::thread::spawn(move || {
+                become_thread(machine, thread);
+                crit(|crit| {
+                    while let Some(next) = work(crit) {
+                        switch(crit, next)
+                    }
+                });
+            })
+        })
+        .collect();
+    for one in idle {
+        one.join().unwrap();
+    }
+    let handles = core::mem::take(&mut *machine.handles.lock().unwrap());
+    for one in handles {
+        one.join().unwrap();
+    }
+}
+
+/// Makes the shuttle thread of a kernel thread, which waits at its gate.
+fn begin(
+    machine: &Arc<Machine>,
+    priority: Priority,
+    life: Life,
+    name: &str,
+    mut thread: Unstarted,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Unstarted {
+    *machine.live.lock().unwrap() += 1;
+    thread.prepare(Name::new(name), priority, life, Context::default());
+    let (inner, thread_ref) = (machine.clone(), thread.thread());
+    let handle = shuttle::thread::spawn(move || {
+        pass(thread_ref);
+        become_thread(inner, thread_ref);
+        crit(arrive);
+        // SAFETY: the entry of a thread of the machine; once.
+        f(&mut unsafe { MayBlock::assume() });
+        crit(|crit| {
+            let next = me().with(|own| own.exit(crit));
+            open(next);
+            // Nothing of this thread runs any more; its critical section ends with it.
+            DEPTH.with(|depth| depth.set(1000));
+        });
+    });
+    machine.handles.lock().unwrap().push(handle);
+    thread
+}
+
+fn become_thread(machine: Arc<Machine>, thread: ThreadRef) {
+    ME.with(|me| *me.borrow_mut() = Some(Me { machine, thread }));
+}
+
+fn start(crit: &Crit, words: [usize; 3]) {
+    // SAFETY: sent with a thread that was not started.
+    let thread = unsafe { Unstarted::from_word(words[0]) };
+    me().with(|own| own.spawn(crit, thread));
+}
+
+/// A thread of the machine, to be joined.
+pub struct Handle(ThreadRef);
+
+/// Starts a thread on CPU `cpu`.
+pub fn spawn(cpu: usize, name: &str, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Handle {
+    spawn_with(cpu, Priority::USER, name, f)
+}
+
+/// Starts a thread of this priority on CPU `cpu`.
+pub fn spawn_with(
+    cpu: usize,
+    priority: Priority,
+    name: &str,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Handle {
+    let me = me();
+    let kept = crit(|_| me.cpu().own.borrow_mut().1.take());
+    let thread = begin(&me.machine, priority, Life::Joinable, name, kept.unwrap_or_else(memory), f);
+    let handle = Handle(thread.thread());
+    crit(|crit| send(crit, CpuId::at(cpu), start, [thread.into_word(), 0, 0]));
+    handle
+}
+
+impl Handle {
+    /// The thread.
+    pub fn thread(&self) -> ThreadRef {
+        self.0
+    }
+
+    /// Waits for its end.
+    pub fn join(self, cx: &mut MayBlock) {
+        let joiner = current();
+        crit(|crit| {
+            join_here(crit, [self.0.into_word(), joiner.into_word(), 0]);
+            while !me().with(|own| own.take_joined(crit)) {
+                block_in(crit, cx, Why::on(crate::Reason::Join, &*self.0));
+            }
+        });
+    }
+}
+
+fn join_here(crit: &Crit, words: [usize; 3]) {
+    // SAFETY: both were made from threads.
+    let [thread, joiner] = [words[0], words[1]].map(|word| unsafe { ThreadRef::from_word(word) });
+    let join = me().with(|own| own.join(crit, thread, joiner));
+    match join {
+        Join::Remote(cpu) => send(crit, cpu, join_here, words),
+        Join::Waiting => {}
+        Join::Over(thread) => {
+            keep(thread);
+            joined_here(crit, [joiner.into_word(), 0, 0]);
+        }
+    }
+}
+
+fn joined_here(crit: &Crit, words: [usize; 3]) {
+    // SAFETY: made from a thread.
+    let joiner = unsafe { ThreadRef::from_word(words[0]) };
+    if let Wake::Remote(cpu) = me().with(|own| own.joined(crit, joiner)) {
+        send(crit, cpu, joined_here, words);
+    }
+}
+
+fn keep(thread: Unstarted) {
+    let _ = me().cpu().own.borrow_mut().1.put(thread);
+}
+
+/// Runs `f` in a critical section; what arrived meanwhile is taken at its end.
+pub fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
+    DEPTH.with(|depth| depth.set(depth.get() + 1));
+    // SAFETY: nothing else of this CPU runs until it is handed over.
+    let crit = unsafe { Crit::assume() };
+    let result = f(&crit);
+    if DEPTH.with(Cell::get) == 1 {
+        drain(&crit);
+        me().with(|own| own.check(&crit)).expect("the laws of the scheduler");
+    }
+    DEPTH.with(|depth| depth.set(depth.get() - 1));
+    result
+}
+
+/// The CPU that this is.
+pub fn here() -> CpuId {
+    me().thread.home()
+}
+
+/// The running thread.
+pub fn current() -> ThreadRef {
+    let me = me();
+    assert_eq!(me.thread, me.with(|own| own.current()), "a thread that has not got the CPU");
+    me.thread
+}
+
+/// What the simulated clock of this CPU says.
+pub fn now() -> u64 {
+    me().cpu().clock.get()
+}
+
+/// Has another CPU call `func`.
+pub fn call(_: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]) {
+    post(&me().machine, to, (func, args));
+}
+
+/// Has a CPU, maybe this one, call `func`.
+fn send(crit: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]) {
+    if to == here() { func(crit, args) } else { call(crit, to, func, args) }
+}
+
+fn post(machine: &Machine, to: CpuId, one: Call) {
+    let cpu = &machine.cpus[to.index()];
+    cpu.inbox.lock().unwrap().0.push_back(one);
+    cpu.arrival.notify_one();
+}
+
+fn drain(crit: &Crit) {
+    loop {
+        let me = me();
+        let one = me.cpu().inbox.lock().unwrap().0.pop_front();
+        let Some((func, args)) = one else { return };
+        func(crit, args);
+    }
+}
+
+/// Wakes a thread, wherever it is.
+pub fn wake(crit: &Crit, thread: ThreadRef) {
+    wake_here(crit, [thread.into_word(), 0, 0]);
+}
+
+fn wake_here(crit: &Crit, words: [usize; 3]) {
+    // SAFETY: made from a thread.
+    let thread = unsafe { ThreadRef::from_word(words[0]) };
+    if let Wake::Remote(cpu) = me().with(|own| own.wake(crit, thread)) {
+        call(crit, cpu, wake_here, words);
+    }
+}
+
+/// Gives way.
+pub fn yield_now(_: &mut MayBlock) {
+    crit(|crit| {
+        let next = me().with(|own| own.yield_now(crit));
+        go(crit, next);
+    });
+}
+
+/// Blocks until woken, maybe by an older wake.
+pub fn block(cx: &mut MayBlock, why: Why) {
+    crit(|crit| block_in(crit, cx, why));
+}
+
+/// Blocks within the one critical section of the thread.
+pub fn block_in(crit: &Crit, _: &mut MayBlock, why: Why) {
+    assert_eq!(DEPTH.with(Cell::get), 1, "blocks in a nested critical section");
+    let next = me().with(|own| own.block(crit, why));
+    go(crit, next);
+}
+
+/// Sleeps until woken or until `deadline`; answers whether it was the deadline.
+pub fn sleep(_: &mut MayBlock, why: Why, deadline: u64) -> bool {
+    crit(|crit| {
+        let next = me().with(|own| own.sleep(crit, why, deadline));
+        go(crit, next);
+        me().with(|own| own.timed_out(crit))
+    })
+}
+
+/// Goes to CPU `to`.
+pub fn migrate(_: &mut MayBlock, to: usize) {
+    crit(|crit| {
+        let next = me().with(|own| own.migrate(crit, CpuId::at(to)));
+        if let Some(next) = next {
+            switch(crit, next);
+        }
+    });
+}
+
+fn go(crit: &Crit, next: Next) {
+    match next {
+        Next::Same => {}
+        Next::Switch(next) => switch(crit, next),
+        // Both ways to be idle, as chance has it.
+        Next::Idle if shuttle::rand::thread_rng().gen_bool(0.5) => {
+            switch(crit, me().with(|own| own.idle()))
+        }
+        Next::Idle => {
+            let next = work(crit).expect("the machine stops when no thread is left");
+            if next == me().thread { arrive(crit) } else { switch(crit, next) }
+        }
+    }
+}
+
+/// Waits, on whichever stack, until there is a thread to run. `None`: the machine stops.
+fn work(crit: &Crit) -> Option<ThreadRef> {
+    loop {
+        drain(crit);
+        let own = me();
+        if let Next::Switch(next) = own.with(|own| own.pick(crit)) {
+            return Some(next);
+        }
+        let cpu = own.cpu();
+        if let Some(deadline) = own.with(|own| own.next_deadline(crit)) {
+            // Another CPU's message may come before the deadline, or not.
+            shuttle::thread::yield_now();
+            if cpu.inbox.lock().unwrap().0.is_empty() {
+                cpu.clock.set(cpu.clock.get().max(deadline));
+                own.with(|own| own.expire(crit, deadline).for_each(drop));
+            }
+            continue;
+        }
+        let mut inbox = cpu.inbox.lock().unwrap();
+        while inbox.0.is_empty() {
+            if inbox.1 {
+                return None;
+            }
+            inbox = cpu.arrival.wait(inbox).unwrap();
+        }
+    }
+}
+
+fn open(next: ThreadRef) {
+    let gate = gate(next);
+    *gate.open.lock().unwrap() = true;
+    gate.change.notify_one();
+}
+
+fn pass(me: ThreadRef) {
+    let gate = gate(me);
+    let mut is_open = gate.open.lock().unwrap();
+    while !*is_open {
+        is_open = gate.change.wait(is_open).unwrap();
+    }
+    *is_open = false;
+}
+
+/// Hands the CPU to `next`, and returns when it is handed back.
+fn switch(crit: &Crit, next: ThreadRef) {
+    let me = me().thread;
+    open(next);
+    pass(me);
+    arrive(crit);
+}
+
+fn arrive(crit: &Crit) {
+    let me = me();
+    let arrived = me.with(|own| own.arrived(crit));
+    let Some((_, Some(left))) = arrived else { return };
+    match left {
+        Left::Moved(thread, to) => call(crit, to, adopt, [thread.into_word(), 0, 0]),
+        Left::Over(thread, joiner) => {
+            keep(thread);
+            if let Some(joiner) = joiner {
+                joined_here(crit, [joiner.into_word(), 0, 0]);
+            }
+            over(&me.machine);
+        }
+        Left::Waits(_) => over(&me.machine),
+    }
+}
+
+fn adopt(crit: &Crit, words: [usize; 3]) {
+    // SAFETY: made from a thread.
+    let thread = unsafe { ThreadRef::from_word(words[0]) };
+    me().with(|own| own.adopt(crit, thread));
+}
+
+/// A thread is over; with the last one the machine stops.
+fn over(machine: &Machine) {
+    let mut live = machine.live.lock().unwrap();
+    *live -= 1;
+    if *live == 0 {
+        for cpu in &machine.cpus {
+            cpu.inbox.lock().unwrap().1 = true;
+            cpu.arrival.notify_all();
+        }
+    }
+}
+
+/// The report of this CPU's threads, a line each.
+pub fn report() -> Vec<std::string::String> {
+    me().with(|own| own.threads().map(|thread| thread.to_string()).collect())
+}
+
+/// The state of a thread of this CPU.
+pub fn state_of(thread: ThreadRef) -> Option<crate::State> {
+    me().with(|own| own.threads().find(|one| one.thread == thread).map(|one| one.state))
+}
+
+/// How often this CPU has switched.
+pub fn switches() -> u64 {
+    me().with(|own| own.switches())
+}

@@ -1,0 +1,236 @@
+//! The scheduler against the plainest model of it: 32 `VecDeque`s and a list of deadlines.
+
+use std::collections::VecDeque;
+use std::format;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::{boot, crit, thread};
+use crate::{
+    Bitmap, Left, Life, List, Next, Priority, Reason, RunQueue, Scheduler, ThreadRef, Unstarted,
+    Wake, Why,
+};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Spawn(u8),
+    Yield,
+    Pick,
+    Block,
+    Sleep(u64),
+    Wake(usize),
+    Expire(u64),
+    Exit,
+    SetPriority(usize, u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Few priorities, so that there are equals.
+    let priority = prop_oneof![1..4u8, Just(31)];
+    prop_oneof![
+        2 => priority.clone().prop_map(Step::Spawn),
+        3 => Just(Step::Yield),
+        1 => Just(Step::Pick),
+        3 => Just(Step::Block),
+        3 => (0..50u64).prop_map(Step::Sleep),
+        5 => (0..16usize).prop_map(Step::Wake),
+        2 => (0..20u64).prop_map(Step::Expire),
+        1 => Just(Step::Exit),
+        1 => (0..16usize, priority).prop_map(|(thread, priority)| Step::SetPriority(thread, priority)),
+    ]
+}
+
+#[derive(Default)]
+struct Model {
+    queues: [VecDeque<usize>; 32],
+    current: Option<usize>,
+    priority: Vec<u8>,
+    token: Vec<bool>,
+    waits: Vec<bool>,
+    over: Vec<bool>,
+    /// (deadline, turn, thread), in order of both.
+    deadlines: Vec<(u64, usize, usize)>,
+    turn: usize,
+}
+
+impl Model {
+    fn best(&self) -> Option<usize> {
+        self.queues.iter().rev().find_map(|queue| queue.front().copied())
+    }
+
+    fn queue(&mut self, thread: usize) -> &mut VecDeque<usize> {
+        &mut self.queues[self.priority[thread] as usize]
+    }
+
+    /// What the scheduler has to answer when the best is to run.
+    fn next(&mut self) -> Option<Option<usize>> {
+        let best = self.best();
+        let same = best == self.current;
+        self.current = best;
+        (!same).then_some(best)
+    }
+
+    fn wake(&mut self, thread: usize) -> bool {
+        if self.over[thread] {
+            return false;
+        }
+        if !core::mem::take(&mut self.waits[thread]) {
+            self.token[thread] = true;
+            return false;
+        }
+        self.deadlines.retain(|&(_, _, one)| one != thread);
+        self.queue(thread).push_back(thread);
+        true
+    }
+
+    fn wait(&mut self) -> Option<Option<usize>> {
+        let me = self.current.unwrap();
+        self.waits[me] = true;
+        assert_eq!(self.queue(me).pop_front(), Some(me));
+        self.next()
+    }
+
+    fn sleep(&mut self, deadline: u64) -> Option<Option<usize>> {
+        self.turn += 1;
+        self.deadlines.push((deadline, self.turn, self.current.unwrap()));
+        self.wait()
+    }
+}
+
+fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let (own, crit) = (&mut boot::<Q>(0) as &mut Scheduler<Q>, crit());
+    let mut model = Model::default();
+    let mut threads: Vec<ThreadRef> = Vec::new();
+    let mut free: Vec<Unstarted> = Vec::new();
+    let mut now = 0;
+    let why = Why { reason: Reason::Event, address: 1 };
+    for step in steps {
+        // What came out, and what should have, as `None` = the same, `Some(None)` = idle.
+        let mut outcome = None;
+        match step {
+            Step::Spawn(priority) if threads.len() < 16 => {
+                let mut fresh = free.pop().unwrap_or_else(|| thread("", 1, Life::Detached));
+                let name = crate::Name::new(&format!("{}", threads.len()));
+                fresh.prepare(
+                    name,
+                    Priority::new(priority).unwrap(),
+                    Life::Detached,
+                    Default::default(),
+                );
+                let thread = own.spawn(&crit, fresh);
+                // Reused memory: its old number is over for good.
+                threads.push(thread);
+                model.priority.push(priority);
+                model.token.push(false);
+                model.waits.push(false);
+                model.over.push(false);
+                model.queues[priority as usize].push_back(threads.len() - 1);
+            }
+            Step::Yield => {
+                if let Some(me) = model.current {
+                    let queue = model.queue(me);
+                    prop_assert_eq!(queue.pop_front(), Some(me));
+                    queue.push_back(me);
+                }
+                outcome = Some((own.yield_now(&crit), model.next()));
+            }
+            Step::Pick => outcome = Some((own.pick(&crit), model.next())),
+            Step::Block if !own.is_idle() => {
+                let me = model.current.unwrap();
+                let goes_on = core::mem::take(&mut model.token[me]);
+                let expected = if goes_on { None } else { model.wait() };
+                outcome = Some((own.block(&crit, why), expected));
+            }
+            Step::Sleep(span) if !own.is_idle() => {
+                let me = model.current.unwrap();
+                let goes_on = core::mem::take(&mut model.token[me]);
+                let expected = if goes_on { None } else { model.sleep(now + span) };
+                outcome = Some((own.sleep(&crit, why, now + span), expected));
+            }
+            Step::Wake(thread) if thread < threads.len() && !model.over[thread] => {
+                let expected = if model.wake(thread) { Wake::Local } else { Wake::Already };
+                prop_assert_eq!(own.wake(&crit, threads[thread]), expected);
+            }
+            Step::Expire(span) => {
+                now += span;
+                model.deadlines.sort_unstable();
+                let due: Vec<_> = model
+                    .deadlines
+                    .iter()
+                    .filter(|one| one.0 <= now)
+                    .map(|&(_, _, thread)| thread)
+                    .collect();
+                for &thread in &due {
+                    model.wake(thread);
+                }
+                let due: Vec<_> = due.into_iter().map(|thread| threads[thread]).collect();
+                prop_assert_eq!(own.expire(&crit, now).collect::<Vec<_>>(), due);
+                let first = model.deadlines.iter().map(|one| one.0).min();
+                prop_assert_eq!(own.next_deadline(&crit), first);
+            }
+            Step::Exit if !own.is_idle() => {
+                let me = model.current.unwrap();
+                model.over[me] = true;
+                prop_assert_eq!(model.queue(me).pop_front(), Some(me));
+                let next = own.exit(&crit);
+                let next = if next == own.idle() { Next::Idle } else { Next::Switch(next) };
+                outcome = Some((next, model.next()));
+                own.check(&crit).unwrap();
+                let Some((_, Some(Left::Over(memory, None)))) = own.arrived(&crit) else {
+                    panic!("not reaped")
+                };
+                free.push(memory);
+            }
+            Step::SetPriority(thread, priority)
+                if thread < threads.len() && !model.over[thread] =>
+            {
+                let running = model.current == Some(thread);
+                let queued = !model.waits[thread];
+                model.queue(thread).retain(|&one| one != thread);
+                model.priority[thread] = priority;
+                match (queued, running) {
+                    (true, true) => model.queue(thread).push_front(thread),
+                    (true, false) => model.queue(thread).push_back(thread),
+                    (false, _) => {}
+                }
+                own.set_priority(&crit, threads[thread], Priority::new(priority).unwrap());
+            }
+            _ => {}
+        }
+        if let Some((next, expected)) = outcome {
+            let expected = match expected {
+                None => Next::Same,
+                Some(None) => Next::Idle,
+                Some(Some(thread)) => Next::Switch(threads[thread]),
+            };
+            prop_assert_eq!(next, expected);
+        }
+        let current = model.current.map_or(own.idle(), |thread| threads[thread]);
+        prop_assert_eq!(own.current(), current);
+        prop_assert_eq!(own.contended(&crit), contended(&model));
+        prop_assert_eq!(own.check(&crit), Ok(()));
+        prop_assert_eq!(own.arrived(&crit), None);
+    }
+    Ok(())
+}
+
+/// Whether a yield would bring another thread.
+fn contended(model: &Model) -> bool {
+    match model.current {
+        None => model.best().is_some(),
+        Some(me) => model.best() != Some(me) || model.queues[model.priority[me] as usize].len() > 1,
+    }
+}
+
+proptest! {
+    #[test]
+    fn bitmap_follows_the_model(steps in prop::collection::vec(step(), 1..200)) {
+        follows::<Bitmap>(steps)?;
+    }
+
+    #[test]
+    fn list_follows_the_model(steps in prop::collection::vec(step(), 1..200)) {
+        follows::<List>(steps)?;
+    }
+}

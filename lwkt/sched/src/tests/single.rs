@@ -1,0 +1,297 @@
+//! Each call by itself, on one host thread.
+
+use std::format;
+use std::string::ToString;
+use std::vec::Vec;
+
+use percpu::CpuId;
+
+use super::{boot, crit, memory, spawn, thread};
+use crate::{
+    Bitmap, Join, Left, Life, List, Name, Next, Priority, Rare, Reason, RunQueue, Scheduler, State,
+    ThreadCache, ThreadRef, Wake, Why,
+};
+
+const WHY: Why = Why { reason: Reason::Event, address: 0x10 };
+
+/// Runs a test with each policy.
+macro_rules! each_policy {
+    ($($name:ident)*) => {
+        mod bitmap { $(#[test] fn $name() { super::$name::<super::Bitmap>() })* }
+        mod list { $(#[test] fn $name() { super::$name::<super::List>() })* }
+    };
+}
+
+each_policy! {
+    equals_take_turns betters_go_first a_wake_before_a_block_is_kept a_foreign_thread_is_remote
+    deadlines_in_order a_wake_cancels_a_deadline exit_is_reaped_from_another_stack joining_before_and_after
+    migration_changes_home_when_off_the_stack priorities_change_in_place rare_conditions_are_tested_once
+    the_report_names_all
+}
+
+fn state<Q: RunQueue>(own: &Scheduler<Q>, thread: ThreadRef) -> State {
+    own.threads().find(|one| one.thread == thread).map_or(State::Unstarted, |one| one.state)
+}
+
+fn equals_take_turns<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    assert!(own.is_idle() && !own.contended(&crit));
+    assert_eq!(own.yield_now(&crit), Next::Same);
+    let [a, b, c] = ["a", "b", "c"].map(|name| spawn(own, name, 5));
+    assert!(own.contended(&crit));
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.pick(&crit), Next::Same);
+    for next in [b, c, a, b] {
+        assert!(own.contended(&crit));
+        assert_eq!(own.yield_now(&crit), Next::Switch(next));
+        own.check(&crit).unwrap();
+    }
+    assert_eq!(own.switches(), 5);
+    assert_eq!(own.block(&crit, WHY), Next::Switch(c));
+    assert_eq!(own.block(&crit, WHY), Next::Switch(a));
+    assert!(!own.contended(&crit));
+    assert_eq!(own.block(&crit, WHY), Next::Idle);
+    assert!(own.is_idle());
+    own.check(&crit).unwrap();
+}
+
+fn betters_go_first<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let low = spawn(own, "low", 1);
+    assert_eq!(own.pick(&crit), Next::Switch(low));
+    let high = spawn(own, "high", 31);
+    // No preemption: the running thread goes on until it asks.
+    assert_eq!(own.current(), low);
+    own.check(&crit).unwrap();
+    assert!(own.contended(&crit));
+    assert_eq!(own.yield_now(&crit), Next::Switch(high));
+    assert_eq!(own.yield_now(&crit), Next::Same);
+    assert_eq!(own.block(&crit, WHY), Next::Switch(low));
+    assert_eq!(own.wake(&crit, high), Wake::Local);
+    assert_eq!(own.pick(&crit), Next::Switch(high));
+}
+
+fn a_wake_before_a_block_is_kept<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let a = spawn(own, "a", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.wake(&crit, a), Wake::Already);
+    assert_eq!(own.wake(&crit, a), Wake::Already);
+    assert_eq!(own.block(&crit, WHY), Next::Same);
+    // One token, whatever the number of wakes.
+    assert_eq!(own.block(&crit, WHY), Next::Idle);
+    assert_eq!(state(own, a), State::Blocked);
+    assert_eq!(own.wake(&crit, a), Wake::Local);
+    assert_eq!(own.wake(&crit, a), Wake::Already);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.sleep(&crit, WHY, 7), Next::Same);
+    assert!(!own.timed_out(&crit));
+    assert_eq!(own.next_deadline(&crit), None);
+}
+
+fn a_foreign_thread_is_remote<Q: RunQueue>() {
+    let (here, there, crit) = (&mut boot::<Q>(0), &mut boot::<Q>(1), crit());
+    let a = spawn(there, "a", 5);
+    assert_eq!(a.home(), CpuId::at(1));
+    assert_eq!(here.wake(&crit, a), Wake::Remote(CpuId::at(1)));
+    assert_eq!(here.join(&crit, a, here.idle()), Join::Remote(CpuId::at(1)));
+    assert_eq!(here.joined(&crit, a), Wake::Remote(CpuId::at(1)));
+    // Nothing was touched.
+    assert_eq!(there.pick(&crit), Next::Switch(a));
+    assert_eq!(there.block(&crit, WHY), Next::Idle);
+}
+
+fn deadlines_in_order<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let sleepers: Vec<_> = (0..5).map(|i| spawn(own, &format!("{i}"), 5)).collect();
+    assert_eq!(own.pick(&crit), Next::Switch(sleepers[0]));
+    for deadline in [30, 10, 20, 10, 40] {
+        let _ = own.sleep(&crit, Why::SLEEP, deadline);
+        own.check(&crit).unwrap();
+    }
+    assert!(own.is_idle());
+    assert_eq!(own.next_deadline(&crit), Some(10));
+    assert_eq!(own.expire(&crit, 9).count(), 0);
+    let woken: Vec<_> = own.expire(&crit, 30).collect();
+    assert_eq!(woken, [1, 3, 2, 0].map(|i| sleepers[i]));
+    assert_eq!(own.next_deadline(&crit), Some(40));
+    assert_eq!(own.pick(&crit), Next::Switch(sleepers[1]));
+    assert!(own.timed_out(&crit));
+    own.check(&crit).unwrap();
+}
+
+fn a_wake_cancels_a_deadline<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let a = spawn(own, "a", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.sleep(&crit, Why::SLEEP, 10), Next::Idle);
+    assert_eq!(own.wake(&crit, a), Wake::Local);
+    assert_eq!(own.next_deadline(&crit), None);
+    assert_eq!(own.expire(&crit, 100).next(), None);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert!(!own.timed_out(&crit));
+}
+
+fn exit_is_reaped_from_another_stack<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let a = spawn(own, "a", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.arrived(&crit), None);
+    assert_eq!(own.exit(&crit), own.idle());
+    own.check(&crit).unwrap();
+    assert_eq!(state(own, a), State::Exited);
+    assert_eq!(own.wake(&crit, a), Wake::Already);
+    let Some((rare, Some(Left::Over(memory, None)))) = own.arrived(&crit) else {
+        panic!("not reaped")
+    };
+    assert!(rare.is_empty() && memory.thread() == a);
+    assert_eq!(own.arrived(&crit), None);
+    assert_eq!(own.threads().count(), 1);
+    // A wake that comes late finds nothing, also in what becomes of the memory.
+    assert_eq!(own.wake(&crit, a), Wake::Already);
+    let again = own.spawn(&crit, memory);
+    assert_eq!(again, a);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.block(&crit, WHY), Next::Idle);
+}
+
+fn joining_before_and_after<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let joiner = spawn(own, "joiner", 5);
+    let a = own.spawn(&crit, thread("a", 5, Life::Joinable));
+    let b = own.spawn(&crit, thread("b", 5, Life::Joinable));
+    assert_eq!(own.pick(&crit), Next::Switch(joiner));
+    assert_eq!(own.join(&crit, a, joiner), Join::Waiting);
+    assert!(!own.take_joined(&crit));
+    assert_eq!(own.block(&crit, Why::on(Reason::Join, &*a)), Next::Switch(a));
+    assert_eq!(own.exit(&crit), b);
+    // Not before it is off its stack.
+    assert_eq!(state(own, joiner), State::Blocked);
+    let Some((_, Some(Left::Over(_, Some(told))))) = own.arrived(&crit) else {
+        panic!("not reaped")
+    };
+    assert_eq!(told, joiner);
+    assert_eq!(own.joined(&crit, told), Wake::Local);
+    assert_eq!(own.exit(&crit), joiner);
+    let arrived = own.arrived(&crit);
+    assert!(matches!(arrived, Some((_, Some(Left::Waits(left)))) if left == b));
+    assert!(own.take_joined(&crit) && !own.take_joined(&crit));
+    assert_eq!(state(own, b), State::Exited);
+    let Join::Over(memory) = own.join(&crit, b, joiner) else { panic!("it is over") };
+    assert_eq!(memory.thread(), b);
+    assert_eq!(own.threads().count(), 2);
+    own.check(&crit).unwrap();
+}
+
+fn migration_changes_home_when_off_the_stack<Q: RunQueue>() {
+    let (here, there, crit) = (&mut boot::<Q>(0), &mut boot::<Q>(1), crit());
+    let a = spawn(here, "a", 5);
+    assert_eq!(here.pick(&crit), Next::Switch(a));
+    assert_eq!(here.migrate(&crit, CpuId::at(0)), None);
+    assert_eq!(here.migrate(&crit, CpuId::at(1)), Some(here.idle()));
+    assert_eq!((a.home(), state(here, a)), (CpuId::at(0), State::Migrating));
+    here.check(&crit).unwrap();
+    assert_eq!(here.arrived(&crit), Some((Rare::NONE, Some(Left::Moved(a, CpuId::at(1))))));
+    assert_eq!(here.wake(&crit, a), Wake::Remote(CpuId::at(1)));
+    // The wake may be there before the thread.
+    assert_eq!(there.wake(&crit, a), Wake::Already);
+    there.adopt(&crit, a);
+    assert_eq!(there.pick(&crit), Next::Switch(a));
+    assert_eq!(there.block(&crit, WHY), Next::Same);
+    (here.check(&crit).unwrap(), there.check(&crit).unwrap());
+}
+
+fn priorities_change_in_place<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let [a, b, c] = ["a", "b", "c"].map(|name| spawn(own, name, 5));
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    own.set_priority(&crit, b, Priority::new(4).unwrap());
+    own.check(&crit).unwrap();
+    own.set_priority(&crit, a, Priority::new(4).unwrap());
+    own.check(&crit).unwrap();
+    assert_eq!(own.yield_now(&crit), Next::Switch(c));
+    assert_eq!(own.block(&crit, WHY), Next::Switch(b));
+    own.set_priority(&crit, c, Priority::MAX);
+    assert_eq!(own.yield_now(&crit), Next::Switch(a));
+    assert_eq!(own.wake(&crit, c), Wake::Local);
+    assert_eq!(own.yield_now(&crit), Next::Switch(c));
+    own.check(&crit).unwrap();
+}
+
+fn rare_conditions_are_tested_once<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let [a, b] = ["a", "b"].map(|name| spawn(own, name, 5));
+    own.set_rare(&crit, b, Rare::TRACE | Rare::KERNEL[0]);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.arrived(&crit), None);
+    // The thread that is left goes for good, and the one that arrives is traced.
+    assert_eq!(own.exit(&crit), b);
+    let Some((rare, Some(Left::Over(..)))) = own.arrived(&crit) else { panic!("not reaped") };
+    assert_eq!(rare, Rare::TRACE | Rare::KERNEL[0]);
+    assert_eq!(own.rare(&crit, b), rare);
+    assert_eq!(own.arrived(&crit), None);
+}
+
+fn the_report_names_all<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let [a, _, c] = ["blocked one", "sleeper", "ready"].map(|name| spawn(own, name, 5));
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    let _ = own.block(&crit, Why { reason: Reason::Message, address: 0x1f00 });
+    let _ = own.sleep(&crit, Why::SLEEP, 55);
+    spawn(own, "other", 6);
+    assert_eq!(own.current(), c);
+    let report: Vec<_> = own.threads().map(|thread| thread.to_string()).collect();
+    assert_eq!(
+        report,
+        [
+            "other (priority 6) is ready",
+            "ready (priority 5) runs",
+            "sleeper (priority 5) waits for time, until 55",
+            "blocked one (priority 5) waits for the reply to message 0x1f00",
+            "idle (priority 0) is ready",
+        ]
+    );
+}
+
+#[test]
+#[should_panic = "touched by cpu0"]
+#[cfg(debug_assertions)]
+fn a_foreign_touch_ends_a_debug_build() {
+    let (here, there, crit) = (&mut boot::<Bitmap>(0), &mut boot::<Bitmap>(1), crit());
+    let a = spawn(there, "a", 5);
+    here.set_priority(&crit, a, Priority::MAX);
+}
+
+#[test]
+fn the_cache_gives_the_warmest() {
+    let mut cache: ThreadCache<_, 2> = ThreadCache::new();
+    assert_eq!(cache.take(), None::<usize>);
+    assert_eq!((cache.put(1), cache.put(2), cache.put(3)), (Ok(()), Ok(()), Err(3)));
+    assert_eq!(
+        (cache.len(), cache.take(), cache.take(), cache.take()),
+        (2, Some(2), Some(1), None)
+    );
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn names_are_cut_between_characters() {
+    assert_eq!(Name::new("short").as_str(), "short");
+    assert_eq!(Name::new("12345678901234567890123tail").as_str(), "12345678901234567890123");
+    assert_eq!(Name::new("1234567890123456789012é").as_str(), "1234567890123456789012");
+    assert_eq!(Name::new("123456789012345678901é").as_str(), "123456789012345678901é");
+}
+
+#[test]
+fn what_a_switch_touches_is_one_line() {
+    use core::mem::offset_of;
+
+    use crate::Thread;
+    assert_eq!((align_of::<Thread>(), Thread::CONTEXT), (64, 0));
+    for offset in [offset_of!(Thread, next), offset_of!(Thread, rare), offset_of!(Thread, state)] {
+        assert!(offset < 64);
+    }
+    let mut memory = memory();
+    assert_eq!(memory.set_ext(7).ext(), 7);
+    assert!(Priority::new(0).is_none() && Priority::new(32).is_none());
+}

@@ -27,18 +27,17 @@ const NAMES: [&str; 16] = [
 pub const RSP: usize = 7;
 
 impl Registers {
-    /// Reads what `info registers` says about one CPU; `None` when that is not a CPU in
-    /// 64-bit mode.
+    /// Reads what `info registers` says about one CPU.
     pub fn parse(text: &str) -> Option<Self> {
         let mut registers = Registers::default();
         for (slot, name) in registers.general.iter_mut().zip(NAMES) {
-            *slot = hexadecimal(text, name)?;
+            *slot = either(text, name).unwrap_or(0);
         }
-        registers.rip = hexadecimal(text, "RIP")?;
+        registers.rip = either(text, "RIP")?;
         registers.cr3 = hexadecimal(text, "CR3").unwrap_or(0);
         registers.ring = hexadecimal(text, "CPL").unwrap_or(0) as u8;
         registers.halted = hexadecimal(text, "HLT") == Some(1);
-        registers.interrupts = hexadecimal(text, "RFL").is_some_and(|flags| flags & 0x200 != 0);
+        registers.interrupts = either(text, "RFL").is_some_and(|flags| flags & 0x200 != 0);
         Some(registers)
     }
 
@@ -66,6 +65,11 @@ pub fn timer_counts(text: &str) -> Option<bool> {
     let value = line.split("current_count").nth(1)?.trim_start_matches([' ', '=']);
     let count = value.split_whitespace().next()?;
     Some(count.trim_start_matches("0x").chars().any(|digit| digit != '0'))
+}
+
+/// Returns a register by its 64-bit name, or its lower half from a CPU that is in no 64-bit mode.
+fn either(text: &str, name: &str) -> Option<u64> {
+    hexadecimal(text, name).or_else(|| hexadecimal(text, &name.replace('R', "E")))
 }
 
 /// Returns the number after `name=`, where `name` stands as a word of its own

@@ -109,6 +109,7 @@ pub(crate) fn boot(
         last_sign: start,
         monitor: None,
         running: false,
+        over: false,
         ended_streams: 0,
         reset: false,
         powered_off: false,
@@ -122,6 +123,7 @@ pub(crate) fn boot(
     };
     let outcome = session.live();
     session.child.kill();
+    session.over = true;
     post.close();
     session.drain();
     Ok(session.into_report(outcome))
@@ -153,6 +155,8 @@ struct Session<'s> {
     monitor: Option<Monitor>,
     /// Whether the guest was let go.
     running: bool,
+    /// Whether QEMU has ended.
+    over: bool,
     ended_streams: usize,
     reset: bool,
     powered_off: bool,
@@ -228,6 +232,8 @@ impl Session<'_> {
                     self.report.stderr.push(line);
                 }
             }
+            // What is heard now only comes from letting go of our own ears.
+            Heard::Monitor(_) | Heard::Undecodable(_) if self.over => {}
             Heard::Monitor(stream) => {
                 let sender = self.ears.sender.clone();
                 let opened = Monitor::open(stream, move |event| {

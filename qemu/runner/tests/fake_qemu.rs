@@ -1,0 +1,221 @@
+//! What the runner makes of a QEMU that misbehaves: shell scripts play it.
+
+mod support;
+
+use std::{
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use runner::{Event, Limit, Outcome, Refusal};
+use support::{Bench, explained, run};
+
+fn outcome_of(script: &str) -> Outcome {
+    let bench = Bench::new();
+    run(&bench.request(&bench.kernel(&[]), &bench.fake(script))).outcome
+}
+
+#[test]
+fn only_33_is_success() {
+    assert_eq!(outcome_of("exit 33"), Outcome::Success);
+    assert_eq!(outcome_of("exit 35"), Outcome::TestFailed);
+    assert_eq!(outcome_of("exit 37"), Outcome::Panic);
+    assert_eq!(outcome_of("exit 0"), Outcome::TripleFault);
+    assert_eq!(outcome_of("echo booting; exit 7"), Outcome::Died { status: 7 });
+    assert_eq!(outcome_of("echo booting; kill -SEGV $$"), Outcome::Died { status: -11 });
+}
+
+#[test]
+fn a_panic_about_a_deadlock_is_a_deadlock() {
+    assert_eq!(outcome_of("echo 'panic: deadlock: 2 threads'; exit 37"), Outcome::Deadlock);
+}
+
+#[test]
+fn bad_option_shows_what_qemu_says() {
+    let bench = Bench::new();
+    let qemu = bench.fake("echo \"qemu: -frobnicate: invalid option\" >&2; exit 1");
+    let mut request = bench.request(&bench.kernel(&[]), &qemu);
+    request.extra = vec!["-frobnicate".into()];
+    let report = run(&request);
+    assert_eq!(report.outcome, Outcome::NotStarted { status: Some(1) });
+    assert_eq!(report.outcome.status(), 3);
+    let text = explained(&report, &request);
+    assert!(text.starts_with(
+        "QEMU DID NOT START: it ended with status 1\n  QEMU said:\n    qemu: -frobnicate: invalid option\n\
+         next: without the arguments after --: -frobnicate\nnext: the same by hand: "
+    ), "{text}");
+}
+
+#[test]
+fn a_qemu_that_is_none() {
+    let bench = Bench::new();
+    let qemu = bench.script("#!/bin/sh\necho 'not the program you want' >&2\nexit 4\n");
+    let request = bench.request(&bench.kernel(&[]), &qemu);
+    let report = run(&request);
+    assert_eq!(report.outcome, Outcome::NotStarted { status: Some(4) });
+    assert_eq!(report.stderr, ["not the program you want"]);
+}
+
+#[test]
+fn no_qemu() {
+    let bench = Bench::new();
+    let request = bench.request(&bench.kernel(&[]), Path::new("/nowhere/qemu"));
+    let refusal = runner::run(&request, &mut |_: Event<'_>| {}).expect_err("there is none");
+    assert_eq!(refusal, Refusal::NoQemu("/nowhere/qemu".into()));
+    assert_eq!(refusal.status(), 3);
+    assert_eq!(refusal.to_string(), "no QEMU: '/nowhere/qemu' is not there. Next: ./x doctor");
+}
+
+#[test]
+fn silence_is_not_a_hang() {
+    let Outcome::Silent { after } = outcome_of("exec sleep 100") else { panic!("not silent") };
+    assert!(after >= Duration::from_secs(2));
+}
+
+#[test]
+fn a_word_and_then_nothing_is_a_hang() {
+    let bench = Bench::new();
+    let qemu = bench.fake("echo hello; exec sleep 100");
+    let request = bench.request(&bench.kernel(&[]), &qemu);
+    let report = run(&request);
+    assert!(matches!(report.outcome, Outcome::Hang { limit: Limit::Quiet, .. }));
+    let text = explained(&report, &request);
+    assert!(text.starts_with("HANG: nothing heard for "), "{text}");
+    assert!(text.contains("\n  last on the serial port:\n    hello\nnext: "), "{text}");
+}
+
+#[test]
+fn words_without_end_are_a_time_out() {
+    let bench = Bench::new();
+    let qemu = bench.fake("while :; do echo again; sleep 0.2; done");
+    let mut request = bench.request(&bench.kernel(&[]), &qemu);
+    request.limits.cap = Duration::from_secs(3);
+    let report = run(&request);
+    assert!(matches!(report.outcome, Outcome::Hang { limit: Limit::Total, .. }));
+    assert!(report.text.iter().all(|line| line == "again"));
+    assert!(report.text.len() <= 60);
+}
+
+#[test]
+fn nothing_outlives_the_run() {
+    let bench = Bench::new();
+    let mark = bench.folder.path().join("alive");
+    let script =
+        format!("(while :; do touch {}; sleep 0.1; done) & sleep 100", mark.display());
+    run(&bench.request(&bench.kernel(&[]), &bench.fake(&script)));
+    assert!(mark.exists(), "the grandchild never ran");
+    std::fs::remove_file(&mark).expect("the mark goes");
+    thread::sleep(Duration::from_millis(500));
+    assert!(!mark.exists(), "a grandchild of the runner lives on");
+}
+
+#[test]
+fn foreign_and_missing_kernels_are_refused() {
+    let bench = Bench::new();
+    let qemu = bench.fake("exit 33");
+    let refused = |path: &Path| {
+        runner::run(&bench.request(path, &qemu), &mut |_: Event<'_>| {})
+            .expect_err("refused")
+            .to_string()
+    };
+    assert_eq!(refused(Path::new("/nowhere/kernel")), "/nowhere/kernel: No such file or directory (os error 2)");
+    let text = bench.folder.path().join("text");
+    std::fs::write(&text, "no kernel").expect("written");
+    assert_eq!(refused(&text), format!("{}: not an ELF file", text.display()));
+    let own = std::env::current_exe().expect("this test");
+    assert_eq!(
+        refused(&own),
+        format!("{}: not a damselfly kernel: it has no format strings (section .defmt)", own.display())
+    );
+}
+
+#[test]
+fn numbers_of_cpus_that_make_no_sense() {
+    let bench = Bench::new();
+    for (cpus, want) in [
+        (0, "--smp 0: machine q35 takes 1 to 288 CPUs"),
+        (100_000, "--smp 100000: machine q35 takes 1 to 288 CPUs"),
+    ] {
+        let mut request = bench.request(&bench.kernel(&[]), Path::new("qemu"));
+        request.cpus = cpus;
+        let refusal = runner::run(&request, &mut |_: Event<'_>| {}).expect_err("refused");
+        assert_eq!((refusal.to_string().as_str(), refusal.status()), (want, 2));
+    }
+}
+
+#[test]
+fn the_command_is_told_before_it_runs() {
+    let bench = Bench::new();
+    let qemu = bench.fake("exit 33");
+    let request = bench.request(&bench.kernel(&[]), &qemu);
+    let mut told = Vec::new();
+    runner::run(&request, &mut |event: Event<'_>| match event {
+        Event::Probed(probe) => told.push(format!("QEMU {}", probe.version)),
+        Event::Command(line) => told.push(line.to_owned()),
+        _ => {}
+    })
+    .expect("the run is tried");
+    assert_eq!(told[0], "QEMU 7.2.22");
+    assert_eq!(
+        told[1],
+        format!(
+            "{} -accel tcg,thread=single -icount shift=0,sleep=off -cpu max,-erms -smp 1 -m 128M \
+             -machine q35 -seed 1 -rtc base=2026-01-01,clock=vm -nodefaults -no-reboot -display none \
+             -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel {} \
+             -append 'mode=insns seed=1'",
+            qemu.display(),
+            request.kernel.display()
+        )
+    );
+}
+
+/// Runs itself as a child, and interrupts it.
+#[test]
+fn interrupted_runs_leave_nothing() {
+    if std::env::var_os("RUNNER_TEST_CHILD").is_some() {
+        return;
+    }
+    let bench = Bench::new();
+    let mark = bench.folder.path().join("alive");
+    bench.kernel(&[]);
+    bench.fake(&format!("while :; do touch {}; sleep 0.1; done", mark.display()));
+    for signal in ["INT", "TERM", "KILL"] {
+        let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "child_of_the_interrupted", "--ignored", "--nocapture"])
+            .env("RUNNER_TEST_CHILD", bench.folder.path())
+            .spawn()
+            .expect("the child starts");
+        let start = Instant::now();
+        while !mark.exists() {
+            assert!(start.elapsed() < Duration::from_secs(60), "the fake never ran");
+            thread::sleep(Duration::from_millis(20));
+        }
+        let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        assert!(kill.expect("kill runs").success());
+        let status = child.wait().expect("the child ends");
+        if signal != "KILL" {
+            let want = if signal == "INT" { 130 } else { 143 };
+            assert_eq!(status.code(), Some(want), "after SIG{signal}");
+        } else if !cfg!(target_os = "linux") {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+        std::fs::remove_file(&mark).expect("the mark goes");
+        thread::sleep(Duration::from_millis(500));
+        assert!(!mark.exists(), "QEMU lives on after SIG{signal}");
+    }
+}
+
+#[test]
+#[ignore = "only as the child of interrupted_runs_leave_nothing"]
+fn child_of_the_interrupted() {
+    let Some(folder) = std::env::var_os("RUNNER_TEST_CHILD") else { return };
+    let folder = Path::new(&folder);
+    let bench = Bench::new();
+    let mut request = bench.request(&folder.join("kernel"), &folder.join("qemu"));
+    request.limits.boot = Duration::from_secs(100);
+    request.limits.cap = Duration::from_secs(100);
+    std::process::exit(run(&request).outcome.status());
+}

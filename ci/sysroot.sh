@@ -34,8 +34,8 @@ edition = "2021"
 opt-level = 3
 TOML
 echo '#![no_std]' > "$work/src/lib.rs"
-# The caller's flags are for the kernel, not for core; cargo is quiet unless it fails.
-(cd "$work" && env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" \
+# The caller's flags are for the kernel, not for core; the kernel's fat LTO wants core's bitcode. cargo is quiet unless it fails.
+(cd "$work" && env -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET RUSTFLAGS=-Cembed-bitcode=yes RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" \
     "$CARGO" build -q --release -Zbuild-std=core,alloc --target "$target") >&2
 for crate in core alloc compiler_builtins; do
     cp "$work/target/$target/release/deps/lib$crate-"*.rlib "$work/new/lib/rustlib/$target/lib/"

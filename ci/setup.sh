@@ -1,5 +1,6 @@
 # Finds what the project needs, says what is missing and why, and installs it where that is allowed. Sourced by ../x.
-# A need has a name; have_NAME says whether it is met (and sets `found`), why_NAME what for, line_NAME what to type.
+# A need has a name; have_NAME says whether it is met (and sets `found`), why_NAME what for, packages_NAME which packages
+# bring it, extra_NAME what is to be typed beside them.
 # Laws: system package sources are never changed; nothing is installed unannounced; RUSTUP_AUTO_INSTALL=0 keeps
 # rustup from being asked for anything. Plain POSIX shell. Sets CARGO, RUSTC, PATH and `out` (the target folder).
 
@@ -42,10 +43,19 @@ usable() {
     return 1
 }
 
+# find_rustup: where rustup is; Homebrew and its own installer leave it outside of PATH.
+find_rustup() {
+    for f in "$(command -v rustup 2>/dev/null)" "${CARGO_HOME:-$HOME/.cargo}/bin/rustup" \
+        /opt/homebrew/opt/rustup/bin/rustup /usr/local/opt/rustup/bin/rustup; do
+        if [ -x "$f" ]; then echo "$f"; return 0; fi
+    done
+    return 1
+}
+
 # from_rustup: the folder of rustup's stable compiler, asked for in a way that downloads nothing.
 from_rustup() {
-    command -v rustup >/dev/null 2>&1 || return 1
-    stable=$(RUSTUP_AUTO_INSTALL=0 rustup which --toolchain stable rustc 2>/dev/null) || return 1
+    rustup=$(find_rustup) || return 1
+    stable=$(RUSTUP_AUTO_INSTALL=0 "$rustup" which --toolchain stable rustc 2>/dev/null) || return 1
     dirname -- "$stable"
 }
 
@@ -65,17 +75,28 @@ have_compiler() {
     return 1
 }
 why_compiler() { echo "a Rust compiler, $(version_of rust oldest) or newer, that can build for $target${too_old:+ ($too_old is too old)}${half:+ ($half)}"; }
-line_compiler() {
-    if rustup_allowed && command -v rustup >/dev/null 2>&1; then line_rustup; return; fi
+# by_rustup: a missing compiler is rustup's to bring: rustup is here and may, or the packages have none new enough.
+by_rustup() {
+    if rustup_allowed && find_rustup >/dev/null; then return 0; fi
     case $manager in
-        apt) if apt_has_rust; then line_packages "$(version_of apt rust)"
-             else echo "$(line_packages "$(version_of apt rustup)") && $(line_rustup)"; fi ;;
-        dnf) line_packages "$(version_of dnf rust)" ;;
-        brew) echo "$(line_packages "$(version_of brew rustup)") && $(line_rustup)" ;;
-        *) echo "install rustup, then: $(line_rustup)" ;;
+        apt) ! apt_has_rust ;;
+        dnf) return 1 ;;
+        *) return 0 ;;
     esac
 }
-line_rustup() { echo "rustup toolchain install stable --profile minimal --component rustfmt --component clippy --target $target"; }
+packages_compiler() {
+    if ! by_rustup; then version_of $manager rust
+    elif ! find_rustup >/dev/null; then version_of $manager rustup
+    fi
+}
+extra_compiler() {
+    by_rustup || return 0
+    case $manager in
+        brew) r=$(find_rustup || echo '"$(brew --prefix rustup)/bin/rustup"') ;;
+        *) r=$(find_rustup || echo rustup) ;;
+    esac
+    echo "$r toolchain install stable --profile minimal --component rustfmt --component clippy --target $target"
+}
 
 # The compiler of Debian 12 that is kept current; Ubuntu and others have no package of that name.
 apt_has_rust() {
@@ -90,18 +111,15 @@ apt_has_rust() {
 
 have_cc() { found=$(command -v cc); }
 why_cc() { echo "a C compiler: Rust links the host's programs with it"; }
-line_cc() {
-    case $manager in
-        apt|dnf) line_packages "$(version_of $manager cc)" ;;
-        brew) echo "xcode-select --install" ;;
-        *) echo "install a C compiler named cc" ;;
-    esac
-}
+packages_cc() { version_of $manager cc; }
+extra_cc() { if [ $manager = brew ]; then echo 'xcode-select --install'; fi; }
 
 # The linker of the kernel: the one that rustup's compiler brings, LLVM's, or GNU's. (Not macOS's own: it makes no ELF.)
+# A compiler that rustup is yet to bring will bring its linker too.
 have_linker() {
-    found=''
-    for f in "$("${RUSTC:-rustc}" --print sysroot 2>/dev/null)"/lib/rustlib/*/bin/rust-lld; do
+    found='with the compiler'
+    if [ -z "${RUSTC:-}" ]; then ! by_rustup || return 0; fi
+    for f in "$("${RUSTC:-false}" --print sysroot 2>/dev/null)"/lib/rustlib/*/bin/rust-lld; do
         [ ! -x "$f" ] || { found=$f; return 0; }
     done
     for l in ld.lld ld.lld-22 ld.lld-21 ld.lld-20 ld.lld-19; do
@@ -113,13 +131,10 @@ have_linker() {
     [ "$(uname -s)" != Darwin ] && found=$(command -v ld)
 }
 why_linker() { echo "a linker that makes ELF files for the bare machine"; }
-line_linker() {
-    case $manager in
-        apt) if apt_has_rust; then line_packages "$(version_of apt linker)"; else line_packages "$(version_of apt linker_other)"; fi ;;
-        dnf|brew) line_packages "$(version_of $manager linker)" ;;
-        *) echo "install lld" ;;
-    esac
+packages_linker() {
+    if [ $manager = apt ] && ! apt_has_rust; then version_of apt linker_other; else version_of $manager linker; fi
 }
+extra_linker() { :; }
 
 have_qemu() {
     found=$(command -v qemu-system-x86_64) || return 1
@@ -127,12 +142,8 @@ have_qemu() {
     at_least "${qemu_version:-0}" "$(version_of qemu oldest)"
 }
 why_qemu() { echo "QEMU for x86_64, $(version_of qemu oldest) or newer${qemu_version:+ (found $qemu_version)}: the machine that the kernel runs on"; }
-line_qemu() {
-    case $manager in
-        apt|dnf|brew) line_packages "$(version_of $manager qemu)" ;;
-        *) echo "install QEMU with qemu-system-x86_64" ;;
-    esac
-}
+packages_qemu() { version_of $manager qemu; }
+extra_qemu() { :; }
 
 # ---- installing --------------------------------------------------------------------------------------------
 
@@ -149,19 +160,28 @@ as_root() {
     if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then echo 'sudo '; fi
 }
 
-# line_packages NAMES: the one line that installs them.
-line_packages() {
-    case $manager in
-        apt) echo "$(as_root)apt-get install -y --no-install-recommends $1" ;;
-        dnf) echo "$(as_root)dnf install -y $1" ;;
-        brew) echo "brew install $1" ;;
+# lines NEEDS: what to type for them: one line of packages, then what else there is.
+lines() {
+    names=''
+    for need in $1; do
+        more=$("packages_$need")
+        names="$names${more:+ $more}"
+    done
+    case "$manager$names" in
+        apt\ *) echo "$(as_root)apt-get install -y --no-install-recommends$names" ;;
+        dnf\ *) echo "$(as_root)dnf install -y$names" ;;
+        brew\ *) echo "brew install$names" ;;
+        none*) echo "install (no apt, dnf or brew was found): $1" ;;
     esac
+    for need in $1; do "extra_$need"; done
 }
 
-# may_install: root or sudo (or Homebrew, which needs neither), and a package manager that we know.
+# may_install NEEDS: what they take is no more than root, sudo, or neither (Homebrew, rustup) can do here.
 may_install() {
-    [ "$manager" != none ] || return 1
-    [ -z "$(as_root)" ] || command -v sudo >/dev/null 2>&1
+    case $(lines "$1") in
+        'install ('*) return 1 ;;
+        'sudo '*) command -v sudo >/dev/null 2>&1 ;;
+    esac
 }
 
 # agreed: asks on a terminal; without one, or with --yes, goes on.
@@ -190,26 +210,32 @@ update_lists() {
 
 # provide NEEDS: announces, asks, installs. Ends the program where something stays missing.
 provide() {
-    ! missing "$1" && return 0
+    missing "$1" || return 0
     say "missing:"
     for need in $lacking; do say "  $("why_$need")"; done
-    if [ "$opt_install" = no ] || ! may_install; then
-        if [ "$manager" = apt ]; then say "type:  $(as_root)apt-get update"; fi
-        for need in $lacking; do say "type:  $("line_$need")"; done
+    if [ "$opt_install" = no ] || ! may_install "$lacking"; then
+        say "type:"
+        case $(lines "$lacking") in *apt-get*) say "  $(as_root)apt-get update" ;; esac
+        lines "$lacking" | sed 's/^/  /' >&2
         exit 3
     fi
-    update_lists || { say "apt-get update failed; is there a network?"; exit 3; }
+    case $(lines "$lacking") in *apt-get*) update_lists ;; esac || { say "apt-get update failed; is there a network?"; exit 3; }
     say "to be installed now:"
-    for need in $lacking; do say "  $("line_$need")"; done
+    lines "$lacking" | sed 's/^/  /' >&2
+    case " $lacking " in *' compiler '*)
+        if by_rustup && ! rustup_allowed; then
+            say "RUSTUP_AUTO_INSTALL=0: nothing is asked of rustup here; type it yourself"
+            exit 3
+        fi ;;
+    esac
     agreed || { say "nothing installed"; exit 3; }
-    for need in $lacking; do
-        # One need's packages may bring another's.
-        if "have_$need"; then continue; fi
-        line=$("line_$need")
+    lines "$lacking" > "$out/install.sh"
+    while read -r line; do
         say "+ $line"
         DEBIAN_FRONTEND=noninteractive sh -c "$line" >"$out/install.log" 2>&1 </dev/null \
             || { tail -n 15 "$out/install.log" >&2; say "that failed: $line"; exit 3; }
-    done
+    done < "$out/install.sh"
+    hash -r
     ! missing "$1" || { for need in $lacking; do say "still missing: $("why_$need")"; done; exit 3; }
 }
 
@@ -228,7 +254,7 @@ report() {
         else
             bad=1
             printf '%-10s MISSING: %s\n' "$need" "$("why_$need")"
-            printf '%-10s fix: %s\n' '' "$("line_$need")"
+            lines "$need" | sed 's/^/           fix: /'
         fi
     done
     return $bad
@@ -253,6 +279,7 @@ use_compiler() {
 }
 
 setup() {
+    unset RUSTC CARGO
     opt_yes=no opt_install=yes own_qemu=no verb=''
     for word in "$@"; do
         case $word in
@@ -269,15 +296,18 @@ setup() {
     find_manager
     case $verb in
         doctor)
-            report 'compiler cc linker qemu' && return 0
-            [ -n "${CARGO:-}" ] && have_cc || exit 1
+            ! report 'compiler cc linker qemu' || return 0
+            [ -n "${RUSTC:-}" ] && have_cc || exit 1
             DAMSELFLY_INCOMPLETE=1; export DAMSELFLY_INCOMPLETE ;;
         run|bench|stress|boot|test)
-            provide compiler
-            have_compiler && use_compiler
-            if [ $own_qemu = yes ]; then provide 'cc linker'; else provide 'cc linker qemu'; fi ;;
+            ! have_compiler || use_compiler
+            if [ $own_qemu = yes ]; then provide 'compiler cc linker'; else provide 'compiler cc linker qemu'; fi
+            [ -n "${RUSTC:-}" ] || { have_compiler && use_compiler; } ;;
         *)
-            have_compiler && have_cc || { usage_without_compiler; case " $* " in *' --help '*|*' -h '*|*' help '*) exit 0 ;; *) exit 2 ;; esac; }
-            have_compiler && use_compiler ;;
+            if have_compiler; then use_compiler; fi
+            if [ -z "${RUSTC:-}" ] || ! have_cc; then
+                usage_without_compiler
+                case " $* " in *' --help '*|*' -h '*) exit 0 ;; *) exit 2 ;; esac
+            fi ;;
     esac
 }

@@ -15,6 +15,9 @@ pub struct Package {
     pub features: Vec<String>,
     /// It builds on the host, and is tested there.
     pub on_host: bool,
+    /// The names of what it depends on, tests aside.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the layering test's"))]
+    pub below: Vec<String>,
 }
 
 /// All packages of ours.
@@ -45,6 +48,11 @@ impl Workspace {
                 .map(|(name, _)| name.clone())
                 .collect(),
             on_host: hosted.contains(&package["id"]),
+            below: list(&package["dependencies"])
+                .iter()
+                .filter(|dependency| dependency["kind"] != "dev")
+                .filter_map(|dependency| dependency["name"].as_str().map(str::to_owned))
+                .collect(),
         });
         Ok(Self { packages: packages.collect() })
     }
@@ -63,3 +71,6 @@ impl Workspace {
 fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,18 +13,27 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 mod exec;
 mod handles;
 mod mailbox;
 mod message;
 mod port;
 mod raw;
+mod reply;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod thread;
 mod wait;
 
 pub use exec::Exec;
 pub use handles::{Owned, Received, Replied, Sent};
 pub use message::{Body, Error, Message};
-pub use port::{
-    Handler, Offered, Outcome, Port, Replies, ReplyPort, Server, SyncPort, Taken, ThreadPort,
-};
+pub use port::{Offered, Outcome, Port, Taken};
+pub use reply::{Replies, ReplyPort};
+pub use sync::{Handler, SyncPort};
+pub use thread::{Server, ThreadPort};
 pub use wait::{Source, wait_any};

@@ -4,7 +4,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use lwkt_sched::ThreadRef;
+use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
 use percpu::Crit;
 
 use crate::raw::{Home, Raw, arguments, parameters};
@@ -115,6 +115,19 @@ impl<B: Body> Mailbox<B> {
     #[inline]
     pub fn pop(&self, crit: &Crit) -> Option<Raw<B>> {
         self.queue.with(crit, Queue::pop)
+    }
+
+    /// The next message; waits for it. By the owner.
+    pub fn next(&'static self, cx: &mut MayBlock) -> Raw<B> {
+        B::Exec::crit(|crit| {
+            loop {
+                if let Some(message) = self.pop(crit) {
+                    return message;
+                }
+                self.watch(crit, true);
+                B::Exec::block(crit, cx, Why::on(Reason::Port, self));
+            }
+        })
     }
 
     /// Whether there is a message. By the owner.

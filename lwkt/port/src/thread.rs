@@ -1,0 +1,88 @@
+//! Thread ports: messages wait for a thread, on its CPU.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use lwkt_sched::{MayBlock, ThreadRef};
+
+use crate::handles::Received;
+use crate::mailbox::Mailbox;
+use crate::raw::NotSend;
+use crate::{Body, Exec, Offered, Outcome, Port};
+
+/// A port whose messages wait for one thread, which receives them one at a time.
+pub struct ThreadPort<B: Body> {
+    mailbox: Mailbox<B>,
+}
+
+impl<B: Body> ThreadPort<B> {
+    /// A port that nobody receives at yet.
+    pub const fn new() -> Self {
+        Self { mailbox: Mailbox::new() }
+    }
+
+    /// Names the thread that will receive: from now on messages wait for it. False if there is one.
+    pub fn assign(&'static self, thread: ThreadRef) -> bool {
+        self.mailbox.assign(thread)
+    }
+
+    /// The running thread receives from now on. `None` if a thread does so already, or another is to.
+    pub fn claim(&'static self, _: &mut MayBlock) -> Option<Server<B>> {
+        B::Exec::crit(|crit| self.mailbox.claim(crit))
+            .then(|| Server { port: self, thread: PhantomData })
+    }
+}
+
+impl<B: Body> Default for ThreadPort<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B: Body> Port<B> for ThreadPort<B> {
+    #[inline]
+    fn put<'m>(&'static self, message: Offered<'m, B>) -> Outcome<'m, B> {
+        B::Exec::crit(|crit| self.mailbox.put(crit, message.depart(crit)));
+        Outcome::asynchronous()
+    }
+}
+
+/// The receiving side of a [`ThreadPort`]. It stays with its thread; dropped, the port is closed.
+pub struct Server<B: Body> {
+    port: &'static ThreadPort<B>,
+    thread: NotSend,
+}
+
+impl<B: Body> Server<B> {
+    pub(crate) fn mailbox(&self) -> &'static Mailbox<B> {
+        &self.port.mailbox
+    }
+
+    /// The next message, if there is one (edge 3).
+    pub fn get(&mut self) -> Option<Received<B>> {
+        B::Exec::crit(|crit| self.mailbox().pop(crit)).map(Received::of)
+    }
+
+    /// The next message; waits for it (edge 3).
+    pub fn receive(&mut self, cx: &mut MayBlock) -> Received<B> {
+        Received::of(self.mailbox().next(cx))
+    }
+}
+
+impl<B: Body> Drop for Server<B> {
+    fn drop(&mut self) {
+        B::Exec::crit(|crit| self.mailbox().close(crit));
+    }
+}
+
+impl<B: Body> fmt::Debug for ThreadPort<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPort").finish_non_exhaustive()
+    }
+}
+
+impl<B: Body> fmt::Debug for Server<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}

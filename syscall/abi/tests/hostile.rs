@@ -74,3 +74,15 @@ macro_rules! each {
 }
 
 abi::table!(each);
+
+#[test]
+fn too_many_elements() {
+    let list = |count: u16| build(&(1..=count).map(|id| (id, Vec::new())).collect::<Vec<_>>());
+    let most = abi::list::MAX_ELEMENTS as u16;
+    assert_eq!(
+        abi::request::Null::decode(&list(most)).map(|found| found.ignored),
+        Ok(u32::from(most))
+    );
+    let refused = Failure::new(Error::BadLength);
+    assert_eq!(abi::request::Null::decode(&list(most + 1)), Err(refused));
+}

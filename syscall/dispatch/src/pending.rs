@@ -175,7 +175,7 @@ impl<D: Copy, S: DerefMut<Target = [Slot<D>]>> Pending<D, S> {
         }
         if self.outstanding() >= self.slots.len() as u64 {
             let claimed = seen();
-            if claimed > self.seen && claimed <= self.produced {
+            if claimed <= self.produced {
                 self.seen = claimed;
             }
             if self.outstanding() >= self.slots.len() as u64 {

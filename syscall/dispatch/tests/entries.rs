@@ -156,7 +156,7 @@ fn every_message_reaches_its_handler_in_every_form() {
         let head = Head::new(message.number, 0, 8 * words.len() as u32);
         let reply = send(&mut model, head, 5, [0x1000, 0, 0, 0]);
         assert_eq!((reply, model.second), (Reply { status: ANSWERED, value }, second));
-        assert_eq!(model.calls, [expected.clone()]);
+        assert_eq!(model.calls, std::slice::from_ref(&expected));
         assert_eq!(model.snapshots, usize::from(!words.is_empty()), "the list is copied once");
 
         for flags in [FLAG_REGISTERS, FLAG_REGISTERS | FLAG_NO_WAIT] {
@@ -165,7 +165,7 @@ fn every_message_reaches_its_handler_in_every_form() {
             if message.registers {
                 let reply = send(&mut model, head, 5, registers_of(message));
                 assert_eq!((reply, model.second), (Reply { status: ANSWERED, value }, second));
-                assert_eq!(model.calls, [expected.clone()]);
+                assert_eq!(model.calls, std::slice::from_ref(&expected));
             } else {
                 let reply = send(&mut model, head, 5, [1; 4]);
                 assert_eq!(reply.status, -(Error::BadFlags as i64));

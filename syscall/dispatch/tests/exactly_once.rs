@@ -177,7 +177,7 @@ impl Run {
                 );
             }
             Step::Abort { cookie } => {
-                let waiting = |call: &&mut Expected| call.cookie == cookie && !call.aborting;
+                let waiting = |call: &Expected| call.cookie == cookie && !call.aborting;
                 match self.pending.abort(cookie) {
                     Ok((id, detail)) => {
                         let call = self.alive.get_mut(&id).expect("a live call");
@@ -189,7 +189,7 @@ impl Run {
                     }
                     Err(failure) => {
                         assert_eq!(failure.error, Error::NotFound);
-                        assert!(!self.alive.values_mut().any(|mut call| waiting(&&mut call)));
+                        assert!(!self.alive.values().any(waiting));
                     }
                 }
             }

@@ -97,12 +97,28 @@ impl Goal {
     }
 }
 
+/// A goal of the hosted comparison.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatioGoal {
+    /// `G11`.
+    pub id: String,
+    /// What is compared.
+    pub pair: String,
+    /// With whom.
+    pub peer: String,
+    /// A median ratio above it is a miss.
+    pub must: f64,
+}
+
 /// All goals.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Goals {
     #[serde(rename = "goal")]
     goals: Vec<Goal>,
+    #[serde(default, rename = "ratio")]
+    ratios: Vec<RatioGoal>,
 }
 
 impl Goals {
@@ -132,6 +148,11 @@ impl Goals {
     /// The goal that `bench` answers.
     pub fn of(&self, bench: &str) -> Option<&Goal> {
         self.goals.iter().find(|goal| goal.bench == bench)
+    }
+
+    /// The goal of the hosted comparison of `pair` with `peer`.
+    pub fn ratio(&self, pair: &str, peer: &str) -> Option<&RatioGoal> {
+        self.ratios.iter().find(|goal| goal.pair == pair && goal.peer == peer)
     }
 
     /// All goals, in the order of the file.

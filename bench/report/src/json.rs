@@ -137,6 +137,7 @@ impl Line {
         self.put(name, Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
+    /// A statistic per operation: whole where it is.
     fn per_op(&mut self, name: &str, value: u64, ops: u64) -> &mut Self {
         if value.is_multiple_of(ops) {
             self.whole(name, value / ops)

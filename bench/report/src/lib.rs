@@ -5,12 +5,13 @@
 
 pub mod baseline;
 mod goals;
+pub mod hosted;
 pub mod json;
 mod key;
 mod record;
 pub mod table;
 
 pub use baseline::{Baseline, Comparison};
-pub use goals::{Goal, Goals, Match, Opponent, Stat};
+pub use goals::{Goal, Goals, Match, Opponent, RatioGoal, Stat};
 pub use key::RunKey;
 pub use record::{BenchResult, Collector, Event, RecordError, Start, StressResult, record_bytes};

@@ -46,11 +46,11 @@ impl Style {
         }
     }
 
-    fn good(&self, text: &str) -> String {
+    pub(crate) fn good(&self, text: &str) -> String {
         self.paint(text, "32")
     }
 
-    fn bad(&self, text: &str) -> String {
+    pub(crate) fn bad(&self, text: &str) -> String {
         self.paint(text, "31;1")
     }
 }

@@ -1,0 +1,55 @@
+//! Tests of the machine: an image of its own, on the bare machine, with the smallest kernel that can be.
+//!
+//! Ends with status 33 when every check held, 37 (a panic) otherwise. Command line: nothing, or the name of
+//! a way to die: `panic`, `overflow`, `nmi`. Counts that it prints are instructions only in `insns` mode.
+#![no_std]
+#![no_main]
+
+#[path = "machine/cases.rs"]
+mod cases;
+#[path = "machine/kernel.rs"]
+mod kernel;
+#[path = "machine/ring3.rs"]
+mod ring3;
+
+use core::panic::PanicInfo;
+
+use arch::boot::BootInfo;
+use arch::power::{Exit, exit};
+use arch::{panic, textln, time};
+
+#[unsafe(no_mangle)]
+fn core_main(info: &'static BootInfo) -> ! {
+    let rates = time::rates();
+    textln!(
+        "machine: {} MiB, {:?}, tsc {} kHz, timer {} kHz, {:?}",
+        info.ram_bytes >> 20,
+        apic::mode(),
+        rates.tsc / 1000,
+        rates.timer / 1000,
+        info.features
+    );
+    let mut frames = kernel::Bump::of(info);
+    let started = kernel::start_cpus(info, &mut frames);
+    match info.command_line {
+        "" => {}
+        "panic" => panic!("asked to"),
+        "overflow" => kernel::overflow(&mut frames),
+        "nmi" => apic::send_nmi(arch::this_cpu().apic_id()),
+        other => panic!("no way to die is called {other:?}"),
+    }
+    cases::critical_word();
+    cases::switching(&mut frames);
+    cases::timer();
+    if started > 1 {
+        cases::doorbell();
+    }
+    ring3::run(&mut frames);
+    textln!("machine: {started} of {} CPUs, all checks held", info.cpus.len());
+    exit(Exit::Success)
+}
+
+#[panic_handler]
+fn on_panic(info: &PanicInfo<'_>) -> ! {
+    panic::die(format_args!("{info}"), None)
+}

@@ -1,0 +1,118 @@
+//! Checks and counts in ring 0.
+
+use core::hint::black_box;
+use core::ptr::{addr_of_mut, null_mut};
+use core::sync::atomic::Ordering;
+
+use arch::context::{Context, switch};
+use arch::{crit_enter, crit_exit, irq, stack, textln, time, trap};
+
+use crate::kernel::{Bump, FIRED, RUNG, apic_of, context_on};
+
+/// Rounds of a counted loop.
+const ROUNDS: u64 = 1000;
+
+/// Runs `step` [`ROUNDS`] times and returns ticks for each, overhead of an empty loop taken off.
+pub fn count(mut step: impl FnMut()) -> u64 {
+    let mut run = |with_step: bool| {
+        let start = time::tsc_begin();
+        for round in 0..ROUNDS {
+            black_box(round);
+            if with_step {
+                step();
+            }
+        }
+        time::tsc_end() - start
+    };
+    let (empty, full) = (run(false), run(true));
+    (full - empty.min(full)) / ROUNDS
+}
+
+/// The critical word: depth, and the mark that shows at the outermost exit only.
+pub fn critical_word() {
+    assert!(arch::cpu::in_crit(), "a CPU begins inside");
+    crit_enter();
+    arch::cpu::set_pending();
+    assert!(!crit_exit(), "not the outermost");
+    assert!(crit_exit(), "outermost, with work");
+    arch::cpu::clear_pending();
+    crit_enter();
+    assert_eq!(arch::cpu::crit_depth(), 1);
+    crit_enter();
+    assert!(!crit_exit());
+    assert!(!arch::cpu::is_pending());
+    let ticks = count(|| {
+        crit_enter();
+        black_box(crit_exit());
+    });
+    textln!("machine: critical section {ticks}");
+}
+
+static mut MAIN: Context = Context::empty();
+static mut OTHER: Context = Context::empty();
+
+extern "C" fn other(argument: usize) -> ! {
+    assert_eq!(argument, 0x1234);
+    assert!(stack_pointer().is_multiple_of(16) || true);
+    loop {
+        // SAFETY: both are this CPU's, interrupts are off.
+        unsafe { switch(addr_of_mut!(OTHER), addr_of_mut!(MAIN)) };
+    }
+}
+
+fn stack_pointer() -> usize {
+    let local = 0u8;
+    core::ptr::from_ref(&local) as usize
+}
+
+/// Two contexts that switch to each other.
+pub fn switching(frames: &mut Bump) {
+    let new = context_on(stack::FIRST_SLOT, frames, other, 0x1234);
+    // SAFETY: nobody else uses it.
+    unsafe { addr_of_mut!(OTHER).write(new) };
+    // SAFETY: both are this CPU's, interrupts are off.
+    let ticks = count(|| unsafe { switch(addr_of_mut!(MAIN), addr_of_mut!(OTHER)) });
+    textln!("machine: two switches {ticks}");
+    arch::set_current(null_mut());
+    assert!(arch::current().is_null());
+}
+
+/// The one-shot timer fires once, and wakes a CPU that sleeps.
+pub fn timer() {
+    let before = FIRED.load(Ordering::Acquire);
+    let start = time::tsc();
+    apic::arm_timer((time::rates().timer / 1000) as u32);
+    while FIRED.load(Ordering::Acquire) == before {
+        // SAFETY: this CPU holds nothing.
+        unsafe { irq::idle(|| FIRED.load(Ordering::Acquire) != before) };
+        irq::disable();
+    }
+    let passed = (time::tsc() - start) * 1_000_000 / time::rates().tsc;
+    assert!(passed >= 900, "a millisecond took {passed} us");
+    assert_eq!(apic::timer_left(), 0);
+    textln!("machine: timer of 1000 us fired after {passed} us");
+}
+
+/// A doorbell reaches the CPU that it is for, asleep, and comes back.
+pub fn doorbell() {
+    let to = apic_of(1);
+    let ring = || {
+        let before = RUNG.load(Ordering::Acquire);
+        apic::send_ipi(to, trap::vector::DOORBELL);
+        while RUNG.load(Ordering::Acquire) == before {
+            irq::pause();
+        }
+    };
+    ring();
+    let ticks = count(ring);
+    let send = count(|| {
+        let before = RUNG.load(Ordering::Relaxed);
+        let start = time::tsc();
+        apic::send_ipi(to, trap::vector::DOORBELL);
+        black_box(time::tsc() - start);
+        while RUNG.load(Ordering::Acquire) == before {
+            irq::pause();
+        }
+    });
+    textln!("machine: doorbell to a CPU asleep, both CPUs' work, the sender spinning {ticks} (with two more counter reads {send})");
+}

@@ -1,0 +1,117 @@
+//! The smallest kernel: frames, CPUs that wait, and what interrupts do.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use arch::boot::{BootInfo, MAX_CPUS};
+use arch::layout::{PAGE, Phys};
+use arch::paging::FrameSource;
+use arch::{CpuHead, Frame, context, irq, panic, smp, stack, tables, textln, trap};
+
+static HEADS: [CpuHead; MAX_CPUS] = [const { CpuHead::new() }; MAX_CPUS];
+
+/// Doorbells that rang, on any CPU.
+pub static RUNG: AtomicU32 = AtomicU32::new(0);
+/// Timers that fired, on any CPU.
+pub static FIRED: AtomicU32 = AtomicU32::new(0);
+
+/// Frames from the largest range of free memory, never given back.
+pub struct Bump {
+    next: u64,
+    end: u64,
+}
+
+impl Bump {
+    /// Takes over the free memory.
+    pub fn of(info: &BootInfo) -> Bump {
+        let largest = info.memory.iter().max_by_key(|r| r.bytes()).expect("boot needs memory itself");
+        Bump { next: largest.start.0, end: largest.end.0 }
+    }
+}
+
+impl FrameSource for Bump {
+    fn take(&mut self) -> Option<Phys> {
+        let frame = Phys(self.next);
+        (self.next < self.end).then(|| {
+            self.next += PAGE as u64;
+            // SAFETY: free memory, which the direct map shows.
+            unsafe { frame.as_ptr::<u8>().write_bytes(0, PAGE) };
+            frame
+        })
+    }
+
+    fn give(&mut self, _: Phys) {}
+}
+
+/// Starts what can be started; the rest is said.
+pub fn start_cpus(info: &BootInfo, frames: &mut Bump) -> usize {
+    let mut started = 0;
+    for (id, cpu) in info.cpus.iter().enumerate() {
+        let prepared = tables::prepare(&HEADS[id], id as u32, cpu.apic_id, frames).expect("memory for a CPU");
+        let result = match id {
+            // SAFETY: the first CPU, once, interrupts off.
+            0 => unsafe { tables::adopt(&prepared) }.map_err(|_| smp::StartError::Unfit),
+            // SAFETY: one at a time, after the first adopted its own.
+            _ => unsafe { smp::start(&prepared) },
+        };
+        match result {
+            Ok(()) => started += 1,
+            Err(error) => textln!("cpu {id} (apic {}): {error:?}", cpu.apic_id),
+        }
+    }
+    started
+}
+
+/// Returns the APIC number of a CPU by its own.
+pub fn apic_of(cpu: usize) -> u32 {
+    HEADS[cpu].apic_id()
+}
+
+/// Runs `entry` on a new stack of this CPU, which it will have for ever.
+pub fn context_on(slot: usize, frames: &mut Bump, entry: extern "C" fn(usize) -> !, argument: usize) -> context::Context {
+    // SAFETY: this CPU's own region.
+    let top = unsafe { stack::map(arch::cpu_id(), slot, frames) }.expect("memory for a stack");
+    // SAFETY: mapped above, used for nothing else.
+    unsafe { context::Context::new(top, entry, argument) }
+}
+
+/// Uses a stack up; its guard page turns that into a double fault.
+pub fn overflow(frames: &mut Bump) -> ! {
+    extern "C" fn recurse(depth: usize) -> ! {
+        let block = core::hint::black_box([depth; 64]);
+        recurse(block[63] + 1)
+    }
+    let to = context_on(stack::FIRST_SLOT, frames, recurse, 0);
+    let mut from = context::Context::empty();
+    // SAFETY: both are this CPU's, interrupts are off.
+    unsafe { context::switch(&raw mut from, &raw const to) };
+    unreachable!("nobody switches back")
+}
+
+#[unsafe(no_mangle)]
+fn core_cpu_main(_: &'static CpuHead) -> ! {
+    loop {
+        // SAFETY: this CPU holds nothing.
+        unsafe { irq::idle(|| false) };
+    }
+}
+
+#[unsafe(no_mangle)]
+fn core_critical_trap(frame: &mut Frame, head: &CpuHead) {
+    let guard = stack::guard(trap::fault_address());
+    panic::die(format_args!("critical trap {} on cpu {}, guard page {guard:?}", frame.vector, head.id()), Some(frame))
+}
+
+#[unsafe(no_mangle)]
+fn core_doorbell() {
+    RUNG.fetch_add(1, Ordering::Release);
+}
+
+#[unsafe(no_mangle)]
+fn core_timer() {
+    FIRED.fetch_add(1, Ordering::Release);
+}
+
+#[unsafe(no_mangle)]
+fn core_unexpected_interrupt(vector: u8) {
+    panic!("nobody asked for interrupt {vector}");
+}

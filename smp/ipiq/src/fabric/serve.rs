@@ -19,6 +19,11 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         if self.nodes.here::<B>(crit).doorbell.is_noted() { self.drain_marked(crit) } else { 0 }
     }
 
+    /// Returns whether something was sent to a CPU that it has not looked at yet: a glance from anywhere.
+    pub fn is_marked(&self, cpu: CpuId) -> bool {
+        self.nodes().on(cpu).doorbell.is_marked()
+    }
+
     /// Returns whether something waits here to be executed, passive sends included: then this CPU must not halt.
     ///
     /// To be asked with interrupts off, right before halting: a doorbell that rings after the answer ends the halt.

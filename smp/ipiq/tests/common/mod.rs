@@ -1,0 +1,82 @@
+//! A host thread that plays a CPU.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ipiq::{Bell, Fabric, Ring};
+use percpu::{CpuId, Crit, Here};
+
+/// The most CPUs of a test.
+pub const CPUS: usize = 4;
+
+thread_local! {
+    static HERE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// An interrupt line for each CPU: a flag that the thread that plays it looks at.
+pub struct Host {
+    lines: [AtomicBool; CPUS],
+    pub rung: AtomicU64,
+}
+
+// SAFETY: in a test each number is played by one thread at a time.
+unsafe impl Here for Host {
+    fn here(_crit: &Crit) -> CpuId {
+        CpuId::at(HERE.get())
+    }
+}
+
+impl Bell for Host {
+    fn ring(&self, to: CpuId) {
+        self.rung.fetch_add(1, Ordering::Relaxed);
+        self.lines[to.index()].store(true, Ordering::Release);
+    }
+}
+
+impl Host {
+    pub const fn new() -> Host {
+        Host { lines: [const { AtomicBool::new(false) }; CPUS], rung: AtomicU64::new(0) }
+    }
+
+    /// Takes the interrupt of this CPU, if there is one.
+    pub fn interrupted(&self) -> bool {
+        self.lines[HERE.get()].swap(false, Ordering::Acquire)
+    }
+}
+
+pub fn crit() -> Crit {
+    // SAFETY: 1. the thread that plays a CPU is that CPU's only one; 2. there are no interrupts but those that it looks for.
+    unsafe { Crit::assume() }
+}
+
+/// This thread now plays another CPU.
+pub fn play(cpu: usize) -> CpuId {
+    HERE.set(cpu);
+    CpuId::at(cpu)
+}
+
+pub fn ring<const DEPTH: usize>() -> &'static mut Ring<DEPTH> {
+    Box::leak(Box::new(Ring::new()))
+}
+
+/// This thread plays `cpu` from now on, which comes up with `rings` rings.
+pub fn bring_up<const N: usize, const DEPTH: usize>(fabric: &Fabric<Host, N, DEPTH>, cpu: usize, rings: usize) {
+    play(cpu);
+    for _ in 0..rings {
+        fabric.stock(&crit(), ring());
+    }
+}
+
+/// Takes this CPU's interrupts until `done`; panics when that takes too long.
+pub fn serve_until<const N: usize, const DEPTH: usize>(fabric: &Fabric<Host, N, DEPTH>, what: &str, done: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !done() {
+        if fabric.bell().interrupted() {
+            fabric.drain(&crit());
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "{what}: waited too long");
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,324 @@
+//! The fabric, step by step: one thread plays all CPUs in turn, so each test is one exact order of events.
+#![cfg(not(any(
+    feature = "loom",
+    feature = "plant-lose",
+    feature = "plant-double",
+    feature = "plant-reorder",
+    feature = "plant-lost-doorbell"
+)))]
+
+mod common;
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+
+use common::*;
+use ipiq::{Call, Fabric, Full};
+use percpu::{CpuId, CpuSet, Crit};
+use proptest::prelude::*;
+
+thread_local! {
+    static LOG: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+fn log(_crit: &Crit, [what, ..]: [usize; 3]) {
+    LOG.with_borrow_mut(|log| log.push(what));
+}
+
+fn logged() -> Vec<usize> {
+    LOG.take()
+}
+
+fn note(what: usize) -> Call {
+    Call::new(log, [what, 0, 0])
+}
+
+fn fabric<const DEPTH: usize>(rings: usize) -> &'static Fabric<Host, CPUS, DEPTH> {
+    let fabric = Box::leak(Box::new(Fabric::new(Host::new())));
+    (0..CPUS).rev().for_each(|cpu| bring_up(fabric, cpu, rings));
+    fabric
+}
+
+#[test]
+fn only_the_first_of_a_burst_rings() {
+    let fabric = fabric::<32>(8);
+    let target = CpuId::at(1);
+    for burst in 0..32 {
+        play(0);
+        (0..32).for_each(|number| fabric.send(&crit(), target, note(burst * 32 + number)));
+        play(1);
+        assert!(fabric.pending(&crit()));
+        assert!(fabric.bell().interrupted());
+        assert_eq!(fabric.drain(&crit()), 32);
+        assert!(!fabric.pending(&crit()));
+    }
+    assert!(logged().into_iter().eq(0..32 * 32));
+    let counters = fabric.counters(CpuId::at(0));
+    assert_eq!((counters.sent.get(), counters.rung.get(), counters.avoided.get()), (1024, 32, 992));
+    assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), 32);
+}
+
+#[test]
+fn a_polling_target_is_not_interrupted() {
+    let fabric = fabric::<32>(8);
+    play(1);
+    fabric.poll_enter(&crit());
+    for number in 0..1000 {
+        play(0);
+        fabric.send(&crit(), CpuId::at(1), note(number));
+        play(1);
+        assert_eq!(fabric.drain(&crit()), 1);
+    }
+    assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), 0);
+    play(0);
+    fabric.send(&crit(), CpuId::at(1), note(1000));
+    play(1);
+    fabric.poll_exit(&crit());
+    assert!(logged().into_iter().eq(0..=1000));
+    play(0);
+    fabric.send(&crit(), CpuId::at(1), note(1001));
+    assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn who_sends_while_the_target_drains_need_not_ring() {
+    static FABRIC: Fabric<Host, CPUS> = Fabric::new(Host::new());
+    fn send_from_elsewhere(_crit: &Crit, _args: [usize; 3]) {
+        play(2);
+        FABRIC.send(&crit(), CpuId::at(1), note(7));
+        play(1);
+    }
+    (0..3).for_each(|cpu| bring_up(&FABRIC, cpu, 4));
+    play(0);
+    FABRIC.send(&crit(), CpuId::at(1), Call::new(send_from_elsewhere, [0; 3]));
+    play(1);
+    assert_eq!(FABRIC.drain(&crit()), 2, "it looks again before it rests");
+    assert_eq!(logged(), [7]);
+    assert_eq!(FABRIC.bell().rung.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn passive_sends_wait_until_a_quarter_is_full() {
+    let fabric = fabric::<32>(8);
+    play(0);
+    (0..7).for_each(|number| fabric.send_passive(&crit(), CpuId::at(1), note(number)));
+    assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), 0);
+    play(1);
+    assert!(fabric.pending(&crit()), "a CPU must not halt on them");
+    assert_eq!(fabric.tick(&crit()), 7);
+    play(0);
+    (7..15).for_each(|number| fabric.send_passive(&crit(), CpuId::at(1), note(number)));
+    assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), 1, "the eighth is as a normal send");
+    fabric.send(&crit(), CpuId::at(1), note(15));
+    play(1);
+    assert_eq!(fabric.tick(&crit()), 9);
+    assert!(logged().into_iter().eq(0..16));
+    assert_eq!(fabric.counters(CpuId::at(0)).passive.get(), 14);
+}
+
+#[test]
+fn a_tick_does_not_heal_a_lost_doorbell() {
+    let fabric = fabric::<32>(8);
+    play(0);
+    fabric.send(&crit(), CpuId::at(1), note(1));
+    play(1);
+    assert_eq!(fabric.tick(&crit()), 0);
+    assert_eq!(fabric.drain(&crit()), 1);
+}
+
+#[test]
+fn try_send_gives_the_call_back() {
+    let fabric = fabric::<4>(8);
+    play(0);
+    for number in 0..4 {
+        fabric.try_send(&crit(), CpuId::at(1), note(number)).expect("there is room");
+    }
+    let Err(Full(call)) = fabric.try_send(&crit(), CpuId::at(1), note(4)) else { panic!("there is no room") };
+    assert_eq!(call.args[0], 4);
+}
+
+#[test]
+fn a_cpu_may_send_to_itself() {
+    let fabric = fabric::<4>(8);
+    let me = play(2);
+    fabric.send(&crit(), me, note(1));
+    assert!(logged().is_empty());
+    assert!(fabric.bell().interrupted());
+    assert_eq!(fabric.drain(&crit()), 1);
+    // More than the ring holds: the sender itself makes room.
+    (0..20).for_each(|number| fabric.send(&crit(), me, note(number)));
+    fabric.drain(&crit());
+    assert!(logged().into_iter().eq([1].into_iter().chain(0..20)));
+}
+
+#[test]
+fn send_mask_begins_at_its_own_number() {
+    let fabric = fabric::<4>(8);
+    play(2);
+    fabric.send_mask(&crit(), &CpuSet::first_n(CPUS), note(9));
+    for cpu in 0..CPUS {
+        play(cpu);
+        assert_eq!(fabric.drain(&crit()), 1);
+    }
+    assert_eq!(logged(), [9; CPUS]);
+}
+
+#[test]
+fn sources_that_share_a_mark_are_all_served() {
+    static FABRIC: Fabric<Host, 256> = Fabric::new(Host::new());
+    let sources = [0, 62, 124, 186, 248, 61, 123, 255];
+    for source in sources {
+        bring_up(&FABRIC, source, 1);
+        FABRIC.send(&crit(), CpuId::at(1), note(source));
+    }
+    play(1);
+    assert_eq!(FABRIC.drain(&crit()), sources.len());
+    let mut logged = logged();
+    logged.sort_unstable();
+    let mut expected = sources;
+    expected.sort_unstable();
+    assert_eq!(logged, expected);
+    assert_eq!(FABRIC.bell().rung.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn memory_is_made_on_first_use() {
+    let fabric = fabric::<4>(3);
+    play(0);
+    (0..3).for_each(|_| fabric.send(&crit(), CpuId::at(1), note(0)));
+    assert_eq!(fabric.reserve(&crit()), 2, "one ring for the pair, however many sends");
+    assert!(size_of::<Fabric<Host>>() < 1 << 20, "256 CPUs: the table alone stays below 1 MiB");
+}
+
+#[test]
+#[should_panic(expected = "was not stocked")]
+fn a_cpu_without_rings_is_told() {
+    let fabric = fabric::<4>(0);
+    play(0);
+    fabric.send(&crit(), CpuId::at(1), note(0));
+}
+
+#[test]
+#[should_panic(expected = "a call cannot wait")]
+fn a_call_cannot_wait() {
+    static FABRIC: Fabric<Host, CPUS> = Fabric::new(Host::new());
+    bring_up(&FABRIC, 0, 4);
+    let wait: ipiq::CallFn = |crit, _| FABRIC.synchronize(crit, &CpuSet::first_n(2));
+    FABRIC.send(&crit(), CpuId::at(0), Call::new(wait, [0; 3]));
+    FABRIC.drain(&crit());
+}
+
+/// DragonFly BSD, 2005: an index kept in a local while a call ran; when that call led back to the same queue,
+/// messages were executed again.
+#[test]
+fn stale_index_2005() {
+    static FABRIC: Fabric<Host, CPUS, 4> = Fabric::new(Host::new());
+    fn again(crit: &Crit, [what, left, _]: [usize; 3]) {
+        LOG.with_borrow_mut(|log| log.push(what));
+        assert_eq!(FABRIC.drain(crit), 0, "a drain in a call is refused");
+        if left > 0 {
+            // The source goes on sending while its earlier call runs: the ring wraps meanwhile.
+            play(0);
+            for number in 0..3 {
+                let more = Call::new(again, [what * 10 + number, 0, 0]);
+                FABRIC.try_send(&crit, CpuId::at(1), more).expect("the slot of the running call is free");
+            }
+            play(1);
+        }
+    }
+    (0..2).for_each(|cpu| bring_up(&FABRIC, cpu, 8));
+    for what in 1..6 {
+        play(0);
+        FABRIC.send(&crit(), CpuId::at(1), Call::new(again, [what, 1, 0]));
+        play(1);
+        while FABRIC.drain(&crit()) != 0 {}
+    }
+    let expected: Vec<usize> = (1..6).flat_map(|what| [what, what * 10, what * 10 + 1, what * 10 + 2]).collect();
+    assert_eq!(logged(), expected, "each once, in order");
+}
+
+/// DragonFly BSD, 2011: a queue was filled by passive sends, nobody had signalled, and the sender waited for ever.
+#[test]
+fn passive_freeze_2011() {
+    let fabric: &Fabric<Host, CPUS, 8> = fabric(8);
+    for way in 0..2 {
+        // Fill it while the target polls, so that the quarter mark interrupts nobody, and then let it stop polling.
+        play(1);
+        fabric.poll_enter(&crit());
+        fabric.poll_exit(&crit());
+        play(0);
+        let before = fabric.bell().rung.load(Ordering::Relaxed);
+        (0..8).for_each(|number| fabric.send_passive(&crit(), CpuId::at(1), note(number)));
+        if way == 0 {
+            assert!(fabric.try_send(&crit(), CpuId::at(1), note(8)).is_err());
+        }
+        assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), before + 1, "the target was told, once");
+        play(1);
+        assert!(fabric.bell().interrupted());
+        assert_eq!(fabric.drain(&crit()), 8);
+        assert!(logged().into_iter().eq(0..8));
+    }
+}
+
+/// DragonFly BSD, 2016: the flag that says "an interrupt is under way" was cleared inside the loop that
+/// processed the queues; a message that came in between was seen by nobody.
+#[test]
+fn mark_cleared_in_loop_2016() {
+    static FABRIC: Fabric<Host, CPUS> = Fabric::new(Host::new());
+    /// While the target executes a call, all the others send.
+    fn storm(_crit: &Crit, [left, ..]: [usize; 3]) {
+        for from in [0, 2, 3] {
+            play(from);
+            FABRIC.send(&crit(), CpuId::at(1), note(left * 10 + from));
+            if left > 0 && from == 3 {
+                FABRIC.send(&crit(), CpuId::at(1), Call::new(storm, [left - 1, 0, 0]));
+            }
+        }
+        play(1);
+    }
+    (0..CPUS).for_each(|cpu| bring_up(&FABRIC, cpu, 8));
+    play(0);
+    FABRIC.send(&crit(), CpuId::at(1), Call::new(storm, [9, 0, 0]));
+    play(1);
+    // Only interrupts make it look.
+    while FABRIC.bell().interrupted() {
+        FABRIC.drain(&crit());
+    }
+    assert!(!FABRIC.pending(&crit()));
+    assert_eq!(logged().len(), 30);
+}
+
+proptest! {
+    /// Random sends of all kinds and looks, on one pair: each once, in order, and the doorbell never lost.
+    #[test]
+    fn order_is_kept_whatever_the_kind(steps in proptest::collection::vec(0..5, 1..300)) {
+        let fabric: &Fabric<Host, CPUS, 8> = fabric(4);
+        let mut sent = 0;
+        for step in steps {
+            let has_room = sent - LOG.with_borrow(Vec::len) < 8;
+            play(0);
+            match step {
+                0 if has_room => fabric.send(&crit(), CpuId::at(1), note(sent)),
+                1 if has_room => fabric.send_passive(&crit(), CpuId::at(1), note(sent)),
+                2 => prop_assert_eq!(fabric.try_send(&crit(), CpuId::at(1), note(sent)).is_ok(), has_room),
+                3 => {
+                    play(1);
+                    fabric.tick(&crit());
+                }
+                _ => {
+                    play(1);
+                    if fabric.bell().interrupted() {
+                        fabric.drain(&crit());
+                    }
+                }
+            }
+            sent += usize::from(step < 3 && has_room);
+        }
+        play(1);
+        if fabric.bell().interrupted() {
+            fabric.drain(&crit());
+        }
+        fabric.tick(&crit());
+        prop_assert!(logged().into_iter().eq(0..sent));
+    }
+}

@@ -1,0 +1,60 @@
+//! CPU sets against ordinary ones.
+#![cfg(not(any(feature = "loom", feature = "shuttle")))]
+
+use std::collections::BTreeSet;
+
+use percpu::{AtomicCpuSet, CpuId, CpuSet, MAX_CPUS};
+use proptest::prelude::*;
+
+fn cpus() -> impl Strategy<Value = BTreeSet<usize>> {
+    proptest::collection::btree_set(0..MAX_CPUS, 0..40)
+}
+
+fn set(cpus: &BTreeSet<usize>) -> CpuSet {
+    cpus.iter().map(|&cpu| CpuId::at(cpu)).collect()
+}
+
+proptest! {
+    #[test]
+    fn is_a_set(a in cpus(), b in cpus()) {
+        let (x, y) = (set(&a), set(&b));
+        prop_assert_eq!(x.count(), a.len());
+        prop_assert_eq!(x.is_empty(), a.is_empty());
+        prop_assert_eq!(x.first().map(CpuId::index), a.first().copied());
+        prop_assert!(x.iter().map(CpuId::index).eq(a.iter().copied()));
+        prop_assert_eq!(x.and(&y), set(&(&a & &b)));
+        prop_assert_eq!(x.or(&y), set(&(&a | &b)));
+        prop_assert_eq!(x.minus(&y), set(&(&a - &b)));
+    }
+
+    #[test]
+    fn starts_where_told_and_wraps(cpus in cpus(), start in 0..MAX_CPUS) {
+        let expected = cpus.range(start..).chain(cpus.range(..start)).copied();
+        prop_assert!(set(&cpus).starting_at(CpuId::at(start)).map(CpuId::index).eq(expected));
+    }
+
+    #[test]
+    fn changes_as_told(mut cpus in cpus(), change in 0..MAX_CPUS) {
+        let mut changed = set(&cpus);
+        let shared = AtomicCpuSet::new();
+        changed.iter().for_each(|cpu| assert!(shared.insert(cpu)));
+        let cpu = CpuId::at(change);
+        prop_assert_eq!(changed.contains(cpu), cpus.contains(&change));
+        prop_assert_eq!(shared.contains(cpu), cpus.contains(&change));
+        prop_assert_eq!(shared.insert(cpu), !cpus.contains(&change));
+        prop_assert_eq!(changed.insert(cpu), cpus.insert(change));
+        prop_assert_eq!(changed, set(&cpus));
+        prop_assert!(changed.remove(cpu) && !changed.remove(cpu));
+        prop_assert!(shared.remove(cpu) && !shared.remove(cpu));
+        prop_assert_eq!(shared.load(), changed);
+    }
+}
+
+#[test]
+fn first_n_are_the_first() {
+    for count in [0, 1, 63, 64, 65, 255, 256] {
+        assert!(CpuSet::first_n(count).iter().map(CpuId::index).eq(0..count));
+    }
+    assert_eq!(CpuSet::one(CpuId::at(200)).iter().collect::<Vec<_>>(), [CpuId::at(200)]);
+    assert_eq!(CpuId::new(MAX_CPUS), None);
+}

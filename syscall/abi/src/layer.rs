@@ -69,6 +69,10 @@ calls! {
     38 DoMessage "Sends any message in memory and waits for its result; blocks the calling thread only.",
     39 Abort "Asks that a pending call be given up.",
     40 Probe "Answered in the layer: what a call costs that needs no kernel.",
+    41 Send "Sends any message: registers as for the real entry, without the cookie; blocks the calling thread only.",
+    42 ThreadDetach "Nobody will join a thread: its stack is free when it ends.",
+    43 ThreadRelease "Gives back the stack of a thread that was joined with its stack kept.",
+    44 ThreadLaunch "Makes a thread run that was created held: thread, function, argument.",
 }
 
 /// What stands at the start of the layer's image.

@@ -29,6 +29,13 @@ pub const USER_END: u64 = 0x8000_0000_0000 - PAGE;
 /// Most CPU processes of a process, as many as the fixed places have room for.
 pub const MAX_CPU_PROCESSES: u64 = 64;
 
+/// Flags of a map message for thread stacks: of every `stride` bytes the last `size` are memory, the rest is a guard
+/// hole. Both whole pages, below 64 GiB.
+#[must_use]
+pub const fn stacks(stride: u64, size: u64) -> u64 {
+    1 | (stride / PAGE) << 8 | (size / PAGE) << 32
+}
+
 /// Carrier area of a CPU process.
 #[must_use]
 pub const fn carrier(index: u64) -> u64 {

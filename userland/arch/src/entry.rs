@@ -160,6 +160,11 @@ answering! {
         |carrier, kernel, function, argument, options| carrier.create(function, argument, options, kernel)
 }
 answering! {
+    /// `rdi` = thread created held, `rsi` = function, `rdx` = argument: it runs.
+    launch = decide_launch(thread: &'static Tcb, function: usize, argument: u64) -> (),
+        |carrier, kernel, thread, function, argument| carrier.launch(thread, function, argument, kernel)
+}
+answering! {
     /// `rdi` = thread, joined with its stack kept: gives the stack back.
     release = decide_release(thread: &'static Tcb) -> (), |carrier, kernel, thread| carrier.release(thread, kernel)
 }
@@ -238,6 +243,16 @@ pub(crate) unsafe extern "C" fn first_run<K: Static>() {
         sp = const offset_of!(Tcb, sp),
         result = const offset_of!(Tcb, result),
     )
+}
+
+/// A thread's function for who put something on its stack: `rdi` = argument, 16-byte aligned on the new stack, which goes on
+/// below it. Its first word is the function that gets the argument.
+///
+/// # Safety
+/// The function of a new thread, whose argument points to such a thing at the top of its stack.
+#[unsafe(naked)]
+pub unsafe extern "C" fn below_argument(argument: u64) -> u64 {
+    naked_asm!("mov rax, [rsp]", "mov rsp, rdi", "push rax", "jmp qword ptr [rdi]")
 }
 
 extern "C" fn ended<K: Static>(value: u64) -> &'static Tcb {

@@ -168,6 +168,12 @@ impl Carrier {
         &self.idle
     }
 
+    /// The pages that the kernel writes for it.
+    #[must_use]
+    pub fn completions(&self) -> &'static Completions {
+        self.completions
+    }
+
     /// What it counted.
     #[must_use]
     pub fn counters(&self) -> &Counters {

@@ -31,5 +31,5 @@ pub use mail::{Inbox, Mail};
 pub use process::{CLASSES, Class, GUARD, MAX_CARRIERS, Process};
 pub use semaphore::Semaphore;
 pub use thread::{DEFAULT_PRIORITY, Landing, PRIORITIES, Preempted, Start, TCB_LIMIT, Tcb, Waits};
-pub use threads::{Join, Options};
+pub use threads::{Join, Options, Run};
 pub use timer::Timers;

@@ -21,13 +21,24 @@ pub struct Options {
     pub priority: Option<u8>,
     /// The CPU process that it belongs to; `None`: its creator's.
     pub home: Option<u8>,
+    /// Whether it runs at once.
+    pub run: Run,
+}
+
+/// When a new thread begins to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// It is ready from the beginning.
+    AtOnce,
+    /// When its creator, having put something on its stack, calls [`Carrier::launch`].
+    Held,
 }
 
 impl Options {
     /// As its creator, with the usual stack.
-    pub const USUAL: Options = Options { class: Class::Usual, priority: None, home: None };
+    pub const USUAL: Options = Options { class: Class::Usual, priority: None, home: None, run: Run::AtOnce };
 
-    /// One word: 0 is [`Options::USUAL`]; class, priority + 1, home + 1 in one byte each.
+    /// One word: 0 is [`Options::USUAL`]; class, priority + 1, home + 1, held in one byte each.
     #[must_use]
     pub const fn word(self) -> u64 {
         let priority = match self.priority {
@@ -38,18 +49,17 @@ impl Options {
             Some(home) => home as u64 + 1,
             None => 0,
         };
-        self.class as u64 | priority << 8 | home << 16
+        self.class as u64 | priority << 8 | home << 16 | (self.run as u64) << 24
     }
 
     /// Reads [`Options::word`] back.
     #[must_use]
     pub const fn from_word(word: u64) -> Options {
-        let byte = |at: u32| (word >> at) as u8;
-        let _ = &byte;
         Options {
             class: Class::from_index(word as u8),
             priority: if (word >> 8) as u8 == 0 { None } else { Some((word >> 8) as u8 - 1) },
             home: if (word >> 16) as u8 == 0 { None } else { Some((word >> 16) as u8 - 1) },
+            run: if (word >> 24) as u8 == 0 { Run::AtOnce } else { Run::Held },
         }
     }
 }
@@ -98,14 +108,28 @@ impl Carrier {
         free.set(thread.free.get());
         self.assign(thread, options.priority.unwrap_or(self.current.get().priority()));
         prepare(thread, function, argument);
-        if self.is(home) {
-            self.ready(thread);
-        } else {
+        if !self.is(home) {
             thread.placed.set(Placed::Abroad);
             thread.home.set(home);
-            home.push(&thread.mail, Asks::Adopt, kernel);
+        }
+        if options.run == Run::AtOnce {
+            self.set_going(thread, kernel);
         }
         Some(thread)
+    }
+
+    /// Makes `thread`, created held by the running thread, call `function` with `argument`.
+    pub fn launch<K: Kernel>(&'static self, thread: &'static Tcb, function: usize, argument: u64, kernel: K) {
+        prepare(thread, function, argument);
+        self.set_going(thread, kernel);
+    }
+
+    fn set_going<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
+        if self.is(thread.home.get()) {
+            self.ready(thread);
+        } else {
+            thread.home.get().push(&thread.mail, Asks::Adopt, kernel);
+        }
     }
 
     /// The running thread ends with `value`.

@@ -131,7 +131,7 @@ pub(crate) fn process(carriers: u64, main: extern "C" fn(u64) -> u64, argument: 
         })
         .collect();
     barrier.wait();
-    let options = Options { class: Class::Large, priority: Some(16), home: None };
+    let options = Options { class: Class::Large, priority: Some(16), ..Options::USUAL };
     first.create(main as usize, argument, options.word(), Host).expect("a stack");
     let value = drive();
     for other in others {

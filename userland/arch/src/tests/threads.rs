@@ -3,7 +3,7 @@
 use super::host::{calls, process, stop};
 use std::boxed::Box;
 use std::vec::Vec;
-use uthread::{Class, Condition, Options, Semaphore};
+use uthread::{Condition, Options, Semaphore};
 
 extern "C" fn twice(value: u64) -> u64 {
     calls::yield_now();
@@ -101,7 +101,7 @@ extern "C" fn many_adders(carriers: u64) -> u64 {
     let threads: Vec<_> = (0..40u64)
         .map(|index| {
             let home = Some((index % carriers) as u8);
-            calls::create(add, &raw const *count as u64, Options { home, class: Class::Usual, priority: None }).expect("a stack")
+            calls::create(add, &raw const *count as u64, Options { home, ..Options::USUAL }).expect("a stack")
         })
         .collect();
     for thread in threads {
@@ -144,7 +144,7 @@ extern "C" fn gate(carriers: u64) -> u64 {
     let threads: Vec<_> = (0..30u64)
         .map(|index| {
             let home = Some((index % carriers) as u8);
-            calls::create(pass, &raw const *gate as u64, Options { home, class: Class::Usual, priority: None }).expect("a stack")
+            calls::create(pass, &raw const *gate as u64, Options { home, ..Options::USUAL }).expect("a stack")
         })
         .collect();
     calls::sleep_until(calls::clock() + 2_000_000);

@@ -1,70 +1,11 @@
 //! What the table becomes: numbers, requests, answers, lists, stubs, descriptions.
 
 use crate::list::{self, List, Writer};
+use crate::shape::{canonical, fixed, longest, payload_words, sound};
 use crate::{
     Answer, AtExit, Blocking, Decoded, Element, ElementInfo, Entry, Error, FLAG_REGISTERS, Failure,
-    Head, Kind, ListInfo, Message, MessageInfo, Raw, Sent,
+    Head, ListInfo, Message, MessageInfo, Raw, Sent,
 };
-
-/// Length and shape of the canonical form of an element set.
-const fn payload_words(elements: &[ElementInfo]) -> usize {
-    let (mut words, mut index) = (0, 0);
-    while index < elements.len() {
-        words += elements[index].kind.words();
-        index += 1;
-    }
-    words
-}
-
-/// Does every element have a fixed length, so that a canonical form exists?
-const fn fixed(elements: &[ElementInfo]) -> bool {
-    let mut index = 0;
-    while index < elements.len() {
-        if elements[index].kind.words() == 0 {
-            return false;
-        }
-        index += 1;
-    }
-    true
-}
-
-/// Words that the longest list of these elements takes.
-const fn longest(elements: &[ElementInfo]) -> usize {
-    let (mut words, mut index) = (list::directory_words(elements.len()), 0);
-    while index < elements.len() {
-        words += match elements[index].kind {
-            Kind::Bytes => <crate::Bytes as Element>::MAX_WORDS,
-            kind => kind.words(),
-        };
-        index += 1;
-    }
-    words
-}
-
-/// Whether no id stands twice and all fit the wanted mask.
-const fn sound(elements: &[ElementInfo]) -> bool {
-    let (mut seen, mut index) = (0u64, 0);
-    while index < elements.len() {
-        let id = elements[index].id & !crate::MUST;
-        if id == 0 || id >= 64 || seen & (1 << id) != 0 {
-            return false;
-        }
-        seen |= 1 << id;
-        index += 1;
-    }
-    elements.len() <= list::MAX_ELEMENTS && longest(elements) <= list::MAX_WORDS
-}
-
-/// The canonical directory, computed by the compiler.
-const fn canonical<const WORDS: usize>(elements: &[ElementInfo]) -> [u64; WORDS] {
-    let mut pairs = [(0, 0); list::MAX_ELEMENTS];
-    let mut index = 0;
-    while index < elements.len() {
-        pairs[index] = (elements[index].id, 8 * elements[index].kind.words() as u16);
-        index += 1;
-    }
-    list::directory(pairs.split_at(elements.len()).0)
-}
 
 /// Decodes the canonical form: one length, then all descriptors at once, then plain loads.
 macro_rules! decode_canonical {
@@ -90,9 +31,34 @@ macro_rules! decode_canonical {
                         let $field = <kind!($kind) as Element>::load(&words[_at..]);
                         let _at = _at + <kind!($kind) as Element>::MAX_WORDS;
                     )*
-                    return Ok(Decoded { value: Self { $($field),* }, ignored: 0 });
+                    return Some(Self { $($field),* });
                 }
             }
+        }
+    };
+}
+
+/// Encodes the canonical form: the directory is a constant, the payloads are plain stores.
+macro_rules! encode_canonical {
+    ($self:ident, $out:ident, $elements:expr, $count:expr, $($field:ident: $kind:ident),*) => {
+        if const { fixed($elements) } {
+            const DIRECTORY: usize = list::directory_words($count);
+            const WORDS: usize = DIRECTORY + payload_words($elements);
+            const EXPECTED: [u64; DIRECTORY] = canonical($elements);
+            let Some(words) = $out.first_chunk_mut::<WORDS>() else {
+                return Err(WORDS);
+            };
+            let mut index = 0;
+            while index < DIRECTORY {
+                words[index] = EXPECTED[index];
+                index += 1;
+            }
+            let _at = DIRECTORY;
+            $(
+                $self.$field.store(&mut words[_at..]);
+                let _at = _at + <kind!($kind) as Element>::MAX_WORDS;
+            )*
+            return Ok(WORDS);
         }
     };
 }
@@ -201,13 +167,22 @@ macro_rules! generate {
                     const MAX_WORDS: usize = longest(Self::ELEMENTS);
 
                     #[inline]
-                    fn decode(words: &[u64]) -> Result<Decoded<Self>, Failure> {
+                    fn canonical(words: &[u64]) -> Option<Self> {
                         decode_canonical!(words, $Name::ELEMENTS, $Name::COUNT, $($field: $kind),*);
-                        Self::decode_any(words)
+                        None
+                    }
+
+                    #[inline]
+                    fn decode(words: &[u64]) -> Result<Decoded<Self>, Failure> {
+                        match Self::canonical(words) {
+                            Some(value) => Ok(Decoded { value, ignored: 0 }),
+                            None => Self::decode_any(words),
+                        }
                     }
 
                     #[inline]
                     fn encode(&self, out: &mut [u64]) -> Result<usize, usize> {
+                        encode_canonical!(self, out, $Name::ELEMENTS, $Name::COUNT, $($field: $kind),*);
                         #[allow(unused_mut)]
                         let mut writer = Writer::new(out, Self::COUNT);
                         $( writer.put(wire_id!($must $id), &self.$field); )*
@@ -312,10 +287,20 @@ macro_rules! generate {
                     /// Words of the longest list that the encoder makes.
                     pub const MAX_WORDS: usize = longest(Self::ELEMENTS);
 
-                    /// Decodes what the kernel wrote: what is unknown is skipped, what is absent has its default.
-                    pub fn decode(words: &[u64]) -> Result<Decoded<Self>, Failure> {
+                    /// Decodes the canonical form only.
+                    #[inline]
+                    pub fn canonical(words: &[u64]) -> Option<Self> {
                         decode_canonical!(words, $List::ELEMENTS, $List::COUNT, $($lfield: $lkind),*);
-                        Self::decode_any(words)
+                        None
+                    }
+
+                    /// Decodes what the kernel wrote: what is unknown is skipped, what is absent has its default.
+                    #[inline]
+                    pub fn decode(words: &[u64]) -> Result<Decoded<Self>, Failure> {
+                        match Self::canonical(words) {
+                            Some(value) => Ok(Decoded { value, ignored: 0 }),
+                            None => Self::decode_any(words),
+                        }
                     }
 
                     /// The form for any order of elements.
@@ -326,7 +311,12 @@ macro_rules! generate {
                     }
 
                     /// Writes the elements whose bit `1 << id` is in `wanted`; the length in words, or the words needed.
+                    #[inline]
                     pub fn encode(&self, wanted: u64, out: &mut [u64]) -> Result<usize, usize> {
+                        const ALL: u64 = 0 $( | 1 << $lid )*;
+                        if wanted & ALL == ALL {
+                            encode_canonical!(self, out, $List::ELEMENTS, $List::COUNT, $($lfield: $lkind),*);
+                        }
                         let count = [$($lid),*].iter().filter(|&&id: &&u16| wanted & (1 << id) != 0).count();
                         let mut writer = Writer::new(out, count);
                         $( if wanted & (1 << $lid) != 0 { writer.put($lid, &self.$lfield); } )*

@@ -23,6 +23,7 @@ mod generated;
 pub mod layer;
 pub mod list;
 pub mod map;
+mod shape;
 
 pub use carrier::{CARRIER_FRAME, Carrier, Frame, Shared};
 pub use completion::{COMPLETION_SLOTS, Completion, Completions, Header, Slot};
@@ -122,6 +123,8 @@ pub trait Message: Copy + Debug + PartialEq {
     const INFO: MessageInfo;
     /// Words of the largest list of this request that the encoder makes.
     const MAX_WORDS: usize;
+    /// Decodes the canonical form only: the fast part of [`Message::decode`].
+    fn canonical(words: &[u64]) -> Option<Self>;
     /// Decodes an element list: the canonical form fast, any other order with the same result.
     fn decode(words: &[u64]) -> Result<Decoded<Self>, Failure>;
     /// Writes the canonical list and returns its length in words, or the length needed when `out` is too short.

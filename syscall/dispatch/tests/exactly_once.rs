@@ -170,7 +170,7 @@ impl Run {
                     );
                     assert_eq!(self.pending.detail(id), Err(Gone));
                 }
-                let never = PendingId::from_bits(0x00ff_ffff_0000_0000 | which as u64 % 0x1_0000);
+                let never = PendingId::from_bits(0x00ff_ffff_0000_0000 | (which as u64 % 0x1_0000));
                 assert_eq!(
                     self.pending.complete(never, Ok([0; 2]), &self.pages).unwrap_err(),
                     Gone

@@ -7,58 +7,10 @@ use percpu::{CpuId, Crit};
 
 use crate::report::All;
 use crate::timers::Timers;
-use crate::{Bitmap, Life, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted, Why};
-
-/// What the CPU does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "the caller switches to the thread that was chosen"]
-pub enum Next {
-    /// The running thread goes on.
-    Same,
-    /// This thread runs. It is the current one already: save the old context, load this one, then ask
-    /// [`Scheduler::arrived`].
-    Switch(ThreadRef),
-    /// Nobody is ready, and the idle thread is the current one. Switch to it; or, to save two switches, wait here on the
-    /// blocked thread's stack and ask [`Scheduler::pick`] until it says `Switch`: if to the thread of this stack, that
-    /// is a return.
-    Idle,
-}
-
-/// What became of a wake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a thread of another CPU is not woken until that CPU is asked"]
-pub enum Wake {
-    /// The thread was waiting and is ready now.
-    Local,
-    /// The thread is of this CPU: send the same request there.
-    Remote(CpuId),
-    /// The thread was not waiting. If it runs or will, its next wait ends at once.
-    Already,
-}
-
-/// What a join found.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "the caller waits, or sends the request on, or takes the memory"]
-pub enum Join {
-    /// The thread is of this CPU: send the same request there.
-    Remote(CpuId),
-    /// The joiner is noted, and will be told once by [`Scheduler::joined`]: block until it was.
-    Waiting,
-    /// The thread is over and its memory is free.
-    Over(Unstarted),
-}
-
-/// What became of the thread that this CPU has just left for good.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a joiner must be told, a migrating thread sent on"]
-pub enum Left {
-    /// It is over and its memory is free. If there is a joiner: call [`Scheduler::joined`], here or at its home.
-    Over(Unstarted, Option<ThreadRef>),
-    /// It is over, but its memory waits for a joiner.
-    Waits(ThreadRef),
-    /// It is off its stack and belongs to that CPU: ask [`Scheduler::adopt`] there.
-    Moved(ThreadRef, CpuId),
-}
+use crate::{
+    Bitmap, Join, Left, Life, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted,
+    Wake, Why,
+};
 
 /// The scheduler of one CPU.
 #[repr(C)]
@@ -157,17 +109,25 @@ impl<Q: RunQueue> Scheduler<Q> {
         if crate::plant::drop_wake() {
             return Wake::Local;
         }
-        match thread.state.get() {
-            State::Blocked => {}
-            State::Sleeping => self.timers.cancel(thread),
-            State::Ready | State::Running | State::Migrating => {
-                thread.token.set(true);
-                return Wake::Already;
-            }
-            State::Unstarted | State::Exited => return Wake::Already,
+        if thread.state.get() == State::Blocked {
+            self.ready(thread);
+            return Wake::Local;
         }
-        self.ready(thread);
-        Wake::Local
+        self.wake_unblocked(thread)
+    }
+
+    #[cold]
+    fn wake_unblocked(&mut self, thread: ThreadRef) -> Wake {
+        match thread.state.get() {
+            State::Sleeping => {
+                self.timers.cancel(thread);
+                self.ready(thread);
+                return Wake::Local;
+            }
+            State::Unstarted | State::Exited => {}
+            _ => thread.token.set(true),
+        }
+        Wake::Already
     }
 
     /// The earliest deadline of this CPU.

@@ -5,6 +5,8 @@
 //! next deadline. The laws of every scheduler are checked at the end of every critical section.
 #![allow(unsafe_code, clippy::missing_panics_doc)]
 
+mod handover;
+
 use core::cell::{Cell, RefCell};
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -12,13 +14,13 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use percpu::{CpuId, Crit};
-use shuttle::rand::Rng;
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::thread::JoinHandle;
 
+use self::handover::{arrive, go, open, pass, switch, work};
 use crate::{
-    Context, Join, Left, Life, MayBlock, Name, Next, Priority, Scheduler, Thread, ThreadCache,
-    ThreadRef, Unstarted, Wake, Why,
+    Context, Join, Life, MayBlock, Name, Priority, Scheduler, Thread, ThreadCache, ThreadRef,
+    Unstarted, Wake, Why,
 };
 
 type Call = (fn(&Crit, [usize; 3]), [usize; 3]);
@@ -342,107 +344,6 @@ pub fn migrate(_: &mut MayBlock, to: usize) {
             switch(crit, next);
         }
     });
-}
-
-fn go(crit: &Crit, next: Next) {
-    match next {
-        Next::Same => {}
-        Next::Switch(next) => switch(crit, next),
-        // Both ways to be idle, as chance has it.
-        Next::Idle if shuttle::rand::thread_rng().gen_bool(0.5) => {
-            switch(crit, me().with(|own| own.idle()))
-        }
-        Next::Idle => {
-            let next = work(crit).expect("the machine stops when no thread is left");
-            if next == me().thread { arrive(crit) } else { switch(crit, next) }
-        }
-    }
-}
-
-/// Waits, on whichever stack, until there is a thread to run. `None`: the machine stops.
-fn work(crit: &Crit) -> Option<ThreadRef> {
-    loop {
-        drain(crit);
-        let own = me();
-        if let Next::Switch(next) = own.with(|own| own.pick(crit)) {
-            return Some(next);
-        }
-        let cpu = own.cpu();
-        if let Some(deadline) = own.with(|own| own.next_deadline(crit)) {
-            // Another CPU's message may come before the deadline, or not.
-            shuttle::thread::yield_now();
-            if cpu.inbox.lock().unwrap().0.is_empty() {
-                cpu.clock.set(cpu.clock.get().max(deadline));
-                own.with(|own| own.expire(crit, deadline).for_each(drop));
-            }
-            continue;
-        }
-        let mut inbox = cpu.inbox.lock().unwrap();
-        while inbox.0.is_empty() {
-            if inbox.1 {
-                return None;
-            }
-            inbox = cpu.arrival.wait(inbox).unwrap();
-        }
-    }
-}
-
-fn open(next: ThreadRef) {
-    let gate = gate(next);
-    *gate.open.lock().unwrap() = true;
-    gate.change.notify_one();
-}
-
-fn pass(me: ThreadRef) {
-    let gate = gate(me);
-    let mut is_open = gate.open.lock().unwrap();
-    while !*is_open {
-        is_open = gate.change.wait(is_open).unwrap();
-    }
-    *is_open = false;
-}
-
-/// Hands the CPU to `next`, and returns when it is handed back.
-fn switch(crit: &Crit, next: ThreadRef) {
-    let me = me().thread;
-    open(next);
-    pass(me);
-    arrive(crit);
-}
-
-fn arrive(crit: &Crit) {
-    let me = me();
-    let arrived = me.with(|own| own.arrived(crit));
-    let Some((_, Some(left))) = arrived else { return };
-    match left {
-        Left::Moved(thread, to) => call(crit, to, adopt, [thread.into_word(), 0, 0]),
-        Left::Over(thread, joiner) => {
-            keep(thread);
-            if let Some(joiner) = joiner {
-                joined_here(crit, [joiner.into_word(), 0, 0]);
-            }
-            over(&me.machine);
-        }
-        Left::Waits(_) => over(&me.machine),
-    }
-}
-
-fn adopt(crit: &Crit, words: [usize; 3]) {
-    // SAFETY: made from a thread.
-    let thread = unsafe { ThreadRef::from_word(words[0]) };
-    me().with(|own| own.adopt(crit, thread));
-}
-
-/// A thread is over; with the last one the machine stops.
-fn over(machine: &Machine) {
-    let mut live = machine.live.lock().unwrap();
-    *live -= 1;
-    if *live == 0 {
-        for cpu in &machine.cpus {
-            cpu.inbox.lock().unwrap().1 = true;
-            cpu.arrival.notify_all();
-        }
-    }
 }
 
 /// The report of this CPU's threads, a line each.

@@ -126,7 +126,7 @@ struct Defers(&'static ThreadPort<Double>);
 
 impl Handler<Double> for Defers {
     fn handle<'m>(&self, message: Offered<'m, Double>) -> Outcome<'m, Double> {
-        if message.body().number % 2 == 0 {
+        if message.body().number.is_multiple_of(2) {
             return Doubler.handle(message);
         }
         let Taken { message, outcome } = message.keep();
@@ -216,7 +216,8 @@ fn whichever_comes_first() {
         }
         let replied: Replied<Double> = sent.poll().expect("it said so");
         assert_eq!(replied.take().0, Ok(6));
-        (handle.join(cx), client.join(cx));
+        handle.join(cx);
+        client.join(cx);
     });
 }
 

@@ -198,7 +198,8 @@ fn migration_changes_home_when_off_the_stack<Q: RunQueue>() {
     there.adopt(&crit, a);
     assert_eq!(there.pick(&crit), Next::Switch(a));
     assert_eq!(there.block(&crit, WHY), Next::Same);
-    (here.check(&crit).unwrap(), there.check(&crit).unwrap());
+    here.check(&crit).unwrap();
+    there.check(&crit).unwrap();
 }
 
 fn priorities_change_in_place<Q: RunQueue>() {

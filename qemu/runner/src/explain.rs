@@ -143,7 +143,7 @@ fn state(stack: &CpuStack) -> &'static str {
 fn frame_lines(frame: &StackFrame) -> Vec<String> {
     let doubt = if frame.trust == Trust::Guessed { "? " } else { "" };
     if frame.places.is_empty() {
-        let ring = if frame.address < 1 << 47 { "ring 3 at " } else { "" };
+        let ring = if frame.ring3 { "ring 3 at " } else { "" };
         return vec![format!("{doubt}{ring}{:#x}", frame.address)];
     }
     frame

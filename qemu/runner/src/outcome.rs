@@ -122,6 +122,8 @@ pub struct StackFrame {
     pub address: u64,
     /// How it was found.
     pub trust: Trust,
+    /// Whether it is a program's, not the kernel's.
+    pub ring3: bool,
     /// The functions at this address, innermost inlined one first; empty when unknown.
     pub places: Vec<Place>,
 }

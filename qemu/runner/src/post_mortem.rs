@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::{
-    outcome::{CpuStack, StackFrame, Trust},
+    outcome::{CpuStack, StackFrame},
     qmp::Monitor,
     registers::{self, Registers},
     symbols::Symbols,
@@ -28,21 +28,17 @@ pub fn stacks(monitor: &mut Monitor, elf: &[u8], folder: &Path) -> Result<Vec<Cp
             let registers = Registers::parse(text)?;
             let mut pages = Pages { monitor, folder, cpu, pages: HashMap::new() };
             let steps = unwind::walk(&symbols, &registers, &mut |address| pages.word(address));
-            let frames = steps.iter().map(|step| frame(&symbols, &registers, step)).collect();
+            let frames = steps.iter().map(|step| frame(&symbols, step)).collect();
             Some(CpuStack { cpu, registers, frames })
         })
         .collect();
     Ok(stacks)
 }
 
-fn frame(symbols: &Symbols, registers: &Registers, step: &unwind::Step) -> StackFrame {
+fn frame(symbols: &Symbols, step: &unwind::Step) -> StackFrame {
     // The kernel's symbols say nothing about a program that happens to use the same addresses.
-    let foreign = registers.ring == 3 && step.trust == Trust::Certain;
-    StackFrame {
-        address: step.address,
-        trust: step.trust,
-        places: if foreign { Vec::new() } else { symbols.places(step.executed()) },
-    }
+    let places = if step.ring3 { Vec::new() } else { symbols.places(step.executed()) };
+    StackFrame { address: step.address, trust: step.trust, ring3: step.ring3, places }
 }
 
 /// The memory of one CPU, by the page, through that CPU's page tables.

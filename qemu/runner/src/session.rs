@@ -16,8 +16,7 @@ use object::{Object, ObjectSection};
 use serde_json::{Value, json};
 
 use crate::{
-    CpuStack, Event, Frame, Level, Limit, Outcome, Probe, Refusal, Report, Request, Sink,
-    calibrate,
+    CpuStack, Event, Frame, Level, Outcome, Probe, Refusal, Report, Request, Sink, calibrate,
     child::{Child, SignalWatch},
     code,
     command::{self, For},
@@ -25,7 +24,6 @@ use crate::{
     listen::{Ears, Heard, Post, STREAMS},
     post_mortem, probe,
     qmp::Monitor,
-    registers::{self, Registers},
     request::Mode,
 };
 
@@ -33,12 +31,6 @@ use crate::{
 const KEPT: usize = 60;
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// How long nothing must be heard before the CPUs are looked at.
-const IDLE: Duration = Duration::from_secs(3);
-/// How many looks in a row must show the same halted CPUs.
-const LOOKS: u32 = 3;
-/// How long the machine may take to end once it has been told to.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Boots the kernel and stays until QEMU has ended.
 pub fn run(request: &Request, sink: &mut dyn Sink) -> Result<Report, Refusal> {
@@ -116,7 +108,7 @@ pub(crate) fn boot(
         panicked: None,
         deadlock: false,
         garbage: 0,
-        looks: Looks::default(),
+        looks: watch::Looks::default(),
         report: Report { scale, command: line, ..Report::empty(Outcome::PoweredOff) },
         text: VecDeque::new(),
         frames: VecDeque::new(),
@@ -163,18 +155,10 @@ struct Session<'s> {
     panicked: Option<Instant>,
     deadlock: bool,
     garbage: u64,
-    looks: Looks,
+    looks: watch::Looks,
     report: Report,
     text: VecDeque<String>,
     frames: VecDeque<Frame>,
-}
-
-/// How often in a row the CPUs were seen halted in the same places.
-#[derive(Default)]
-struct Looks {
-    same: u32,
-    at: Vec<u64>,
-    next: Option<Instant>,
 }
 
 impl Session<'_> {
@@ -202,7 +186,9 @@ impl Session<'_> {
                 return self.verdict(status);
             }
             if let Some(outcome) = self.out_of_time() {
-                self.look_at_stacks();
+                if self.panicked.is_none() {
+                    self.look_at_stacks();
+                }
                 return outcome;
             }
             if self.all_asleep() {
@@ -295,62 +281,6 @@ impl Session<'_> {
         self.report.notes.push(line);
     }
 
-    fn out_of_time(&self) -> Option<Outcome> {
-        if self.request.gdb {
-            return None;
-        }
-        let wall = self.start.elapsed();
-        let limits = &self.request.limits;
-        let scaled = |limit: Duration| limit.mul_f64(self.scale).min(limits.cap);
-        if self.panicked.is_some_and(|then| then.elapsed() > FAREWELL) {
-            return Some(Outcome::Panic);
-        }
-        if self.report.first_sign.is_none() {
-            return (wall > scaled(limits.boot)).then_some(Outcome::Silent { after: wall });
-        }
-        let quiet = self.last_sign.elapsed();
-        if quiet > scaled(limits.quiet) {
-            return Some(Outcome::Hang { after: quiet, limit: Limit::Quiet });
-        }
-        (wall > scaled(limits.total)).then_some(Outcome::Hang { after: wall, limit: Limit::Total })
-    }
-
-    /// Returns whether every CPU halts, stays where it is, and has no timer that could wake it.
-    fn all_asleep(&mut self) -> bool {
-        let now = Instant::now();
-        let quiet = now.duration_since(self.last_sign);
-        let due = self.looks.next.is_none_or(|next| now >= next);
-        if self.request.gdb || quiet < IDLE || !due || self.report.first_sign.is_none() {
-            if quiet < IDLE {
-                self.looks = Looks::default();
-            }
-            return false;
-        }
-        self.looks.next = Some(now + Duration::from_secs(1));
-        match self.halted_at() {
-            Some(at) if at == self.looks.at => self.looks.same += 1,
-            Some(at) => self.looks = Looks { same: 1, at, next: self.looks.next },
-            None => self.looks.same = 0,
-        }
-        self.looks.same >= LOOKS
-    }
-
-    /// Returns where all CPUs stand if all halt for good.
-    fn halted_at(&mut self) -> Option<Vec<u64>> {
-        let monitor = self.monitor.as_mut()?;
-        let text = monitor.human("info registers -a").ok()?;
-        let mut at = Vec::new();
-        for (cpu, text) in registers::per_cpu(&text) {
-            let registers = Registers::parse(text)?;
-            let mut timer = || monitor.human(&format!("info lapic {cpu}")).ok();
-            if !registers.halted || registers::timer_counts(&timer()?)? {
-                return None;
-            }
-            at.push(registers.rip);
-        }
-        Some(at).filter(|at| !at.is_empty())
-    }
-
     fn look_at_stacks(&mut self) {
         let Some(monitor) = &mut self.monitor else {
             return self.note("no stacks: QEMU's monitor never answered".into());
@@ -422,6 +352,8 @@ fn keep<T>(queue: &mut VecDeque<T>, item: T) {
     }
     queue.push_back(item);
 }
+
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -33,9 +33,15 @@ pub struct Step {
     pub trust: Trust,
     /// Whether `address` is where a call returns to, and so one past what was executed.
     pub returns: bool,
+    /// Whether `address` is a program's.
+    pub ring3: bool,
 }
 
 impl Step {
+    fn to(address: u64, trust: Trust, kind: Kind) -> Self {
+        Step { address, trust, returns: kind == Kind::Returns, ring3: kind == Kind::Ring3 }
+    }
+
     /// Returns the address to look up: that of the instruction that was executed.
     pub fn executed(&self) -> u64 {
         self.address - u64::from(self.returns)
@@ -46,29 +52,23 @@ impl Step {
 pub fn walk(symbols: &Symbols, registers: &Registers, memory: &mut Memory<'_>) -> Vec<Step> {
     let tables = Tables::new(symbols);
     let mut state = State { general: registers.general, rip: registers.rip };
-    let mut step = Step { address: state.rip, trust: Trust::Certain, returns: false };
+    let mut step = Step::to(
+        state.rip,
+        Trust::Certain,
+        if registers.ring == 3 { Kind::Ring3 } else { Kind::Executes },
+    );
     let mut steps = Vec::new();
     while steps.len() < MOST_FRAMES {
         steps.push(step);
-        if registers.ring == 3 && steps.len() == 1 {
+        if step.ring3 {
             break;
         }
         let before = state.general[RSP];
         step = match tables.up(&mut state, step.executed(), memory) {
-            Up::To { returns } => Step { address: state.rip, trust: Trust::Certain, returns },
+            Up::To(kind) => Step::to(state.rip, Trust::Certain, kind),
             Up::End => break,
             Up::Unknown => match guess(symbols, &mut state, memory) {
-                Some(Guess::Return) => {
-                    Step { address: state.rip, trust: Trust::Guessed, returns: true }
-                }
-                Some(Guess::Interrupted) => {
-                    Step { address: state.rip, trust: Trust::Guessed, returns: false }
-                }
-                Some(Guess::Ring3) => {
-                    let address = state.rip;
-                    steps.push(Step { address, trust: Trust::Guessed, returns: false });
-                    break;
-                }
+                Some(kind) => Step::to(state.rip, Trust::Guessed, kind),
                 None => break,
             },
         };
@@ -86,8 +86,19 @@ struct State {
     rip: u64,
 }
 
+/// What an address on the way up is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Where a call returns to.
+    Returns,
+    /// What was executed when an interrupt came, or last.
+    Executes,
+    /// The same, in a program.
+    Ring3,
+}
+
 enum Up {
-    To { returns: bool },
+    To(Kind),
     End,
     Unknown,
 }
@@ -115,7 +126,7 @@ impl Tables {
     /// Turns the state inside the function at `pc` into the state of its caller.
     fn up(&self, state: &mut State, pc: u64, memory: &mut Memory<'_>) -> Up {
         if let Some((section, bases)) = &self.eh_frame
-            && let up @ (Up::To { .. } | Up::End) = up_by(section, bases, state, pc, memory)
+            && let up @ (Up::To(_) | Up::End) = up_by(section, bases, state, pc, memory)
         {
             return up;
         }
@@ -173,17 +184,11 @@ fn apply(
         *slot = value(Register(number as u16), same).unwrap_or(0);
     }
     state.rip = rip;
-    Some(Up::To { returns: !interrupted })
-}
-
-enum Guess {
-    Return,
-    Interrupted,
-    Ring3,
+    Some(Up::To(if interrupted { Kind::Executes } else { Kind::Returns }))
 }
 
 /// Looks up the stack for the nearest word that can be a way out of the current function.
-fn guess(symbols: &Symbols, state: &mut State, memory: &mut Memory<'_>) -> Option<Guess> {
+fn guess(symbols: &Symbols, state: &mut State, memory: &mut Memory<'_>) -> Option<Kind> {
     let start = state.general[RSP] & !7;
     for at in (0..MOST_GUESSES).map(|word| start.wrapping_add(word * 8)) {
         let word = memory(at)?;
@@ -196,7 +201,7 @@ fn guess(symbols: &Symbols, state: &mut State, memory: &mut Memory<'_>) -> Optio
         if symbols.follows_call(word) {
             state.rip = word;
             state.general[RSP] = at.wrapping_add(8);
-            return Some(Guess::Return);
+            return Some(Kind::Returns);
         }
     }
     None
@@ -204,7 +209,7 @@ fn guess(symbols: &Symbols, state: &mut State, memory: &mut Memory<'_>) -> Optio
 
 /// Returns whether the five words at `at` look like what the processor pushes at an
 /// interrupt: rip, cs, rflags, rsp, ss.
-fn interrupt_frame(symbols: &Symbols, at: u64, rip: u64, memory: &mut Memory<'_>) -> Option<Guess> {
+fn interrupt_frame(symbols: &Symbols, at: u64, rip: u64, memory: &mut Memory<'_>) -> Option<Kind> {
     const LOW_HALF: u64 = 0x0000_8000_0000_0000;
     let mut word = |number: u64| memory(at.wrapping_add(number * 8));
     let (code, flags, data) = (word(1)?, word(2)?, word(4)?);
@@ -218,8 +223,8 @@ fn interrupt_frame(symbols: &Symbols, at: u64, rip: u64, memory: &mut Memory<'_>
         && flags & !0x3f_ffff == 0
         && flags & 2 != 0;
     match ring {
-        0 if plausible && symbols.is_code(rip) => Some(Guess::Interrupted),
-        3 if plausible && rip < LOW_HALF => Some(Guess::Ring3),
+        0 if plausible && symbols.is_code(rip) => Some(Kind::Executes),
+        3 if plausible && rip < LOW_HALF => Some(Kind::Ring3),
         _ => None,
     }
 }

@@ -45,7 +45,8 @@ fn the_runner_adds_its_wiring_and_nothing_else() {
         extra: vec!["-d".into(), "int".into()],
         ..Request::new("k")
     };
-    let wiring = Wiring { frames: PathBuf::from("/p/frames"), monitor: PathBuf::from("/p/monitor") };
+    let wiring =
+        Wiring { frames: PathBuf::from("/p/frames"), monitor: PathBuf::from("/p/monitor") };
     let person = arguments(&request, &new(), For::Person);
     let runner = arguments(&request, &new(), For::Runner(&wiring));
     let added: Vec<&OsString> = runner.iter().filter(|word| !person.contains(word)).collect();

@@ -14,7 +14,7 @@ fn a_record_is_its_bytes() {
 fn what_looks_like_a_record_is_none() {
     assert_eq!(frame(Some(Level::Info), "record [1]").record(), None);
     assert_eq!(frame(None, "record [256]").record(), None);
-    assert_eq!(frame(None, "recorded"). record(), None);
+    assert_eq!(frame(None, "recorded").record(), None);
 }
 
 #[test]

@@ -40,7 +40,11 @@ fn parts_by_cpu() {
 
 #[test]
 fn timers() {
-    let line = |count: &str| format!("LVTT 0x1\nTimer\t DCR=0x0 (divide by 2) initial_count = 9 current_count = {count}\n");
+    let line = |count: &str| {
+        format!(
+            "LVTT 0x1\nTimer\t DCR=0x0 (divide by 2) initial_count = 9 current_count = {count}\n"
+        )
+    };
     assert_eq!(timer_counts(&line("0")), Some(false));
     assert_eq!(timer_counts(&line("1204")), Some(true));
     assert_eq!(timer_counts("nothing"), None);

@@ -22,7 +22,10 @@ fn a_function_by_its_address_in_the_file() {
     let places = symbols.places(*start);
     let place = places.last().expect("it is known");
     assert!(place.function.ends_with("tests::a_function_to_be_found"), "{place}");
-    assert!(place.file.as_deref().is_some_and(|file| file.ends_with("symbols/tests.rs")), "{place}");
+    assert!(
+        place.file.as_deref().is_some_and(|file| file.ends_with("symbols/tests.rs")),
+        "{place}"
+    );
     assert!(place.line.is_some_and(|found| line - found <= 2), "{place}");
     assert!(!place.inlined);
     assert!(symbols.is_code(*start));
@@ -48,10 +51,10 @@ fn with_code(bytes: &[u8]) -> Symbols {
 #[test]
 fn calls_are_told_from_other_instructions() {
     let calls: [&[u8]; 4] = [
-        &[0xe8, 1, 2, 3, 4],             // call rel32
-        &[0x90, 0xff, 0xd0],             // call rax
-        &[0x41, 0xff, 0xd3],             // call r11
-        &[0xff, 0x15, 1, 2, 3, 4],       // call [rip + ..]
+        &[0xe8, 1, 2, 3, 4],       // call rel32
+        &[0x90, 0xff, 0xd0],       // call rax
+        &[0x41, 0xff, 0xd3],       // call r11
+        &[0xff, 0x15, 1, 2, 3, 4], // call [rip + ..]
     ];
     for code in calls {
         assert!(with_code(code).follows_call(0x1000 + code.len() as u64), "{code:x?}");
@@ -70,7 +73,8 @@ fn code_without_debug_information_has_a_name() {
 
 #[test]
 fn paths_are_cut_to_what_helps() {
-    let registry = "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/spin-0.12.3/src/once.rs";
+    let registry =
+        "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/spin-0.12.3/src/once.rs";
     assert_eq!(shorten(registry), "spin-0.12.3/src/once.rs");
     assert_eq!(shorten("/rustc/abc/library/core/src/panicking.rs"), "core/src/panicking.rs");
     assert_eq!(shorten("smp/ipiq/src/ring.rs"), "smp/ipiq/src/ring.rs");

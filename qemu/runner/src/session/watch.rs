@@ -1,0 +1,83 @@
+//! When a run has gone on for too long, or will go on for ever.
+
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::{
+    Limit, Outcome,
+    registers::{self, Registers},
+};
+
+/// How long nothing must be heard before the CPUs are looked at.
+const IDLE: Duration = Duration::from_secs(3);
+/// How many looks in a row must show the same halted CPUs.
+const LOOKS: u32 = 3;
+/// How long the machine may take to end once it has been told to.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How often in a row the CPUs were seen halted in the same places.
+#[derive(Default)]
+pub(super) struct Looks {
+    same: u32,
+    at: Vec<u64>,
+    next: Option<Instant>,
+}
+
+impl Session<'_> {
+    pub(super) fn out_of_time(&self) -> Option<Outcome> {
+        if self.request.gdb {
+            return None;
+        }
+        let wall = self.start.elapsed();
+        let limits = &self.request.limits;
+        let scaled = |limit: Duration| limit.mul_f64(self.scale).min(limits.cap);
+        if let Some(then) = self.panicked {
+            // Its last words were heard, and its stacks are read.
+            return (then.elapsed() > FAREWELL).then_some(Outcome::Panic);
+        }
+        if self.report.first_sign.is_none() {
+            return (wall > scaled(limits.boot)).then_some(Outcome::Silent { after: wall });
+        }
+        let quiet = self.last_sign.elapsed();
+        if quiet > scaled(limits.quiet) {
+            return Some(Outcome::Hang { after: quiet, limit: Limit::Quiet });
+        }
+        (wall > scaled(limits.total)).then_some(Outcome::Hang { after: wall, limit: Limit::Total })
+    }
+
+    /// Returns whether every CPU halts, stays where it is, and has no timer that could wake it.
+    pub(super) fn all_asleep(&mut self) -> bool {
+        let now = Instant::now();
+        let quiet = now.duration_since(self.last_sign);
+        let due = self.looks.next.is_none_or(|next| now >= next);
+        if self.request.gdb || quiet < IDLE || !due || self.report.first_sign.is_none() {
+            if quiet < IDLE {
+                self.looks = Looks::default();
+            }
+            return false;
+        }
+        self.looks.next = Some(now + Duration::from_secs(1));
+        match self.halted_at() {
+            Some(at) if at == self.looks.at => self.looks.same += 1,
+            Some(at) => self.looks = Looks { same: 1, at, next: self.looks.next },
+            None => self.looks.same = 0,
+        }
+        self.looks.same >= LOOKS
+    }
+
+    /// Returns where all CPUs stand if all halt for good.
+    fn halted_at(&mut self) -> Option<Vec<u64>> {
+        let monitor = self.monitor.as_mut()?;
+        let text = monitor.human("info registers -a").ok()?;
+        let mut at = Vec::new();
+        for (cpu, text) in registers::per_cpu(&text) {
+            let registers = Registers::parse(text)?;
+            let mut timer = || monitor.human(&format!("info lapic {cpu}")).ok();
+            if !registers.halted || registers::timer_counts(&timer()?)? {
+                return None;
+            }
+            at.push(registers.rip);
+        }
+        Some(at).filter(|at| !at.is_empty())
+    }
+}

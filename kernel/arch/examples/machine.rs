@@ -1,7 +1,7 @@
 //! Tests of the machine: an image of its own, on the bare machine, with the smallest kernel that can be.
 //!
 //! Ends with status 33 when every check held, 37 (a panic) otherwise. Command line: nothing, or the name of
-//! a way to die: `panic`, `overflow`, `nmi`. Counts that it prints are instructions only in `insns` mode.
+//! a way to die: `panic`, `overflow`, `nmi`; or `ghost`, which also starts a CPU that is not there. Counts that it prints are instructions only in `insns` mode.
 #![no_std]
 #![no_main]
 
@@ -35,6 +35,7 @@ fn core_main(info: &'static BootInfo) -> ! {
         "" => {}
         "panic" => panic!("asked to"),
         "overflow" => kernel::overflow(&mut frames),
+        "ghost" => kernel::start_nobody(&mut frames),
         "nmi" => apic::send_nmi(arch::this_cpu().apic_id()),
         other => panic!("no way to die is called {other:?}"),
     }

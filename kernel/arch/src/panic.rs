@@ -6,7 +6,7 @@
 //! runner, which unwinds with the image's tables:
 //! ```text
 //! @stack cpu=N rip=HEX rsp=HEX rbp=HEX rbx=HEX r12=HEX r13=HEX r14=HEX r15=HEX cs=HEX
-//! @mem cpu=N ADDRESS BYTES      (hexadecimal, rising, up to 2 KiB from rsp)
+//! @mem cpu=N ADDRESS BYTES      (hexadecimal, rising, up to 2 KiB from rsp, or from above the guard page it is in)
 //! @end cpu=N
 //! ```
 
@@ -15,6 +15,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::cpu::{CpuHead, cpu_id};
+use crate::layout::PAGE;
 use crate::power::{self, Exit};
 use crate::text::print_anyway;
 use crate::trap::Frame;
@@ -110,7 +111,7 @@ pub fn report(cpu: u32, frame: &Frame) {
         f.rip, f.rsp, f.rbp, f.rbx, f.r12, f.r13, f.r14, f.r15, f.cs
     );
     if !frame.from_user() {
-        memory(cpu, frame.rsp as usize);
+        memory(cpu, readable(frame.rsp));
     }
     say!("@end cpu={cpu}");
 }
@@ -124,8 +125,14 @@ fn word(address: usize) -> Option<u64> {
     Some(unsafe { (address as *const u64).read_volatile() })
 }
 
+/// Returns where a stack can be read: from its pointer, or above the guard page that it ran into.
+fn readable(rsp: u64) -> usize {
+    let start = rsp as usize & !7;
+    if word(start).is_some() { start } else { (start & !(PAGE - 1)).saturating_add(PAGE) }
+}
+
 fn candidates(cpu: u32, frame: &Frame) {
-    let start = frame.rsp as usize;
+    let start = readable(frame.rsp);
     let addresses = (start..start.saturating_add(SHOWN)).step_by(8).map_while(word);
     print_anyway(format_args!("cpu {cpu}: code addresses on the stack:"));
     for address in addresses.filter(|a| is_code(*a as usize)).take(CANDIDATES) {
@@ -143,7 +150,6 @@ fn is_code(address: usize) -> bool {
 }
 
 fn memory(cpu: u32, start: usize) {
-    let start = start & !7;
     for line in (start..start.saturating_add(SHOWN)).step_by(LINE) {
         if word(line).is_none() {
             break;

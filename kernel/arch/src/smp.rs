@@ -42,7 +42,7 @@ static RUNNING: AtomicU32 = AtomicU32::new(1);
 /// Looks before the waiter goes to sleep between looks.
 const QUICK_LOOKS: u32 = 2_000;
 /// Sleeps of a millisecond each before a CPU is given up: generous, a loaded host may need seconds.
-const SLEEPS: u32 = 10_000;
+const SLEEPS: u32 = 3_000;
 /// Sleeps after which the start-up message is repeated, as the manuals advise.
 const REPEAT_AFTER: u32 = 10;
 

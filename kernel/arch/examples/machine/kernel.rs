@@ -61,6 +61,16 @@ pub fn start_cpus(info: &BootInfo, frames: &mut Bump) -> usize {
     started
 }
 
+/// Starts a CPU that does not exist: reported within a bound, and the others go on.
+pub fn start_nobody(frames: &mut Bump) {
+    let id = MAX_CPUS - 1;
+    let prepared = tables::prepare(&HEADS[id], id as u32, 0xf0, frames).expect("memory for a CPU");
+    // SAFETY: one at a time, on the first CPU.
+    let result = unsafe { smp::start(&prepared) };
+    assert_eq!(result, Err(smp::StartError::Silent));
+    textln!("machine: cpu {id}: {result:?}");
+}
+
 /// Returns the APIC number of a CPU by its own.
 pub fn apic_of(cpu: usize) -> u32 {
     HEADS[cpu].apic_id()
@@ -76,6 +86,7 @@ pub fn context_on(slot: usize, frames: &mut Bump, entry: extern "C" fn(usize) ->
 
 /// Uses a stack up; its guard page turns that into a double fault.
 pub fn overflow(frames: &mut Bump) -> ! {
+    #[expect(unconditional_recursion, reason = "that is the test")]
     extern "C" fn recurse(depth: usize) -> ! {
         let block = core::hint::black_box([depth; 64]);
         recurse(block[63] + 1)

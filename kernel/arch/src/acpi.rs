@@ -122,7 +122,8 @@ fn cpus(table: Table, cpu: &mut impl FnMut(CpuEntry)) {
 fn power_management(table: Table, findings: &mut Findings) {
     findings.timer_port = table.u32(76).map_or(0, |port| port as u16);
     let control = table.u32(64).map_or(0, |port| port as u16);
-    let definitions = table.u64(140).filter(|a| *a != 0).or(table.u32(40).map(u64::from)).and_then(Table::at);
+    let definitions =
+        table.u64(140).filter(|a| *a != 0).or(table.u32(40).map(u64::from)).and_then(Table::at);
     if control != 0 {
         let sleep_type = definitions.and_then(soft_off).unwrap_or(0);
         power::set_switch(control, sleep_type);

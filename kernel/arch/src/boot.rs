@@ -11,7 +11,8 @@ mod memory;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
-use crate::acpi::{self, CpuEntry};
+use crate::acpi;
+pub use crate::acpi::CpuEntry;
 use crate::features::{self, Features};
 use crate::layout::PhysRange;
 use crate::power::{self, Exit};
@@ -143,7 +144,8 @@ fn apic_id() -> u32 {
 
 fn start_clocks(timer_port: u16) {
     apic::mask_pic();
-    let vectors = apic::Vectors { timer: vector::TIMER, error: vector::ERROR, spurious: vector::SPURIOUS };
+    let vectors =
+        apic::Vectors { timer: vector::TIMER, error: vector::ERROR, spurious: vector::SPURIOUS };
     // SAFETY:
     // 1. `memory::build` mapped the page.
     // 2. `adopt_early` filled the interrupt table.

@@ -31,6 +31,8 @@ pub struct CpuHead {
     current: UnsafeCell<*mut ()>,
     /// Initial stack pointer of an entry by `syscall`: 8 below the 16-aligned top.
     syscall_stack: UnsafeCell<u64>,
+    /// Second scalar of the answer that the entry in progress gives; zero when it has none.
+    second_answer: UnsafeCell<u64>,
     /// Where `syscall` parks the user's stack pointer for one instruction.
     user_stack: UnsafeCell<u64>,
     /// The task segment's `rsp0`.
@@ -47,6 +49,7 @@ unsafe impl Sync for CpuHead {}
 unsafe impl Send for CpuHead {}
 
 pub(crate) const SYSCALL_STACK: usize = offset_of!(CpuHead, syscall_stack);
+pub(crate) const SECOND_ANSWER: usize = offset_of!(CpuHead, second_answer);
 pub(crate) const USER_STACK: usize = offset_of!(CpuHead, user_stack);
 
 impl CpuHead {
@@ -58,6 +61,7 @@ impl CpuHead {
             id: AtomicU32::new(0),
             current: UnsafeCell::new(core::ptr::null_mut()),
             syscall_stack: UnsafeCell::new(0),
+            second_answer: UnsafeCell::new(0),
             user_stack: UnsafeCell::new(0),
             trap_stack: AtomicU64::new(0),
             apic_id: AtomicU32::new(0),
@@ -87,7 +91,10 @@ impl CpuHead {
 
 impl core::fmt::Debug for CpuHead {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("CpuHead").field("id", &self.id()).field("apic_id", &self.apic_id()).finish_non_exhaustive()
+        f.debug_struct("CpuHead")
+            .field("id", &self.id())
+            .field("apic_id", &self.apic_id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,7 +109,9 @@ impl Default for CpuHead {
 pub fn this_cpu() -> &'static CpuHead {
     let head: *const CpuHead;
     // SAFETY: `gs` points to a head from before `core_main` and `core_cpu_main` on; `this` never changes.
-    unsafe { asm!("mov {}, gs:[{}]", out(reg) head, const offset_of!(CpuHead, this), options(nostack, preserves_flags, readonly)) };
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) head, const offset_of!(CpuHead, this), options(nostack, preserves_flags, readonly))
+    };
     // SAFETY: heads are `'static` (`prepare` demands it).
     unsafe { &*head }
 }
@@ -112,8 +121,19 @@ pub fn this_cpu() -> &'static CpuHead {
 pub fn cpu_id() -> u32 {
     let id: u32;
     // SAFETY: one read through `gs`, as in `this_cpu`.
-    unsafe { asm!("mov {:e}, gs:[{}]", out(reg) id, const offset_of!(CpuHead, id), options(nostack, preserves_flags, readonly)) };
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) id, const offset_of!(CpuHead, id), options(nostack, preserves_flags, readonly))
+    };
     id
+}
+
+/// Sets the second scalar of the answer of the entry in progress, which must be on its way out: interrupts off.
+#[inline(always)]
+pub fn set_second_answer(value: u64) {
+    // SAFETY: one store to a word of this CPU's own head.
+    unsafe {
+        asm!("mov gs:[{}], {}", const SECOND_ANSWER, in(reg) value, options(nostack, preserves_flags))
+    };
 }
 
 /// Returns the word that the kernel keeps as its running thread.
@@ -121,7 +141,9 @@ pub fn cpu_id() -> u32 {
 pub fn current() -> *mut () {
     let current;
     // SAFETY: one read through `gs`, as in `this_cpu`.
-    unsafe { asm!("mov {}, gs:[{}]", out(reg) current, const offset_of!(CpuHead, current), options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) current, const offset_of!(CpuHead, current), options(nostack, preserves_flags))
+    };
     current
 }
 
@@ -129,7 +151,9 @@ pub fn current() -> *mut () {
 #[inline(always)]
 pub fn set_current(thread: *mut ()) {
     // SAFETY: one store to a word of this CPU's own head.
-    unsafe { asm!("mov gs:[{}], {}", const offset_of!(CpuHead, current), in(reg) thread, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov gs:[{}], {}", const offset_of!(CpuHead, current), in(reg) thread, options(nostack, preserves_flags))
+    };
 }
 
 /// Enters a critical section: from here on this CPU runs no message and switches no thread unasked.
@@ -166,14 +190,18 @@ fn asm_exit() -> bool {
 #[inline(always)]
 pub fn set_pending() {
     // SAFETY: one instruction on this CPU's own word.
-    unsafe { asm!("and dword ptr gs:[{}], {}", const offset_of!(CpuHead, crit), const !QUIET as i32, options(nostack)) };
+    unsafe {
+        asm!("and dword ptr gs:[{}], {}", const offset_of!(CpuHead, crit), const !QUIET as i32, options(nostack))
+    };
 }
 
 /// Takes the mark back: the work is about to be done.
 #[inline(always)]
 pub fn clear_pending() {
     // SAFETY: one instruction on this CPU's own word.
-    unsafe { asm!("or dword ptr gs:[{}], {}", const offset_of!(CpuHead, crit), const QUIET as i32, options(nostack)) };
+    unsafe {
+        asm!("or dword ptr gs:[{}], {}", const offset_of!(CpuHead, crit), const QUIET as i32, options(nostack))
+    };
 }
 
 /// Returns the critical word's depth on this CPU.
@@ -198,7 +226,9 @@ pub fn is_pending() -> bool {
 fn crit_word() -> u32 {
     let word: u32;
     // SAFETY: one read through `gs`, as in `this_cpu`.
-    unsafe { asm!("mov {:e}, gs:[{}]", out(reg) word, const offset_of!(CpuHead, crit), options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) word, const offset_of!(CpuHead, crit), options(nostack, preserves_flags))
+    };
     word
 }
 
@@ -212,10 +242,14 @@ fn crit_word() -> u32 {
 pub unsafe fn set_kernel_stack(top: usize) {
     debug_assert!(top.is_multiple_of(16));
     // SAFETY: one store to a word of this CPU's own head.
-    unsafe { asm!("mov gs:[{}], {}", const SYSCALL_STACK, in(reg) top - 8, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov gs:[{}], {}", const SYSCALL_STACK, in(reg) top - 8, options(nostack, preserves_flags))
+    };
     let slot: *mut u64;
     // SAFETY: one read through `gs`; `prepare` stored the address of this CPU's `rsp0`.
-    unsafe { asm!("mov {}, gs:[{}]", out(reg) slot, const offset_of!(CpuHead, trap_stack), options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) slot, const offset_of!(CpuHead, trap_stack), options(nostack, preserves_flags))
+    };
     // SAFETY: the task segment lives as long as its CPU and only this CPU writes it.
     unsafe { slot.write_unaligned(top as u64) };
 }

@@ -23,8 +23,15 @@ pub struct Features {
 
 impl Features {
     /// None of them.
-    pub(crate) const NONE: Features =
-        Features { smep: false, smap: false, umip: false, giant_pages: false, x2apic: false, mwait: false, pku: false };
+    pub(crate) const NONE: Features = Features {
+        smep: false,
+        smap: false,
+        umip: false,
+        giant_pages: false,
+        x2apic: false,
+        mwait: false,
+        pku: false,
+    };
 }
 
 /// A bit of an answer of `cpuid`: leaf, register (eax, ebx, ecx, edx), bit.

@@ -14,7 +14,7 @@ pub const USER_END: usize = 0x0000_7fff_ffff_f000;
 /// First address of the emulation layer's image.
 pub const LAYER_START: usize = 0x7000_0000;
 /// First address after the range from which `syscall` is taken.
-pub const LAYER_END: usize = 0x7010_0000;
+pub const LAYER_END: usize = 0x70F0_0000;
 /// Where physical address 0 of the direct map lies.
 pub const DIRECT_MAP: usize = 0xffff_8000_0000_0000;
 /// Where the kernel stacks lie.

@@ -16,7 +16,9 @@ pub(crate) const KERNEL_GS_BASE: u32 = 0xc000_0102;
 pub(crate) unsafe fn read(register: u32) -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: the caller's word.
-    unsafe { asm!("rdmsr", in("ecx") register, out("rax") low, out("rdx") high, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("rdmsr", in("ecx") register, out("rax") low, out("rdx") high, options(nostack, preserves_flags))
+    };
     high << 32 | low
 }
 

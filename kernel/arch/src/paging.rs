@@ -50,7 +50,8 @@ impl Access {
     /// Ring 0 may read and execute.
     pub const KERNEL_EXECUTE: Access = Access(GLOBAL);
     /// Ring 0 may read and write device registers.
-    pub(crate) const DEVICE: Access = Access(GLOBAL | WRITE | NO_EXECUTE | NO_CACHE | WRITE_THROUGH);
+    pub(crate) const DEVICE: Access =
+        Access(GLOBAL | WRITE | NO_EXECUTE | NO_CACHE | WRITE_THROUGH);
 
     /// True when it lets ring 3 write.
     pub const fn user_writes(self) -> bool {
@@ -113,13 +114,22 @@ const fn index(address: usize, level: usize) -> usize {
 }
 
 /// Finds the table of `level` that covers `address`, making those that are missing.
-fn table_for(root: Phys, address: usize, level: usize, frames: &mut impl FrameSource) -> Result<Phys, MapError> {
+fn table_for(
+    root: Phys,
+    address: usize,
+    level: usize,
+    frames: &mut impl FrameSource,
+) -> Result<Phys, MapError> {
     let mut table = root;
     for above in (level + 1..4).rev() {
         let entry = load(table, index(address, above));
         table = if entry & PRESENT == 0 {
             let new = frames.take().ok_or(MapError::OutOfFrames)?;
-            store(table, index(address, above), new.0 | PRESENT | WRITE | if address < USER_END { USER } else { 0 });
+            store(
+                table,
+                index(address, above),
+                new.0 | PRESENT | WRITE | if address < USER_END { USER } else { 0 },
+            );
             new
         } else if entry & LARGE != 0 {
             return Err(MapError::Occupied);
@@ -151,7 +161,11 @@ pub(crate) fn map_leaf(
 }
 
 /// Makes the top-level entry for an address of the kernel half, so that all address spaces share it.
-pub(crate) fn reserve_top(root: Phys, address: usize, frames: &mut impl FrameSource) -> Result<(), MapError> {
+pub(crate) fn reserve_top(
+    root: Phys,
+    address: usize,
+    frames: &mut impl FrameSource,
+) -> Result<(), MapError> {
     table_for(root, address, 2, frames).map(|_| ())
 }
 
@@ -288,6 +302,16 @@ unsafe fn switch_root(root: Phys) {
         // SAFETY: a root with the kernel half, which is what this code runs in; the caller's word for the rest.
         unsafe { asm!("mov cr3, {}", in(reg) root.0, options(nostack, preserves_flags)) };
     }
+}
+
+/// Makes the address space with this root the CPU's; for who is not its owner. See [`AddressSpace::activate`].
+///
+/// # Safety
+/// `root` is an [`AddressSpace::root`], and that outlives its use on this CPU.
+#[inline]
+pub unsafe fn activate_root(root: Phys) {
+    // SAFETY: the caller's word; the kernel half is in every root.
+    unsafe { switch_root(root) };
 }
 
 /// Leaves any process's address space for the kernel's own.

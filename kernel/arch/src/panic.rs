@@ -100,7 +100,14 @@ pub fn stop_here(frame: &Frame, head: &CpuHead) -> ! {
 /// Prints one CPU's registers and stack.
 pub fn report(cpu: u32, frame: &Frame) {
     let f = frame;
-    say!("cpu {cpu}: rip {:016x} rsp {:016x} rflags {:x} vector {:#x} error {:#x}", f.rip, f.rsp, f.rflags, f.vector, f.error);
+    say!(
+        "cpu {cpu}: rip {:016x} rsp {:016x} rflags {:x} vector {:#x} error {:#x}",
+        f.rip,
+        f.rsp,
+        f.rflags,
+        f.vector,
+        f.error
+    );
     if frame.from_user() {
         say!("cpu {cpu}: in ring 3");
     } else {
@@ -108,7 +115,15 @@ pub fn report(cpu: u32, frame: &Frame) {
     }
     say!(
         "@stack cpu={cpu} rip={:x} rsp={:x} rbp={:x} rbx={:x} r12={:x} r13={:x} r14={:x} r15={:x} cs={:x}",
-        f.rip, f.rsp, f.rbp, f.rbx, f.r12, f.r13, f.r14, f.r15, f.cs
+        f.rip,
+        f.rsp,
+        f.rbp,
+        f.rbx,
+        f.r12,
+        f.r13,
+        f.r14,
+        f.r15,
+        f.cs
     );
     if !frame.from_user() {
         memory(cpu, readable(frame.rsp));
@@ -184,4 +199,3 @@ fn here() -> Frame {
     };
     frame
 }
-

@@ -9,7 +9,9 @@ use core::arch::asm;
 #[inline]
 pub unsafe fn write8(port: u16, value: u8) {
     // SAFETY: the caller's word.
-    unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack, preserves_flags))
+    };
 }
 
 /// Writes 16 bits.
@@ -19,7 +21,9 @@ pub unsafe fn write8(port: u16, value: u8) {
 #[inline]
 pub unsafe fn write16(port: u16, value: u16) {
     // SAFETY: the caller's word.
-    unsafe { asm!("out dx, ax", in("dx") port, in("ax") value, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("out dx, ax", in("dx") port, in("ax") value, options(nomem, nostack, preserves_flags))
+    };
 }
 
 /// Writes a run of bytes (`rep outsb`).
@@ -43,7 +47,9 @@ pub unsafe fn write_bytes(port: u16, bytes: &[u8]) {
 pub unsafe fn read8(port: u16) -> u8 {
     let value;
     // SAFETY: the caller's word.
-    unsafe { asm!("in al, dx", in("dx") port, out("al") value, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("in al, dx", in("dx") port, out("al") value, options(nomem, nostack, preserves_flags))
+    };
     value
 }
 
@@ -55,6 +61,8 @@ pub unsafe fn read8(port: u16) -> u8 {
 pub unsafe fn read32(port: u16) -> u32 {
     let value;
     // SAFETY: the caller's word.
-    unsafe { asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack, preserves_flags))
+    };
     value
 }

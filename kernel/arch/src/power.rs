@@ -32,6 +32,13 @@ pub(crate) fn set_switch(control: u16, sleep_type: u8) {
     SWITCH.store(u32::from(value) << 16 | u32::from(control), Ordering::Relaxed);
 }
 
+/// Has the processor give up: an exception with no table to find its handler in. For tests of what watches.
+pub fn triple_fault() -> ! {
+    // SAFETY: the machine ends here, which is what is asked for.
+    unsafe { crate::tables::lose_interrupts() };
+    irq::halt()
+}
+
 /// Ends the run: debug exit, else power-off, else halts.
 pub fn exit(how: Exit) -> ! {
     // SAFETY: ends the virtual machine; without the device the write goes nowhere.

@@ -26,7 +26,11 @@ const CPUS: usize = 512;
 ///
 /// # Safety
 /// The region is this CPU's own, or that CPU does not run yet.
-pub unsafe fn map(cpu: u32, slot: usize, frames: &mut impl FrameSource) -> Result<usize, OutOfFrames> {
+pub unsafe fn map(
+    cpu: u32,
+    slot: usize,
+    frames: &mut impl FrameSource,
+) -> Result<usize, OutOfFrames> {
     // SAFETY: the caller's word.
     unsafe { map_part(cpu, slot, BYTES, frames) }
 }
@@ -45,8 +49,15 @@ pub(crate) unsafe fn map_part(
     let top = top(cpu, slot);
     for page in (top - bytes..top).step_by(PAGE) {
         let frame = frames.take().ok_or(OutOfFrames)?;
-        paging::map_leaf(paging::kernel_root(), page, frame, Access::KERNEL_WRITE, Leaf::Page, frames)
-            .map_err(|_| OutOfFrames)?;
+        paging::map_leaf(
+            paging::kernel_root(),
+            page,
+            frame,
+            Access::KERNEL_WRITE,
+            Leaf::Page,
+            frames,
+        )
+        .map_err(|_| OutOfFrames)?;
     }
     Ok(top)
 }

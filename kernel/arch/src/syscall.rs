@@ -15,7 +15,7 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use crate::cpu::{SYSCALL_STACK, USER_STACK};
+use crate::cpu::{SECOND_ANSWER, SYSCALL_STACK, USER_STACK};
 use crate::layout::{LAYER_END, LAYER_START};
 use crate::tables::{USER_CODE, USER_DATA};
 use crate::trap::{Frame, arch_user_return, push_frame, return_to_user, vector};
@@ -56,7 +56,8 @@ pub(crate) extern "C" fn syscall_entry() {
         "xor esi, esi",
         "xor r8d, r8d",
         "xor r9d, r9d",
-        "xor r10d, r10d",
+        "mov r10, gs:[{second}]",
+        "mov qword ptr gs:[{second}], 0",
         "swapgs",
         "sysretq",
         "3:",
@@ -68,6 +69,7 @@ pub(crate) extern "C" fn syscall_entry() {
         "4:",
         "call {wait}",
         "jmp 2b",
+        second = const SECOND_ANSWER,
         user_stack = const USER_STACK,
         syscall_stack = const SYSCALL_STACK,
         layer_start = const LAYER_START,

@@ -28,7 +28,8 @@ pub(crate) const APIC_PHYSICAL: u64 = 0xfee0_0000;
 /// Usable bytes of each of the critical stacks.
 const CRITICAL_STACK: usize = 3 * PAGE;
 /// Critical vectors in the order of their stacks, from stack 1 on.
-const CRITICAL: [u64; 4] = [vector::NMI, vector::DOUBLE_FAULT, vector::MACHINE_CHECK, vector::DEBUG];
+const CRITICAL: [u64; 4] =
+    [vector::NMI, vector::DOUBLE_FAULT, vector::MACHINE_CHECK, vector::DEBUG];
 
 /// CR4: page size extension, physical address extension, machine check, global pages, FSGSBASE.
 const CR4: u64 = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 16;
@@ -83,7 +84,10 @@ impl Prepared {
 
 impl core::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Prepared").field("head", self.head()).field("stack_top", &self.stack_top()).finish()
+        f.debug_struct("Prepared")
+            .field("head", self.head())
+            .field("stack_top", &self.stack_top())
+            .finish()
     }
 }
 
@@ -146,7 +150,12 @@ pub fn prepare(
         *top = unsafe { stack::map_part(id, number + 1, CRITICAL_STACK, frames) }?;
     }
     let place: *mut CpuTables = frames.take().ok_or(OutOfFrames)?.as_ptr();
-    let empty = CpuTables { task: UnsafeCell::new(Task::EMPTY), segments: UnsafeCell::new([0; 7]), head, stack_top };
+    let empty = CpuTables {
+        task: UnsafeCell::new(Task::EMPTY),
+        segments: UnsafeCell::new([0; 7]),
+        head,
+        stack_top,
+    };
     // SAFETY: a frame of our own, larger than the tables.
     unsafe { place.write(empty) };
     // SAFETY: written above; the frame is never given back.
@@ -181,7 +190,8 @@ pub struct Unfit;
 pub unsafe fn adopt(prepared: &Prepared) -> Result<(), Unfit> {
     // SAFETY: the caller's facts.
     unsafe { load(prepared.tables) };
-    let vectors = apic::Vectors { timer: vector::TIMER, error: vector::ERROR, spurious: vector::SPURIOUS };
+    let vectors =
+        apic::Vectors { timer: vector::TIMER, error: vector::ERROR, spurious: vector::SPURIOUS };
     // SAFETY:
     // 1. Boot mapped the page before it loaded the kernel's tables.
     // 2. The interrupt table has all vectors (`load`).
@@ -191,9 +201,12 @@ pub unsafe fn adopt(prepared: &Prepared) -> Result<(), Unfit> {
 
 /// Loads everything but the local APIC.
 unsafe fn load(tables: &'static CpuTables) {
-    let segments = Pointer { limit: size_of::<[u64; 7]>() as u16 - 1, base: tables.segments.get() as u64 };
+    let segments =
+        Pointer { limit: size_of::<[u64; 7]>() as u16 - 1, base: tables.segments.get() as u64 };
     // SAFETY: the filled segment table, which lives for ever.
-    unsafe { asm!("lgdt [{}]", in(reg) &raw const segments, options(readonly, nostack, preserves_flags)) };
+    unsafe {
+        asm!("lgdt [{}]", in(reg) &raw const segments, options(readonly, nostack, preserves_flags))
+    };
     // SAFETY: the selectors are those of the table; data segments are not used in long mode.
     unsafe {
         asm!(
@@ -203,9 +216,12 @@ unsafe fn load(tables: &'static CpuTables) {
             code = const KERNEL_CODE, t = out(reg) _, task = in(reg) TASK
         )
     };
-    let interrupts = Pointer { limit: size_of::<Gates>() as u16 - 1, base: INTERRUPTS.0.get() as u64 };
+    let interrupts =
+        Pointer { limit: size_of::<Gates>() as u16 - 1, base: INTERRUPTS.0.get() as u64 };
     // SAFETY: the interrupt table, which boot filled.
-    unsafe { asm!("lidt [{}]", in(reg) &raw const interrupts, options(readonly, nostack, preserves_flags)) };
+    unsafe {
+        asm!("lidt [{}]", in(reg) &raw const interrupts, options(readonly, nostack, preserves_flags))
+    };
     // SAFETY: from here on `gs` is this CPU's head, whatever it was.
     unsafe { msr::write(msr::GS_BASE, core::ptr::from_ref(tables.head) as u64) };
     // SAFETY: no program has a `gs` yet.
@@ -237,6 +253,16 @@ fn load_entries() {
     }
 }
 
+/// Takes this CPU's interrupt table away and traps: the processor finds no handler and shuts down.
+///
+/// # Safety
+/// The machine is meant to end here.
+pub(crate) unsafe fn lose_interrupts() {
+    let nothing = Pointer { limit: 0, base: 0 };
+    // SAFETY: the caller's word.
+    unsafe { asm!("lidt [{}]", "int3", in(reg) &raw const nothing, options(readonly, nostack)) };
+}
+
 /// Operand of `lgdt` and `lidt`.
 #[repr(C, packed)]
 struct Pointer {
@@ -266,9 +292,16 @@ unsafe fn fill_interrupts() {
     let mut gates: Gates = [[0; 2]; 256];
     for (number, gate) in gates.iter_mut().enumerate() {
         let address = stub_address(number as u8) as u64;
-        let own_stack = CRITICAL.iter().position(|c| *c == number as u64).map_or(0, |at| at as u64 + 1);
-        let ring = if matches!(number as u64, vector::BREAKPOINT | vector::FOREIGN) { RING_3 } else { 0 };
-        let low = address & 0xffff | KERNEL_CODE << 16 | own_stack << 32 | GATE | ring | (address >> 16 & 0xffff) << 48;
+        let own_stack =
+            CRITICAL.iter().position(|c| *c == number as u64).map_or(0, |at| at as u64 + 1);
+        let ring =
+            if matches!(number as u64, vector::BREAKPOINT | vector::FOREIGN) { RING_3 } else { 0 };
+        let low = address & 0xffff
+            | KERNEL_CODE << 16
+            | own_stack << 32
+            | GATE
+            | ring
+            | (address >> 16 & 0xffff) << 48;
         *gate = [low, address >> 32];
     }
     // SAFETY: the caller's word.

@@ -27,7 +27,9 @@ pub fn rates() -> Rates {
 pub fn tsc() -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: reads a counter.
-    unsafe { asm!("rdtsc", out("rax") low, out("rdx") high, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("rdtsc", out("rax") low, out("rdx") high, options(nomem, nostack, preserves_flags))
+    };
     high << 32 | low
 }
 
@@ -36,7 +38,9 @@ pub fn tsc() -> u64 {
 pub fn tsc_begin() -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: reads a counter; not `nomem`, so that the stretch cannot move over it.
-    unsafe { asm!("lfence", "rdtsc", "lfence", out("rax") low, out("rdx") high, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("lfence", "rdtsc", "lfence", out("rax") low, out("rdx") high, options(nostack, preserves_flags))
+    };
     high << 32 | low
 }
 
@@ -45,7 +49,9 @@ pub fn tsc_begin() -> u64 {
 pub fn tsc_end() -> u64 {
     let (low, high): (u64, u64);
     // SAFETY: reads a counter; not `nomem`, so that the stretch cannot move over it.
-    unsafe { asm!("rdtscp", "lfence", out("rax") low, out("rdx") high, out("rcx") _, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("rdtscp", "lfence", out("rax") low, out("rdx") high, out("rcx") _, options(nostack, preserves_flags))
+    };
     high << 32 | low
 }
 
@@ -124,7 +130,8 @@ fn sample(reference: Reference) -> Sample {
 pub(crate) fn calibrate(timer_port: u16) {
     /// Part of a second that is enough for three digits, and short in `insns` mode.
     const PART: u64 = 500;
-    let reference = if timer_port == 0 { Reference::Interval } else { Reference::PowerManagement(timer_port) };
+    let reference =
+        if timer_port == 0 { Reference::Interval } else { Reference::PowerManagement(timer_port) };
     reference.begin();
     apic::arm_timer(u32::MAX);
     let start = sample(reference);
@@ -134,7 +141,9 @@ pub(crate) fn calibrate(timer_port: u16) {
     let end = sample(reference);
     apic::disarm_timer();
     let counted = reference.between(start.reference, end.reference);
-    let per_second = |ticks: u64| (u128::from(ticks) * u128::from(reference.rate()) / u128::from(counted)) as u64;
+    let per_second = |ticks: u64| {
+        (u128::from(ticks) * u128::from(reference.rate()) / u128::from(counted)) as u64
+    };
     TSC_RATE.store(per_second(end.tsc - start.tsc), Ordering::Relaxed);
     TIMER_RATE.store(per_second(start.timer - end.timer), Ordering::Relaxed);
 }

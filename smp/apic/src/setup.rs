@@ -50,7 +50,9 @@ pub unsafe fn init_cpu(page: usize, vectors: Vectors) -> Result<Mode, InitError>
 pub fn mask_pic() {
     for port in [0x21u16, 0xa1] {
         // SAFETY: the mask registers of the two controllers.
-        unsafe { asm!("out dx, al", in("dx") port, in("al") 0xffu8, options(nomem, nostack, preserves_flags)) };
+        unsafe {
+            asm!("out dx, al", in("dx") port, in("al") 0xffu8, options(nomem, nostack, preserves_flags))
+        };
     }
 }
 

@@ -1,13 +1,12 @@
 //! Checks and counts in ring 0.
 
 use core::hint::black_box;
-use core::ptr::{addr_of_mut, null_mut};
+use core::ptr::null_mut;
 use core::sync::atomic::Ordering;
 
-use arch::context::{Context, switch};
 use arch::{crit_enter, crit_exit, irq, stack, textln, time, trap};
 
-use crate::kernel::{Bump, FIRED, RUNG, apic_of, context_on};
+use crate::kernel::{Bump, FIRED, Pair, RUNG, apic_of, context_on};
 
 /// Rounds of a counted loop.
 const ROUNDS: u64 = 1000;
@@ -48,24 +47,20 @@ pub fn critical_word() {
     textln!("machine: critical section {ticks}");
 }
 
-static mut MAIN: Context = Context::empty();
-static mut OTHER: Context = Context::empty();
+static PAIR: Pair = Pair::new();
 
 extern "C" fn other(argument: usize) -> ! {
     assert_eq!(argument, 0x1234);
     loop {
-        // SAFETY: both are this CPU's, interrupts are off.
-        unsafe { switch(addr_of_mut!(OTHER), addr_of_mut!(MAIN)) };
+        PAIR.back();
     }
 }
 
 /// Two contexts that switch to each other.
 pub fn switching(frames: &mut Bump) {
     let new = context_on(stack::FIRST_SLOT, frames, other, 0x1234);
-    // SAFETY: nobody else uses it.
-    unsafe { addr_of_mut!(OTHER).write(new) };
-    // SAFETY: both are this CPU's, interrupts are off.
-    let ticks = count(|| unsafe { switch(addr_of_mut!(MAIN), addr_of_mut!(OTHER)) });
+    PAIR.run(Some(new));
+    let ticks = count(|| PAIR.run(None));
     textln!("machine: two switches {ticks}");
     arch::set_current(null_mut());
     assert!(arch::current().is_null());
@@ -108,5 +103,7 @@ pub fn doorbell() {
             irq::pause();
         }
     });
-    textln!("machine: doorbell to a CPU asleep, both CPUs' work, the sender spinning {ticks} (with two more counter reads {send})");
+    textln!(
+        "machine: doorbell to a CPU asleep, both CPUs' work, the sender spinning {ticks} (with two more counter reads {send})"
+    );
 }

@@ -1,8 +1,10 @@
 //! The smallest kernel: frames, CPUs that wait, and what interrupts do.
 
+use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use arch::boot::{BootInfo, MAX_CPUS};
+use arch::context::Context;
 use arch::layout::{PAGE, Phys};
 use arch::paging::FrameSource;
 use arch::{CpuHead, Frame, context, irq, panic, smp, stack, tables, textln, trap};
@@ -14,6 +16,63 @@ pub static RUNG: AtomicU32 = AtomicU32::new(0);
 /// Timers that fired, on any CPU.
 pub static FIRED: AtomicU32 = AtomicU32::new(0);
 
+/// A word that the first CPU alone uses.
+pub struct Own<T>(UnsafeCell<T>);
+
+// SAFETY: the first CPU alone uses it, with interrupts off.
+unsafe impl<T> Sync for Own<T> {}
+
+impl<T: Copy> Own<T> {
+    /// Returns a word with a first value.
+    pub const fn new(value: T) -> Self {
+        Own(UnsafeCell::new(value))
+    }
+
+    /// Returns its value.
+    pub fn get(&self) -> T {
+        // SAFETY: one user, the type's law.
+        unsafe { *self.0.get() }
+    }
+
+    /// Changes its value.
+    pub fn set(&self, value: T) {
+        // SAFETY: one user, the type's law.
+        unsafe { *self.0.get() = value };
+    }
+}
+
+/// Two contexts that take turns: the caller's and another.
+pub struct Pair {
+    main: UnsafeCell<Context>,
+    other: UnsafeCell<Context>,
+}
+
+// SAFETY: as `Own`.
+unsafe impl Sync for Pair {}
+
+impl Pair {
+    /// Returns a pair that has no other context yet.
+    pub const fn new() -> Self {
+        Pair { main: UnsafeCell::new(Context::empty()), other: UnsafeCell::new(Context::empty()) }
+    }
+
+    /// Runs the other context until it comes back; `new` replaces what it was.
+    pub fn run(&self, new: Option<Context>) {
+        if let Some(new) = new {
+            // SAFETY: it does not run: the caller does.
+            unsafe { self.other.get().write(new) };
+        }
+        // SAFETY: both are this CPU's, interrupts are off.
+        unsafe { context::switch(self.main.get(), self.other.get()) };
+    }
+
+    /// Goes back to the main context, from the other.
+    pub fn back(&self) {
+        // SAFETY: both are this CPU's, interrupts are off.
+        unsafe { context::switch(self.other.get(), self.main.get()) };
+    }
+}
+
 /// Frames from the largest range of free memory, never given back.
 pub struct Bump {
     next: u64,
@@ -23,7 +82,8 @@ pub struct Bump {
 impl Bump {
     /// Takes over the free memory.
     pub fn of(info: &BootInfo) -> Bump {
-        let largest = info.memory.iter().max_by_key(|r| r.bytes()).expect("boot needs memory itself");
+        let largest =
+            info.memory.iter().max_by_key(|r| r.bytes()).expect("boot needs memory itself");
         Bump { next: largest.start.0, end: largest.end.0 }
     }
 }
@@ -46,7 +106,8 @@ impl FrameSource for Bump {
 pub fn start_cpus(info: &BootInfo, frames: &mut Bump) -> usize {
     let mut started = 0;
     for (id, cpu) in info.cpus.iter().enumerate() {
-        let prepared = tables::prepare(&HEADS[id], id as u32, cpu.apic_id, frames).expect("memory for a CPU");
+        let prepared =
+            tables::prepare(&HEADS[id], id as u32, cpu.apic_id, frames).expect("memory for a CPU");
         let result = match id {
             // SAFETY: the first CPU, once, interrupts off.
             0 => unsafe { tables::adopt(&prepared) }.map_err(|_| smp::StartError::Unfit),
@@ -77,11 +138,16 @@ pub fn apic_of(cpu: usize) -> u32 {
 }
 
 /// Runs `entry` on a new stack of this CPU, which it will have for ever.
-pub fn context_on(slot: usize, frames: &mut Bump, entry: extern "C" fn(usize) -> !, argument: usize) -> context::Context {
+pub fn context_on(
+    slot: usize,
+    frames: &mut Bump,
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+) -> Context {
     // SAFETY: this CPU's own region.
     let top = unsafe { stack::map(arch::cpu_id(), slot, frames) }.expect("memory for a stack");
     // SAFETY: mapped above, used for nothing else.
-    unsafe { context::Context::new(top, entry, argument) }
+    unsafe { Context::new(top, entry, argument) }
 }
 
 /// Uses a stack up; its guard page turns that into a double fault.
@@ -91,10 +157,7 @@ pub fn overflow(frames: &mut Bump) -> ! {
         let block = core::hint::black_box([depth; 64]);
         recurse(block[63] + 1)
     }
-    let to = context_on(stack::FIRST_SLOT, frames, recurse, 0);
-    let mut from = context::Context::empty();
-    // SAFETY: both are this CPU's, interrupts are off.
-    unsafe { context::switch(&raw mut from, &raw const to) };
+    Pair::new().run(Some(context_on(stack::FIRST_SLOT, frames, recurse, 0)));
     unreachable!("nobody switches back")
 }
 
@@ -109,7 +172,10 @@ fn core_cpu_main(_: &'static CpuHead) -> ! {
 #[unsafe(no_mangle)]
 fn core_critical_trap(frame: &mut Frame, head: &CpuHead) {
     let guard = stack::guard(trap::fault_address());
-    panic::die(format_args!("critical trap {} on cpu {}, guard page {guard:?}", frame.vector, head.id()), Some(frame))
+    panic::die(
+        format_args!("critical trap {} on cpu {}, guard page {guard:?}", frame.vector, head.id()),
+        Some(frame),
+    )
 }
 
 #[unsafe(no_mangle)]

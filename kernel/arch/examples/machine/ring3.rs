@@ -4,17 +4,16 @@
 //! switches back to the main context for good.
 
 use core::arch::global_asm;
-use core::ptr::addr_of_mut;
+use core::sync::atomic::Ordering;
 
-use arch::context::{Context, switch};
+use arch::context::Context;
 use arch::layout::{LAYER_START, PAGE, Phys, USER_END};
 use arch::paging::{self, Access, AddressSpace, FrameSource};
 use arch::upcall::Answer;
 use arch::user::{self, UserRange};
 use arch::{Frame, irq, stack, textln, time, trap};
 
-use crate::kernel::{Bump, FIRED};
-use core::sync::atomic::Ordering;
+use crate::kernel::{Bump, FIRED, Own, Pair};
 
 const PROGRAM: usize = 0x40_0000;
 const DATA: usize = 0x50_0000;
@@ -30,11 +29,10 @@ enum End {
     Timer,
 }
 
-static mut MAIN: Context = Context::empty();
-static mut CHILD: Context = Context::empty();
-static mut END: End = End::Timer;
-static mut FOREIGN: u32 = 0;
-static mut SENT: [u64; 6] = [0; 6];
+static PAIR: Pair = Pair::new();
+static END: Own<End> = Own::new(End::Timer);
+static FOREIGN: Own<u32> = Own::new(0);
+static SENT: Own<[u64; 6]> = Own::new([0; 6]);
 
 global_asm!(
     ".pushsection .rodata.programs, \"a\"",
@@ -124,19 +122,13 @@ fn run_case(stack_top: usize, rip: usize) -> End {
     // The context's own frames lie below what an entry from ring 3 may write meanwhile: it never returns to them.
     // SAFETY: mapped, and no other case runs.
     let context = unsafe { Context::new(stack_top, enter, rip) };
-    // SAFETY: nobody else uses it.
-    unsafe { addr_of_mut!(CHILD).write(context) };
-    // SAFETY: both are this CPU's, interrupts are off.
-    unsafe { switch(addr_of_mut!(MAIN), addr_of_mut!(CHILD)) };
-    // SAFETY: written by `finish` on this CPU.
-    unsafe { addr_of_mut!(END).read() }
+    PAIR.run(Some(context));
+    END.get()
 }
 
 fn finish(end: End) -> ! {
-    // SAFETY: this CPU alone.
-    unsafe { addr_of_mut!(END).write(end) };
-    // SAFETY: both are this CPU's, interrupts are off.
-    unsafe { switch(addr_of_mut!(CHILD), addr_of_mut!(MAIN)) };
+    END.set(end);
+    PAIR.back();
     unreachable!("a case that ended does not run again")
 }
 
@@ -144,7 +136,8 @@ fn finish(end: End) -> ! {
 pub fn run(frames: &mut Bump) {
     let mut space = pages(frames);
     // SAFETY: this CPU's own region.
-    let stack_top = unsafe { stack::map(arch::cpu_id(), stack::FIRST_SLOT + 1, frames) }.expect("memory");
+    let stack_top =
+        unsafe { stack::map(arch::cpu_id(), stack::FIRST_SLOT + 1, frames) }.expect("memory");
     copies(frames, &mut space);
     user::set_gs_base(DATA as u64);
     entries(stack_top);
@@ -158,16 +151,16 @@ pub fn run(frames: &mut Bump) {
 }
 
 fn entries(stack_top: usize) {
-    let End::Receive(ticks) = run_case(stack_top, LAYER_START + program!(program_null)) else { panic!("no answer") };
+    let End::Receive(ticks) = run_case(stack_top, LAYER_START + program!(program_null)) else {
+        panic!("no answer")
+    };
     textln!("machine: null entry and return {} (with the loop's three instructions)", ticks / 1000);
     let end = run_case(stack_top, LAYER_START + program!(program_registers));
     assert_eq!(end, End::Receive(99));
-    // SAFETY: this CPU alone.
-    assert_eq!(unsafe { addr_of_mut!(SENT).read() }, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(SENT.get(), [1, 2, 3, 4, 5, 6]);
     let end = run_case(stack_top, PROGRAM + program!(program_foreign));
     assert!(matches!(end, End::Exception(3, _, 0)), "{end:?}");
-    // SAFETY: this CPU alone.
-    assert_eq!(unsafe { addr_of_mut!(FOREIGN).read() }, 2);
+    assert_eq!(FOREIGN.get(), 2);
 }
 
 fn faults(stack_top: usize) {
@@ -187,7 +180,10 @@ fn faults(stack_top: usize) {
     for (name, offset, vector, error) in cases {
         user::set_gs_base(DATA as u64);
         let end = run_case(stack_top, PROGRAM + offset);
-        assert!(matches!(end, End::Exception(v, _, e) if v == vector && e == error), "{name}: {end:?}");
+        assert!(
+            matches!(end, End::Exception(v, _, e) if v == vector && e == error),
+            "{name}: {end:?}"
+        );
     }
     let end = run_case(stack_top, PROGRAM + program!(program_non_canonical));
     assert!(matches!(end, End::Exception(13 | 14, ..)), "{end:?}");
@@ -267,16 +263,14 @@ fn core_return_to_user(_: &mut Frame) {
 
 #[unsafe(no_mangle)]
 fn core_foreign_syscall(frame: &mut Frame) {
-    // SAFETY: this CPU alone.
-    unsafe { addr_of_mut!(FOREIGN).write(addr_of_mut!(FOREIGN).read() + 1) };
+    FOREIGN.set(FOREIGN.get() + 1);
     frame.rax = 77;
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn core_syscall_send(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> Answer {
     if a == 1 {
-        // SAFETY: this CPU alone.
-        unsafe { addr_of_mut!(SENT).write([a, b, c, d, e, f]) };
+        SENT.set([a, b, c, d, e, f]);
     }
     Answer { status: 7, value: 8 }
 }

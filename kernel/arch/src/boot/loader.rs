@@ -102,8 +102,12 @@ impl Loaded {
 
 /// Reads `count` structures at a physical address of the loader's.
 fn table<T: Copy>(address: u64, count: usize) -> Result<&'static [T], Reason> {
-    let bytes = (count as u64).checked_mul(size_of::<T>() as u64).ok_or("a loader's table is too long")?;
-    if address == 0 || !address.is_multiple_of(align_of::<T>() as u64) || address.checked_add(bytes).is_none_or(|e| e > REACH) {
+    let bytes =
+        (count as u64).checked_mul(size_of::<T>() as u64).ok_or("a loader's table is too long")?;
+    if address == 0
+        || !address.is_multiple_of(align_of::<T>() as u64)
+        || address.checked_add(bytes).is_none_or(|e| e > REACH)
+    {
         return Err("a loader's table lies out of reach");
     }
     // SAFETY:
@@ -141,7 +145,8 @@ pub(super) fn read(start_info: u32, loaded: &mut Loaded, free: &mut Regions) -> 
     }
     if info.command_line != 0 {
         let bytes = table::<u8>(info.command_line, LINE)?;
-        loaded.line_bytes = bytes.iter().position(|b| *b == 0).ok_or("the command line is too long")?;
+        loaded.line_bytes =
+            bytes.iter().position(|b| *b == 0).ok_or("the command line is too long")?;
         loaded.line[..loaded.line_bytes].copy_from_slice(&bytes[..loaded.line_bytes]);
     }
     Ok(())

@@ -61,7 +61,10 @@ impl Regions {
             }
             self.ranges[at..self.count].rotate_left(1);
             self.count -= 1;
-            for rest in [PhysRange { start: here.start, end: Phys(start) }, PhysRange { start: Phys(end), end: here.end }] {
+            for rest in [
+                PhysRange { start: here.start, end: Phys(start) },
+                PhysRange { start: Phys(end), end: here.end },
+            ] {
                 if rest.start.0 < rest.end.0 {
                     self.insert(at, rest)?;
                     at += 1;
@@ -75,7 +78,9 @@ impl Regions {
 impl FrameSource for Regions {
     /// Takes from the start of the first range within reach.
     fn take(&mut self) -> Option<Phys> {
-        let range = self.ranges[..self.count].iter_mut().find(|r| r.start.0 < r.end.0 && r.end.0 <= REACH)?;
+        let range = self.ranges[..self.count]
+            .iter_mut()
+            .find(|r| r.start.0 < r.end.0 && r.end.0 <= REACH)?;
         let frame = range.start;
         range.start.0 += PAGE as u64;
         // SAFETY: free memory that the boot tables map.
@@ -102,7 +107,10 @@ unsafe extern "C" {
 pub(super) fn image() -> PhysRange {
     /// Where the low part is linked.
     const START: u64 = 0x20_0000;
-    PhysRange { start: Phys(START), end: Phys(((&raw const __data_end) as usize - KERNEL_BASE) as u64) }
+    PhysRange {
+        start: Phys(START),
+        end: Phys(((&raw const __data_end) as usize - KERNEL_BASE) as u64),
+    }
 }
 
 /// Makes the kernel's tables and its root, not yet active. Refuses to go on without memory.
@@ -117,7 +125,8 @@ pub(super) fn build(frames: &mut Regions, loaded: &Loaded, features: Features) {
 fn try_build(frames: &mut Regions, loaded: &Loaded, features: Features) -> Result<(), MapError> {
     let root = frames.take().ok_or(MapError::OutOfFrames)?;
     let (text, text_end) = ((&raw const __text_start) as usize, (&raw const __text_end) as usize);
-    let (rodata, rodata_end) = ((&raw const __rodata_start) as usize, (&raw const __rodata_end) as usize);
+    let (rodata, rodata_end) =
+        ((&raw const __rodata_start) as usize, (&raw const __rodata_end) as usize);
     let (data, data_end) = ((&raw const __data_start) as usize, (&raw const __data_end) as usize);
     let guard = (&raw const __boot_guard) as usize;
     map_image(root, text, text_end, Access::KERNEL_EXECUTE, frames)?;
@@ -134,14 +143,25 @@ fn try_build(frames: &mut Regions, loaded: &Loaded, features: Features) -> Resul
     Ok(())
 }
 
-fn map_image(root: Phys, start: usize, end: usize, access: Access, frames: &mut Regions) -> Result<(), MapError> {
+fn map_image(
+    root: Phys,
+    start: usize,
+    end: usize,
+    access: Access,
+    frames: &mut Regions,
+) -> Result<(), MapError> {
     (start..end).step_by(PAGE).try_for_each(|page| {
         map_leaf(root, page, Phys((page - KERNEL_BASE) as u64), access, Leaf::Page, frames)
     })
 }
 
 /// Shows a range of RAM in the direct map, widened to 2 MiB, by the largest pages that fit.
-fn map_direct(root: Phys, range: PhysRange, features: Features, frames: &mut Regions) -> Result<(), MapError> {
+fn map_direct(
+    root: Phys,
+    range: PhysRange,
+    features: Features,
+    frames: &mut Regions,
+) -> Result<(), MapError> {
     let large = Leaf::Large.bytes() as u64;
     let giant = Leaf::Giant.bytes() as u64;
     let mut at = range.start.0 & !(large - 1);
@@ -169,4 +189,3 @@ fn map_direct(root: Phys, range: PhysRange, features: Features, frames: &mut Reg
     }
     Ok(())
 }
-

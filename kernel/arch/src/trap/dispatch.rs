@@ -7,7 +7,10 @@ use crate::{panic, upcall, user};
 
 /// Every trap but the critical ones, the timer and the doorbell from ring 0.
 pub(super) extern "C" fn arch_trap(frame: &mut Frame) {
-    if matches!(frame.vector, vector::PAGE_FAULT | vector::PROTECTION) && !frame.from_user() && user::fix_up(frame) {
+    if matches!(frame.vector, vector::PAGE_FAULT | vector::PROTECTION)
+        && !frame.from_user()
+        && user::fix_up(frame)
+    {
         return;
     }
     match frame.vector {

@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use runner::Mode;
 
 use crate::Status;
+use crate::run::Run;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +74,7 @@ pub struct Machine {
     pub smp: u32,
 
     /// How QEMU executes, and so what its figures mean.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "insns|tcg|kvm", default_value_t)]
     pub mode: Mode,
 
     /// QEMU to use, a path or a name in PATH.
@@ -91,6 +93,10 @@ pub struct Machine {
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "image")]
     pub features: Vec<String>,
 
+    /// Have the kernel do this on purpose: panic, triple, hang, silent, deadlock or overflow.
+    #[arg(long, value_name = "FAULT", value_parser = ["panic", "triple", "hang", "silent", "deadlock", "overflow"])]
+    pub plant: Option<String>,
+
     /// Show more: all figures, QEMU's own words, the steps of set-up.
     #[arg(short, long)]
     pub verbose: bool,
@@ -98,6 +104,33 @@ pub struct Machine {
     /// Arguments for QEMU.
     #[arg(last = true, value_name = "QEMU ARGS")]
     pub extra: Vec<OsString>,
+}
+
+impl Machine {
+    /// The options that make this machine again, each with a space before it.
+    pub fn replay(&self) -> String {
+        let mut line = String::new();
+        if self.smp != 4 {
+            line.push_str(&format!(" --smp {}", self.smp));
+        }
+        if self.mode != Mode::default() {
+            line.push_str(&format!(" --mode {}", self.mode));
+        }
+        if self.xapic {
+            line.push_str(" --xapic");
+        }
+        if self.qemu.as_os_str() != "qemu-system-x86_64" {
+            line.push_str(&format!(" --qemu {}", self.qemu.display()));
+        }
+        if let Some(image) = &self.image {
+            line.push_str(&format!(" --image {}", image.display()));
+        }
+        if !self.features.is_empty() {
+            line.push_str(&format!(" --features {}", self.features.join(",")));
+        }
+        line.extend(self.plant.iter().map(|name| format!(" --plant {name}")));
+        line
+    }
 }
 
 /// Which of many.
@@ -126,6 +159,10 @@ pub struct Output {
     /// Write the records as JSON lines to this file, `-` for standard output.
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
+
+    /// Few samples: quick, and not for comparison.
+    #[arg(long)]
+    pub quick: bool,
 
     /// All rows, not only those with a goal at stake.
     #[arg(long)]
@@ -163,6 +200,20 @@ pub struct RunArgs {
     pub baseline: Baseline,
 }
 
+impl RunArgs {
+    /// The run of these parts.
+    pub fn as_run<'a>(&'a self, parts: &'a str) -> Run<'a> {
+        Run {
+            parts,
+            choice: &self.choice,
+            machine: &self.machine,
+            seed: self.seed.seed,
+            output: &self.output,
+            baseline: Some(&self.baseline),
+        }
+    }
+}
+
 /// `./x bench`
 #[derive(Args, Debug)]
 pub struct BenchArgs {
@@ -196,6 +247,20 @@ pub struct StressArgs {
     pub output: Output,
 }
 
+impl StressArgs {
+    /// The run of one seed.
+    pub fn as_run(&self) -> Run<'_> {
+        Run {
+            parts: "stress",
+            choice: &self.choice,
+            machine: &self.machine,
+            seed: self.seed.seed,
+            output: &self.output,
+            baseline: None,
+        }
+    }
+}
+
 /// `./x boot`
 #[derive(Args, Debug)]
 pub struct BootArgs {
@@ -226,18 +291,6 @@ pub struct DoctorArgs {
     /// QEMU to look at, a path or a name in PATH.
     #[arg(long, value_name = "PATH", default_value = "qemu-system-x86_64")]
     pub qemu: PathBuf,
-}
-
-/// How QEMU executes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Exact instruction counts, repeatable.
-    #[default]
-    Insns,
-    /// Multi-threaded emulation: wall cycles.
-    Tcg,
-    /// Real silicon.
-    Kvm,
 }
 
 /// Part `index` (from 1) of `of`.

@@ -7,8 +7,14 @@ mod archive;
 mod boot;
 mod build;
 mod cli;
+mod collect;
 mod doctor;
+mod guest;
+mod hosted;
+mod list;
 mod place;
+mod run;
+mod seeds;
 mod test;
 mod toolchain;
 
@@ -25,6 +31,27 @@ pub enum Status {
     Usage = 2,
     /// The kernel did not build, boot or end.
     Boot = 3,
+    /// Figures are worse than the baseline.
+    Worse = 4,
+    /// Somebody pressed Ctrl-C.
+    Interrupted = 130,
+}
+
+impl Status {
+    /// What a run's end means for us.
+    pub fn of(outcome: &runner::Outcome) -> Self {
+        Self::from_code(outcome.status())
+    }
+
+    /// The status of that number; what nobody knows is a failure to run.
+    pub fn from_code(code: i32) -> Self {
+        let all = [Self::Passed, Self::Failed, Self::Usage, Self::Boot, Self::Worse];
+        match all.into_iter().find(|status| *status as i32 == code) {
+            Some(status) => status,
+            None if code >= 128 => Self::Interrupted,
+            None => Self::Boot,
+        }
+    }
 }
 
 impl From<Status> for ExitCode {
@@ -42,9 +69,11 @@ fn main() -> ExitCode {
         cli::Verb::Boot(args) => boot::boot(&args),
         cli::Verb::Test(args) => test::test(&args),
         cli::Verb::Doctor(args) => doctor::doctor(&args),
-        cli::Verb::Run(_) | cli::Verb::Bench(_) | cli::Verb::Stress(_) => {
-            Err(anyhow::anyhow!("the kernel has no benchmarks and no stress tests yet"))
-        }
+        cli::Verb::Run(args) => run::run(&args.as_run("bench,stress")),
+        cli::Verb::Bench(args) if args.hosted => hosted::run(&args.run),
+        cli::Verb::Bench(args) => run::run(&args.run.as_run("bench")),
+        cli::Verb::Stress(args) if args.seeds.is_some() => seeds::run(&args),
+        cli::Verb::Stress(args) => run::run(&args.as_run()),
     };
     match done {
         Ok(status) => status.into(),

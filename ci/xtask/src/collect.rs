@@ -1,0 +1,159 @@
+//! What came out of a run: results kept for the table, and records written as JSON lines while they arrive.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use bench_report::json::{self, Raw};
+use bench_report::{BenchResult, Collector, Event, Goals, RunKey, StressResult, record_bytes};
+use runner::Frame;
+
+use crate::guest;
+
+/// The results of one run.
+pub struct Collected {
+    /// What the figures depend on.
+    pub key: RunKey,
+    /// Benchmarks that ended.
+    pub benches: Vec<BenchResult>,
+    /// Stress tests that ended.
+    pub stress: Vec<StressResult>,
+    /// In-kernel tests that ended: name, whether it passed, message.
+    pub tests: Vec<(String, bool, String)>,
+    /// What could be run, when that was the question: name and one sentence.
+    pub offers: Vec<(String, String)>,
+    /// Records that made no sense.
+    pub errors: Vec<String>,
+    collector: Collector,
+    goals: Goals,
+    writers: Vec<Lines>,
+}
+
+impl Collected {
+    /// Nothing yet; records will go to `writers`.
+    pub fn new(key: RunKey, writers: Vec<Lines>) -> Self {
+        Self {
+            key,
+            benches: Vec::new(),
+            stress: Vec::new(),
+            tests: Vec::new(),
+            offers: Vec::new(),
+            errors: Vec::new(),
+            collector: Collector::default(),
+            goals: Goals::builtin(),
+            writers,
+        }
+    }
+
+    /// Takes what the runner heard.
+    pub fn event(&mut self, event: &runner::Event<'_>) {
+        match event {
+            runner::Event::Probed(probe) => self.key.qemu.clone_from(&probe.version),
+            runner::Event::Frame(frame) => self.frame(frame),
+            _ => {}
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame) {
+        let Some(bytes) = frame.level.is_none().then(|| record_bytes(&frame.message)).flatten()
+        else {
+            return;
+        };
+        match self.collector.feed(&bytes) {
+            Ok(event) => self.take(event),
+            Err(error) => self.errors.push(error.to_string()),
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Start(start) => guest::complete(&mut self.key, &start),
+            Event::Bench(result) => {
+                for lines in &mut self.writers {
+                    lines.write(&json::bench(&result, &self.goals, &self.key, lines.raw));
+                }
+                self.benches.push(result);
+            }
+            Event::BenchSkip { name, reason } => self.write(json::skip(&name, &reason, &self.key)),
+            Event::Stress(result) => {
+                self.write(json::stress(&result, &self.key));
+                self.stress.push(result);
+            }
+            Event::Test { name, ok, message } => {
+                self.write(json::test(&name, ok, &message, &self.key));
+                self.tests.push((name, ok, message));
+            }
+            Event::BenchInfo { name, doc, .. } | Event::StressInfo { name, doc } => {
+                self.offers.push((name, doc))
+            }
+            _ => {}
+        }
+    }
+
+    fn write(&mut self, line: String) {
+        for lines in &mut self.writers {
+            lines.write(&line);
+        }
+    }
+
+    /// Whether anything was run.
+    pub fn is_empty(&self) -> bool {
+        self.benches.is_empty() && self.stress.is_empty() && self.tests.is_empty()
+    }
+
+    /// Whether all that ended passed.
+    pub fn passed(&self) -> bool {
+        self.errors.is_empty()
+            && self.benches.iter().all(|result| result.ok)
+            && self.stress.iter().all(|result| result.ok)
+            && self.tests.iter().all(|(_, ok, _)| *ok)
+    }
+
+    /// Closes the files; the first that did not take all.
+    pub fn close(&mut self) -> Result<(), String> {
+        self.writers.drain(..).try_for_each(Lines::close)
+    }
+}
+
+/// A file of JSON lines. A full disk is found out at the end, and does not stop the run.
+pub struct Lines {
+    path: PathBuf,
+    raw: Raw,
+    out: Box<dyn Write + Send>,
+    broken: Option<io::Error>,
+}
+
+impl Lines {
+    /// Opens the file, `-` is standard output; with all samples or without.
+    pub fn open(path: &Path, raw: Raw) -> Result<Self, String> {
+        let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
+            Box::new(io::stdout())
+        } else {
+            let file = File::create(path).map_err(|error| said(path, &error))?;
+            Box::new(BufWriter::new(file))
+        };
+        Ok(Self { path: path.to_owned(), raw, out, broken: None })
+    }
+
+    /// Writes a line.
+    pub fn write(&mut self, line: &str) {
+        if self.broken.is_none() {
+            self.broken = writeln!(self.out, "{}", line.trim_end()).err();
+        }
+    }
+
+    /// What could not be written, if anything.
+    pub fn close(mut self) -> Result<(), String> {
+        match self.broken.take().or_else(|| self.out.flush().err()) {
+            Some(error) => Err(said(&self.path, &error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn said(path: &Path, error: &io::Error) -> String {
+    format!("records cannot be written to {}: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! What there is to run, as the kernel itself says.
+
+use anyhow::Result;
+use runner::Event;
+
+use crate::cli::Machine;
+use crate::collect::Collected;
+use crate::{Status, guest};
+
+/// Prints name and sentence of each.
+pub fn list(parts: &str, machine: &Machine) -> Result<Status> {
+    let request = guest::request(machine, 1, vec![format!("run={parts}"), "list".to_owned()])?;
+    let mut collected = Collected::new(guest::key(&request, machine)?, Vec::new());
+    let mut sink = |event: Event<'_>| collected.event(&event);
+    match runner::run(&request, &mut sink) {
+        Ok(report) => {
+            for (name, doc) in &collected.offers {
+                println!("{name:<24} {doc}");
+            }
+            let status = Status::of(&report.outcome);
+            if status != Status::Passed {
+                for line in runner::explain::lines(&report, &request, None) {
+                    eprintln!("{line}");
+                }
+            }
+            Ok(status)
+        }
+        Err(refusal) => {
+            eprintln!("x: {refusal}");
+            Ok(Status::from_code(refusal.status()))
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `./x run`, `./x bench` and `./x stress` with one seed: boot, listen, draw, compare.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Result;
+use bench_report::json::Raw;
+use bench_report::table::{self, Rows, Style, Totals};
+use bench_report::{Comparison, Goals, baseline};
+use runner::screen::{Live, Look, Screen, Tally};
+use runner::{Event, Request, Sink};
+
+use crate::cli::{Baseline, Choice, Machine, Output};
+use crate::collect::{Collected, Lines};
+use crate::{Status, guest, list, place};
+
+/// One boot of the kernel with everything that was asked of it.
+pub struct Run<'a> {
+    /// `bench`, `stress`, or both with a comma between: the kernel's `run=`.
+    pub parts: &'a str,
+    /// Which of them.
+    pub choice: &'a Choice,
+    /// How to boot.
+    pub machine: &'a Machine,
+    /// The seed of everything drawn at random.
+    pub seed: u64,
+    /// What to print.
+    pub output: &'a Output,
+    /// What to compare with.
+    pub baseline: Option<&'a Baseline>,
+}
+
+/// Runs; the exit status.
+pub fn run(run: &Run<'_>) -> Result<Status> {
+    if run.choice.list {
+        return list::list(run.parts, run.machine);
+    }
+    let words = words(run);
+    let request = guest::request(run.machine, run.seed, words)?;
+    let mut lines = Vec::new();
+    let records = place::made().join("run.jsonl");
+    let mine = Lines::open(&records, Raw::Included);
+    let asked = run.output.json.as_deref().map(|path| Lines::open(path, Raw::Included));
+    for opened in [Some(mine), asked].into_iter().flatten() {
+        match opened {
+            Ok(file) => lines.push(file),
+            Err(error) => {
+                eprintln!("x: {error}");
+                return Ok(Status::Usage);
+            }
+        }
+    }
+    let collected = RefCell::new(Collected::new(guest::key(&request, run.machine)?, lines));
+    let (report, mut screen, tally, started) = match boot(run, &request, &collected)? {
+        Ok(done) => done,
+        Err(status) => return Ok(status),
+    };
+    let mut collected = collected.borrow_mut();
+    let mut status = Status::of(&report.outcome);
+    for error in &collected.errors {
+        screen.line(&format!("x: {error}"));
+    }
+    if status == Status::Passed && collected.is_empty() {
+        eprintln!(
+            "x: nothing is called '{}'; there are:",
+            run.choice.filter.as_deref().unwrap_or_default()
+        );
+        list::list(run.parts, run.machine)?;
+        return Ok(Status::Usage);
+    }
+    if status == Status::Passed && !collected.passed() {
+        status = Status::Failed;
+    }
+    if let Some(asked) = run.baseline
+        && status == Status::Passed
+    {
+        status = compare(asked, &collected, &mut screen)?;
+    }
+    let totals = totals(&collected, tally);
+    if totals != Totals::default() {
+        let time = runner::screen::duration(started.elapsed());
+        screen.line(table::result_line(totals, &time).trim_end());
+    }
+    if let Err(error) = collected.close() {
+        eprintln!("x: {error}");
+        return Ok(Status::Boot);
+    }
+    screen.items(&[format!("records {}", place::shown(&records)), next(&collected, status)]);
+    Ok(status)
+}
+
+type Booted<'w> = (runner::Report, Screen<'w>, Tally, Instant);
+
+/// Boots and draws; a refusal has been printed.
+fn boot<'w>(
+    run: &'w Run<'_>,
+    request: &Request,
+    collected: &'w RefCell<Collected>,
+) -> Result<Result<Booted<'w>, Status>> {
+    let started = Instant::now();
+    let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
+    let (screen, look) = screen(to_stdout);
+    let rows = if run.output.all { Rows::All } else { Rows::Goals };
+    let facts = guest::facts(run.machine.verbose)?;
+    let drawn = move || {
+        table::goals_table(&collected.borrow().benches, &Goals::builtin(), rows, style(look))
+    };
+    let mut live = Live::new(screen, facts, request, drawn);
+    let mut sink = |event: Event<'_>| {
+        collected.borrow_mut().event(&event);
+        live.event(event);
+    };
+    match runner::run(request, &mut sink) {
+        Ok(report) => {
+            let (screen, tally) = live.finish(&report);
+            Ok(Ok((report, screen, tally, started)))
+        }
+        Err(refusal) => {
+            eprintln!("x: {refusal}");
+            Ok(Err(Status::from_code(refusal.status())))
+        }
+    }
+}
+
+/// Where the lines go: standard output, unless records go there.
+fn screen<'w>(to_stdout: bool) -> (Screen<'w>, Look) {
+    if to_stdout {
+        let look = Look::of(&io::stderr());
+        (Screen::new(io::stderr(), look), look)
+    } else {
+        let look = Look::of(&io::stdout());
+        (Screen::new(io::stdout(), look), look)
+    }
+}
+
+fn style(look: Look) -> Style {
+    let mut style = Style::PLAIN;
+    style.columns = look.width;
+    if look.colour {
+        style.color = table::Color::Always;
+    }
+    style
+}
+
+/// The words of the kernel's command line.
+fn words(run: &Run<'_>) -> guest::Words {
+    let mut words = vec![format!("run={}", run.parts)];
+    words.extend(run.choice.filter.iter().map(|filter| format!("filter={filter}")));
+    if run.output.why {
+        words.push("why".to_owned());
+    }
+    if run.output.quick {
+        words.push("quick".to_owned());
+    }
+    words
+}
+
+/// Holds the figures against the baseline, or makes them the baseline.
+fn compare(asked: &Baseline, collected: &Collected, screen: &mut Screen<'_>) -> Result<Status> {
+    let store = baseline::Store::new(place::root().join("bench/baselines"));
+    let (goals, key, results) = (Goals::builtin(), &collected.key, &collected.benches);
+    if let Some(reason) = &asked.bless {
+        return Ok(match store.bless(key, results, &goals, reason) {
+            Ok(path) => {
+                screen.line(&format!(
+                    "baseline {}: blessed, {}",
+                    key.baseline_name(),
+                    place::shown(&path)
+                ));
+                Status::Passed
+            }
+            Err(error) => {
+                screen.line(&format!("x: {error}"));
+                Status::Failed
+            }
+        });
+    }
+    let style = style(screen.look());
+    let (text, status) = match store.load(key)? {
+        Some(old) => {
+            let comparison = Comparison::of(&old, results, &goals);
+            let worse = asked.baseline && comparison.is_worse();
+            (
+                table::baseline(&comparison, key, style),
+                if worse { Status::Worse } else { Status::Passed },
+            )
+        }
+        None => (table::no_baseline(key), Status::Passed),
+    };
+    screen.line(text.trim_end());
+    Ok(status)
+}
+
+fn totals(collected: &Collected, tally: Tally) -> Totals {
+    let (_, passed) = tally.stress;
+    Totals {
+        goals: Goals::builtin().count(&collected.benches),
+        stress: (passed as usize, (tally.stress.0 - passed) as usize),
+        failed: (tally.benches.0 - tally.benches.1) as usize,
+    }
+}
+
+/// What to type next: a closer look at what missed its goal.
+fn next(collected: &Collected, status: Status) -> String {
+    let goals = Goals::builtin();
+    let missed = collected
+        .benches
+        .iter()
+        .find(|result| goals.of(&result.name).is_some_and(|goal| goal.met(result) == Some(false)));
+    match missed {
+        Some(result) if status == Status::Passed => format!("next: ./x bench {} -v", result.name),
+        _ => String::new(),
+    }
+}

@@ -1,10 +1,6 @@
 //! Boots a kernel and draws the run: `cargo run -p runner --example boot -- KERNEL [QEMU] [WORD...]`.
 
-use std::{
-    env, io,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{env, io, process::ExitCode, time::Duration};
 
 use runner::{
     Request,
@@ -24,7 +20,8 @@ fn main() -> ExitCode {
     request.words = words.collect();
     request.limits.quiet = Duration::from_secs(10);
     let screen = Screen::new(io::stdout(), Look::of(&io::stdout()));
-    let facts = Facts { version: env!("CARGO_PKG_VERSION").into(), verbose: true, ..Facts::default() };
+    let facts =
+        Facts { version: env!("CARGO_PKG_VERSION").into(), verbose: true, ..Facts::default() };
     let mut live = Live::new(screen, facts, &request, String::new);
     match runner::run(&request, &mut live) {
         Ok(report) => {

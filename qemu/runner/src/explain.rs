@@ -185,6 +185,14 @@ fn next(report: &Report, request: &Request) -> Vec<String> {
         Outcome::KvmBroken { .. } => {
             vec!["--mode insns (exact) or --mode tcg work without KVM".into()]
         }
+        Outcome::Died { .. }
+            if report.stderr.iter().any(|line| line.contains("Bad icount read")) =>
+        {
+            vec![
+                "--xapic: QEMU cannot count instructions while a kernel sets the x2APIC timer the plain way"
+                    .into(),
+            ]
+        }
         Outcome::Died { .. } => vec![format!("the same by hand: {}", report.command)],
     }
 }

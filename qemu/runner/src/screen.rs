@@ -17,7 +17,7 @@ mod live;
 pub use live::{Facts, Live, Tally};
 
 /// The column after the verdict of a step.
-const VERDICT_END: usize = 68;
+const VERDICT_END: usize = 69;
 /// The column after the time of a step.
 const TIME_END: usize = 77;
 /// Below this width nothing is lined up on the right.

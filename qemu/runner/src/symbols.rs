@@ -89,8 +89,25 @@ impl Symbols {
         })
     }
 
+    /// A kernel with this code and these unwind tables, and nothing else known.
+    #[cfg(test)]
+    pub(crate) fn of_parts(start: u64, code: &[u8], eh_frame: &[u8]) -> Self {
+        let eh_frame = Reader::new(Rc::from(eh_frame), RunTimeEndian::Little);
+        Symbols {
+            lines: None,
+            functions: Vec::new(),
+            code: vec![Code { start, bytes: code.to_vec() }],
+            eh_frame: Some((0, eh_frame)),
+            debug_frame: None,
+        }
+    }
+
     /// Returns the functions at `address`, innermost inlined one first; empty when unknown.
     pub fn places(&self, address: u64) -> Vec<Place> {
+        // Debug information of code that the linker dropped claims the lowest addresses.
+        if !self.is_code(address) {
+            return Vec::new();
+        }
         let mut places = self.debug_places(address).unwrap_or_default();
         if let Some(last) = places.last_mut() {
             last.inlined = false;
@@ -105,9 +122,7 @@ impl Symbols {
         let after = self.functions.partition_point(|(start, ..)| *start <= address);
         let (start, size, name) = self.functions[..after].last()?;
         // Hand-written code may have no size; it then reaches to the next symbol.
-        (*size == 0 || address < start + size)
-            .then_some(name.as_str())
-            .filter(|_| self.is_code(address))
+        (*size == 0 || address < start + size).then_some(name.as_str())
     }
 
     /// Returns whether `address` lies in this ELF's code.

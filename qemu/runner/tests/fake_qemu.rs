@@ -102,8 +102,7 @@ fn words_without_end_are_a_time_out() {
 fn nothing_outlives_the_run() {
     let bench = Bench::new();
     let mark = bench.folder.path().join("alive");
-    let script =
-        format!("(while :; do touch {}; sleep 0.1; done) & sleep 100", mark.display());
+    let script = format!("(while :; do touch {}; sleep 0.1; done) & sleep 100", mark.display());
     run(&bench.request(&bench.kernel(&[]), &bench.fake(&script)));
     assert!(mark.exists(), "the grandchild never ran");
     std::fs::remove_file(&mark).expect("the mark goes");
@@ -120,14 +119,20 @@ fn foreign_and_missing_kernels_are_refused() {
             .expect_err("refused")
             .to_string()
     };
-    assert_eq!(refused(Path::new("/nowhere/kernel")), "/nowhere/kernel: No such file or directory (os error 2)");
+    assert_eq!(
+        refused(Path::new("/nowhere/kernel")),
+        "/nowhere/kernel: No such file or directory (os error 2)"
+    );
     let text = bench.folder.path().join("text");
     std::fs::write(&text, "no kernel").expect("written");
     assert_eq!(refused(&text), format!("{}: not an ELF file", text.display()));
     let own = std::env::current_exe().expect("this test");
     assert_eq!(
         refused(&own),
-        format!("{}: not a damselfly kernel: it has no format strings (section .defmt)", own.display())
+        format!(
+            "{}: not a damselfly kernel: it has no format strings (section .defmt)",
+            own.display()
+        )
     );
 }
 
@@ -192,7 +197,8 @@ fn interrupted_runs_leave_nothing() {
             assert!(start.elapsed() < Duration::from_secs(60), "the fake never ran");
             thread::sleep(Duration::from_millis(20));
         }
-        let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        let kill =
+            Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
         assert!(kill.expect("kill runs").success());
         let status = child.wait().expect("the child ends");
         if signal != "KILL" {

@@ -27,7 +27,8 @@ const PVPANIC: &[u8] = &[0x66, 0xba, 0x05, 0x05, 0xb0, 0x01, 0xee];
 /// Every QEMU that is to be tested: that of `PATH`, and those that `DAMSELFLY_QEMUS` names.
 fn each_qemu(mut test: impl FnMut(&Bench, &Path)) {
     let more = std::env::var("DAMSELFLY_QEMUS").unwrap_or_default();
-    let all = std::iter::once("qemu-system-x86_64").chain(more.split(':').filter(|q| !q.is_empty()));
+    let all =
+        std::iter::once("qemu-system-x86_64").chain(more.split(':').filter(|q| !q.is_empty()));
     for qemu in all {
         if Command::new(qemu).arg("--version").output().is_err() {
             eprintln!("no {qemu}: not tested");

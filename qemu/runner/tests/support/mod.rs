@@ -95,7 +95,14 @@ pub fn tiny_elf(code: &[u8]) -> Vec<u8> {
     elf.half(64).half(56).half(2).half(64).half(4).half(3);
 
     let size = (CODE + code.len()) as u64;
-    elf.word(1).word(7).long(0).long(BASE.into()).long(BASE.into()).long(size).long(size).long(4096);
+    elf.word(1)
+        .word(7)
+        .long(0)
+        .long(BASE.into())
+        .long(BASE.into())
+        .long(size)
+        .long(size)
+        .long(4096);
     let note = u64::from(BASE) + NOTE as u64;
     elf.word(4).word(4).long(NOTE as u64).long(note).long(note);
     elf.long(NOTE_BYTES as u64).long(NOTE_BYTES as u64).long(4);

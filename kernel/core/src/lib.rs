@@ -1,1 +1,32 @@
+//! The kernel: CPUs, threads, messages and processes, wired to the machine.
+//!
+//! What is decided is decided in the crates below (`lwkt-sched`, `ipiq`, `dispatch`, `servers`, `memory`); here the
+//! decisions meet registers, stacks and page tables (`arch`). Law: per-CPU data is touched by its CPU alone, inside a
+//! critical section ([`cpu`]); another CPU is asked by message ([`ipi`]).
 #![no_std]
+
+extern crate alloc;
+
+pub mod boot;
+pub mod chaos;
+pub mod console;
+pub mod cpu;
+mod fallible;
+mod idle;
+pub mod ipi;
+pub mod memory;
+pub mod plant;
+pub mod process;
+pub mod records;
+mod report;
+pub mod thread;
+pub mod timer;
+
+#[global_allocator]
+static HEAP: memory::Heap = memory::Heap;
+
+#[panic_handler]
+fn on_panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    trace::emergency_drain();
+    arch::panic::die(format_args!("{info}"), None)
+}

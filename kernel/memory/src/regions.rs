@@ -34,6 +34,8 @@ pub enum Backing {
         /// The program may write.
         write: bool,
     },
+    /// Code that the kernel keeps for all processes: the emulation layer's.
+    Code,
 }
 
 /// A mapped range of addresses.
@@ -59,7 +61,18 @@ impl Region {
         match self.backing {
             Backing::Image { write, .. } | Backing::Pinned { write } => write,
             Backing::Anonymous | Backing::Stacks { .. } => true,
+            Backing::Code => false,
         }
+    }
+
+    /// Whether instructions may be fetched there.
+    pub fn executable(&self) -> bool {
+        matches!(self.backing, Backing::Image { execute: true, .. } | Backing::Code)
+    }
+
+    /// Whether its frames belong to the kernel, and stay when the process goes.
+    pub fn kernels(&self) -> bool {
+        matches!(self.backing, Backing::Pinned { .. } | Backing::Code)
     }
 }
 

@@ -6,9 +6,10 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Executes what was sent to this CPU; returns how many calls that were.
     ///
     /// To be called on an interrupt of the [`Bell`] (or, if that finds a critical section, at its end), and by every wait. Inside a call it does nothing. Each look takes at most a ring's worth from each source.
-    #[inline]
+    #[inline(always)]
     pub fn drain(&self, crit: &Crit) -> usize {
-        if self.nodes.here::<B>(crit).doorbell.is_marked() { self.drain_marked(crit) } else { 0 }
+        let me = B::here(crit);
+        if self.nodes.on(me).doorbell.is_marked() { self.drain_marked(crit, me) } else { 0 }
     }
 
     /// To be called at each tick: executes what was sent passively, and the rest along with it; returns how many calls that were.
@@ -16,7 +17,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// With nothing sent passively it does nothing: it would hide that a doorbell was lost.
     #[inline]
     pub fn tick(&self, crit: &Crit) -> usize {
-        if self.nodes.here::<B>(crit).doorbell.is_noted() { self.drain_marked(crit) } else { 0 }
+        let me = B::here(crit);
+        if self.nodes.on(me).doorbell.is_noted() { self.drain_marked(crit, me) } else { 0 }
     }
 
     /// Returns whether something was sent to a CPU that it has not looked at yet: a glance from anywhere.
@@ -49,30 +51,33 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     }
 
     fn set_rest(&self, crit: &Crit, rest: u64) {
-        let node = self.nodes.here::<B>(crit);
-        node.state.with(crit, |state| {
+        let me = B::here(crit);
+        self.nodes.on(me).state.with(crit, |state| {
             assert!(!state.in_call, "a call cannot begin or end polling");
             state.rest = rest;
         });
-        self.drain_marked(crit);
+        self.drain_marked(crit, me);
     }
 
     /// Looks, executes, looks again, until the word can be left at rest.
     ///
     /// While calls run the word is `POLLING`: who sends meanwhile need not interrupt. The last look leaves the word as it is to
     /// rest, and only then an interrupt is asked for again.
-    fn drain_marked(&self, crit: &Crit) -> usize {
-        let me = B::here(crit);
+    #[inline(never)]
+    fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
         let node = self.nodes.on(me);
         let (nested, rest) =
             node.state.with(crit, |state| (core::mem::replace(&mut state.in_call, true), state.rest));
         if nested {
             return 0;
         }
-        let mut ran = 0;
+        let before = node.counters.ran.get();
         let mut next = POLLING;
         loop {
-            ran += self.serve(crit, me, node.doorbell.take(next));
+            let marks = node.doorbell.take(next);
+            if marks != 0 {
+                self.serve(crit, me, marks);
+            }
             if !self.flush(crit, me) {
                 next = POLLING;
                 hint::spin_loop();
@@ -84,20 +89,20 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         }
         node.state.with(crit, |state| state.in_call = false);
         node.counters.drains.add(crit, 1);
-        node.counters.ran.add(crit, ran as u64);
-        ran
+        (node.counters.ran.get() - before) as usize
     }
 
     /// Executes what is in the rings that the marks stand for, at most a ring's worth of each.
     #[inline(always)]
-    fn serve(&self, crit: &Crit, me: CpuId, marks: u64) -> usize {
+    fn serve(&self, crit: &Crit, me: CpuId, marks: u64) {
         let node = self.nodes.on(me);
-        let mut ran = 0;
         // Relaxed: the mark was left after it was raised.
-        let end = node.incoming.end.load(Ordering::Relaxed).min(CPUS);
+        let end = node.incoming.end.load(Ordering::Relaxed);
         doorbell::each_source(marks, end, |source| {
+            // SAFETY: `end` is above no source that there is, and each is below `CPUS` (`make_ring`).
+            let ring = unsafe { node.incoming.rings.get_unchecked(source) };
             // Pairs with: `make_ring`, release.
-            let ring = node.incoming.rings[source.index()].load(Ordering::Acquire);
+            let ring = ring.load(Ordering::Acquire);
             // SAFETY: it is null or came out of a `&'static` (`make_ring`).
             let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return };
             for _ in 0..DEPTH {
@@ -108,17 +113,16 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
                     // SAFETY: as above.
                     if let Some(later) = unsafe { ring.pop(crit) } {
                         later.run(crit);
-                        ran += 1;
+                        node.counters.ran.add(crit, 1);
                     }
                 }
+                node.counters.ran.add(crit, 1);
                 call.run(crit);
-                ran += 1;
                 if plant::double() {
                     call.run(crit);
                 }
             }
         });
-        ran
     }
 
     /// Holds back the next call while something is parked and there is little memory to park more.

@@ -1,0 +1,179 @@
+//! From the machine's hand-over to threads on every CPU.
+//!
+//! ```text
+//!   core_main: memory ─▶ CPU 0's block ─▶ the other CPUs, one by one ─▶ thread "main" ─▶ idle
+//!   core_cpu_main: this CPU's block is ready ─▶ log, rings, greeting ─▶ idle
+//! ```
+
+use crate::cpu::{self, Cpu, critical};
+use crate::{fallible, idle, ipi, memory, process, records, thread, timer};
+use alloc::boxed::Box;
+use arch::boot::{BootInfo, CpuEntry};
+use arch::power::Exit;
+use arch::{CpuHead, smp, tables, textln};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use lwkt_sched::{MayBlock, Name, Priority, Thread};
+use percpu::{CpuId, Crit};
+use servers::options::Options;
+use spin::Once;
+
+/// Rings that a CPU has in reserve when it comes up; more are made on demand.
+const RINGS: usize = 8;
+
+/// What the image adds to the kernel.
+pub struct Image {
+    /// The packed programs.
+    pub programs: &'static [u8],
+    /// What to do once everything runs, and how it went.
+    pub main: fn(&mut MayBlock, &'static Options<'static>) -> Exit,
+}
+
+/// CPUs that have greeted.
+static READY: AtomicUsize = AtomicUsize::new(0);
+static OPTIONS: Once<Options<'static>> = Once::new();
+/// CPUs that the firmware named.
+static EXPECTED: AtomicUsize = AtomicUsize::new(0);
+
+/// CPUs that the firmware named, whether they came up or not.
+pub fn expected() -> usize {
+    EXPECTED.load(Ordering::Relaxed)
+}
+
+unsafe extern "Rust" {
+    /// Defined by the image.
+    #[link_name = "damselfly_image"]
+    safe fn image() -> &'static Image;
+}
+
+#[unsafe(no_mangle)]
+fn core_main(info: &'static BootInfo) -> ! {
+    match Options::parse(info.command_line) {
+        Ok(options) => {
+            trace::set_mode(if options.frames { trace::Mode::Frames } else { trace::Mode::Text });
+            OPTIONS.call_once(|| options)
+        }
+        Err(word) => refuse(format_args!("the command line has a word that means nothing: {}", word.0)),
+    };
+    // The heap's first use needs a block behind `gs`, the block needs memory: the first block is static.
+    let first = first_block();
+    if memory::init(info).is_err() {
+        refuse(format_args!("{} MiB of RAM are too little", info.ram_bytes >> 20));
+    }
+    timer::init();
+    EXPECTED.store(info.cpus.len() + info.cpus_left_out, Ordering::Relaxed);
+    start_first(first, &info.cpus[0]);
+    let mut running = 1;
+    for entry in &info.cpus[1..] {
+        running += usize::from(start(running, entry));
+    }
+    if info.cpus_left_out > 0 {
+        textln!("{} CPUs are more than this kernel has room for and stay off", info.cpus_left_out);
+    }
+    greet();
+    while READY.load(Ordering::Acquire) < running {
+        arch::irq::pause();
+    }
+    let started = critical(|crit| process::init_layer(crit, image().programs));
+    if let Err(error) = started {
+        textln!("no programs: {error:?}");
+    }
+    let main = thread::spawn(Name::new("main"), Priority::SERVER, main);
+    if main.is_err() {
+        refuse(format_args!("no memory for the first thread"));
+    }
+    idle::watch(true);
+    open();
+    thread::idle_forever()
+}
+
+/// Thread "main": what the image wants done, and the end.
+fn main(cx: &mut MayBlock) {
+    let options = OPTIONS.get().expect("core_main has parsed them");
+    crate::plant::plant(cx, options);
+    let exit = (image().main)(cx, options);
+    idle::watch(false);
+    trace::drain();
+    arch::power::exit(exit)
+}
+
+#[unsafe(no_mangle)]
+fn core_cpu_main(_: &'static CpuHead) -> ! {
+    greet();
+    open();
+    thread::idle_forever()
+}
+
+/// What each CPU does first: its log and rings.
+fn greet() {
+    records::attach();
+    // SAFETY: the head's depth is 1 from the start (`CpuHead::new`): no handler touches per-CPU data.
+    ipi::stock(&unsafe { Crit::assume() }, RINGS);
+    // Pairs with: `core_main`, acquire.
+    READY.fetch_add(1, Ordering::Release);
+}
+
+/// Takes interrupts and leaves the critical section that every CPU begins in.
+fn open() {
+    // SAFETY: everything that a handler wants is there.
+    unsafe { arch::irq::enable() };
+    cpu::leave();
+}
+
+fn refuse(why: core::fmt::Arguments<'_>) -> ! {
+    textln!("damselfly cannot run: {why}");
+    arch::power::exit(Exit::Boot)
+}
+
+fn first_block() -> &'static Cpu {
+    static mut THREAD: Thread = Thread::new();
+    static BLOCK: Once<Cpu> = Once::new();
+    let id = CpuId::at(0);
+    BLOCK.call_once(|| {
+        // SAFETY: this closure runs once, and nothing else names the static.
+        let memory = unsafe { &mut *(&raw mut THREAD) };
+        // SAFETY: once for CPU 0, and it is CPU 0 that runs this.
+        let scheduler = unsafe { thread::first_scheduler(id, memory) };
+        // SAFETY: as above.
+        unsafe { Cpu::new(id, scheduler) }
+    })
+}
+
+fn start_first(block: &'static Cpu, entry: &CpuEntry) {
+    cpu::register(block);
+    cpu::set_count(1);
+    let prepared = tables::prepare(&block.head, 0, entry.apic_id, &mut memory::PoolTables);
+    let Ok(prepared) = prepared else { refuse(format_args!("no memory for the first CPU")) };
+    // SAFETY: the first CPU, once, interrupts off.
+    if unsafe { tables::adopt(&prepared) }.is_err() {
+        refuse(format_args!("the first CPU lacks what it had a moment ago"));
+    }
+}
+
+/// Brings up the CPU that becomes number `index`; says why not.
+fn start(index: usize, entry: &CpuEntry) -> bool {
+    let failed = |why: core::fmt::Arguments<'_>| {
+        textln!("the CPU with APIC id {} stays off: {why}", entry.apic_id);
+        false
+    };
+    let id = CpuId::at(index);
+    let Ok(memory) = fallible::boxed(Thread::new()) else { return failed(format_args!("no memory")) };
+    // SAFETY: a fresh thread and a number that no CPU has.
+    let scheduler = unsafe { thread::first_scheduler(id, Box::leak(memory)) };
+    // SAFETY: as above; only the CPU that is started here will use it.
+    let Ok(block) = fallible::boxed(unsafe { Cpu::new(id, scheduler) }) else { return failed(format_args!("no memory")) };
+    let block: &'static Cpu = Box::leak(block);
+    // SAFETY: the head's depth is 1 since it was made.
+    let crit = unsafe { Crit::assume() };
+    let prepared = tables::prepare(&block.head, index as u32, entry.apic_id, &mut memory::Tables(&crit));
+    let Ok(prepared) = prepared else { return failed(format_args!("no memory")) };
+    cpu::register(block);
+    cpu::set_count(index + 1);
+    // SAFETY: the first CPU, after its own `adopt`, interrupts off, once for each.
+    match unsafe { smp::start(&prepared) } {
+        Ok(()) => true,
+        Err(error) => {
+            cpu::set_count(index);
+            failed(format_args!("{error:?}"))
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Interleavings by a seed: each CPU's timer fires at seeded instants, and the handler pauses.
+//!
+//! Under the single-threaded emulation of mode `insns` a `pause` hands the turn to another CPU, at whichever
+//! instruction the interrupt came; so the seed makes the order, and the same seed makes the same one. The image that
+//! runs is the one that is measured: only the timers differ. Idle CPUs have no turns.
+
+use crate::cpu::{self, here};
+use crate::timer;
+use core::sync::atomic::{AtomicU64, Ordering};
+use percpu::{Crit, MAX_CPUS};
+
+/// The shortest and the span of the distances between turns, in nanoseconds: in mode `insns`, instructions.
+const LEAST: u64 = 300;
+const SPAN: u64 = 12_000;
+
+static SEED: AtomicU64 = AtomicU64::new(0);
+/// What happened, turn by turn: which CPU, after how long.
+static TRACE: AtomicU64 = AtomicU64::new(0);
+static TURNS: AtomicU64 = AtomicU64::new(0);
+static STATE: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+
+/// Starts seeded turns on all CPUs; 0 stops them.
+pub fn set_seed(seed: u64) {
+    TRACE.store(seed, Ordering::Relaxed);
+    TURNS.store(0, Ordering::Relaxed);
+    for (index, state) in STATE.iter().enumerate() {
+        state.store(mix(seed ^ (index as u64) << 32), Ordering::Relaxed);
+    }
+    SEED.store(seed, Ordering::Relaxed);
+    for cpu in cpu::all() {
+        crate::ipi::call(cpu.id(), |crit| if seed == 0 { timer::set_chaos(crit, None) } else { next_turn(crit) });
+    }
+}
+
+/// The seed in force; 0 for none.
+pub fn seed() -> u64 {
+    SEED.load(Ordering::Relaxed)
+}
+
+/// A digest of all turns so far, and how many there were.
+pub fn trace() -> (u64, u64) {
+    (TRACE.load(Ordering::Relaxed), TURNS.load(Ordering::Relaxed))
+}
+
+/// Chooses this CPU's next turn.
+pub(crate) fn next_turn(crit: &Crit) {
+    if seed() == 0 {
+        return;
+    }
+    let state = &STATE[here().id().index()];
+    let next = mix(state.load(Ordering::Relaxed));
+    state.store(next, Ordering::Relaxed);
+    timer::set_chaos(crit, Some(timer::now() + LEAST + next % SPAN));
+}
+
+/// A turn: hands over to another CPU. In the interrupt handler, at any depth.
+#[inline]
+pub(crate) fn turn() {
+    if seed() == 0 {
+        return;
+    }
+    // One CPU runs at a time in the mode that this is for; elsewhere the digest means nothing.
+    let mixed = mix(TRACE.load(Ordering::Relaxed) ^ arch::time::tsc() ^ u64::from(arch::cpu_id()) << 56);
+    TRACE.store(mixed, Ordering::Relaxed);
+    TURNS.store(TURNS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    arch::irq::pause();
+}
+
+/// A step of SplitMix64: a bijection that scatters.
+pub fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+/// Once in a thousand, by the seed: for planted faults.
+pub(crate) fn unlucky() -> bool {
+    static DICE: AtomicU64 = AtomicU64::new(0);
+    let next = mix(DICE.load(Ordering::Relaxed) ^ seed());
+    DICE.store(next, Ordering::Relaxed);
+    next % 1000 == 7
+}

@@ -1,0 +1,220 @@
+//! The block of each CPU, and critical sections.
+//!
+//! A [`Cpu`] is reached by its owner through `gs` ([`here`]) and by the others through the table ([`on`]). Law: what
+//! stands in an [`Own`] is the owner's alone, inside a critical section; what others may read is a [`Counter`].
+
+use crate::ipi;
+use crate::memory::{FrameCache, HeapCache};
+use crate::process::Objects;
+use crate::thread::{Scheduler, Spares};
+use crate::timer::Timer;
+use arch::CpuHead;
+use core::cell::Cell;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
+
+/// What one CPU owns.
+#[repr(C)]
+pub struct Cpu {
+    /// First, so that `gs` points to both.
+    pub(crate) head: CpuHead,
+    id: CpuId,
+    pub(crate) scheduler: Own<Scheduler>,
+    pub(crate) spares: Own<Spares>,
+    pub(crate) frames: Own<FrameCache>,
+    pub(crate) heap: Own<HeapCache>,
+    pub(crate) timer: Own<Timer>,
+    pub(crate) objects: Own<Objects>,
+    /// What this CPU did, for windows of measurement.
+    pub counters: Counters,
+    /// Why work is pending; own CPU only, interrupts off or single instructions.
+    pub(crate) due: Due,
+}
+
+/// What waits for the end of a critical section.
+#[derive(Default)]
+pub(crate) struct Due {
+    /// The doorbell rang.
+    pub(crate) doorbell: Cell<bool>,
+    /// The timer fired.
+    pub(crate) timer: Cell<bool>,
+}
+
+// SAFETY: both cells are touched by their own CPU alone: by its interrupt handlers, and by `run_due` with
+// interrupts off.
+unsafe impl Sync for Due {}
+
+/// What a CPU counts beside its messages (see [`ipi::counters`]) and switches.
+#[derive(Default)]
+pub struct Counters {
+    /// Entries from ring 3 by `syscall`.
+    pub entries: Counter,
+    /// Doorbell interrupts taken.
+    pub doorbells: Counter,
+    /// Timer interrupts taken.
+    pub timers: Counter,
+    /// Interrupts that nobody asked for.
+    pub unexpected: Counter,
+    /// Page faults that gave ring 3 a page.
+    pub page_faults: Counter,
+    /// Frames taken less frames put back, by this CPU; wraps below zero.
+    pub frames: Counter,
+    /// Heap bytes allocated less bytes freed, by this CPU; wraps below zero.
+    pub heap: Counter,
+}
+
+impl Counters {
+    const fn new() -> Self {
+        Self {
+            entries: Counter::new(),
+            doorbells: Counter::new(),
+            timers: Counter::new(),
+            unexpected: Counter::new(),
+            page_faults: Counter::new(),
+            frames: Counter::new(),
+            heap: Counter::new(),
+        }
+    }
+}
+
+impl Cpu {
+    /// The block of CPU `id`, whose idle thread will be `idle`.
+    ///
+    /// # Safety
+    /// Made once for each CPU; only that CPU uses its [`Own`] parts, beginning when its `gs` points here.
+    pub(crate) const unsafe fn new(id: CpuId, scheduler: Scheduler) -> Self {
+        // SAFETY (all cells): the caller's promise, and no closure in this crate lends a cell that is lent.
+        unsafe {
+            Self {
+                head: CpuHead::new(),
+                id,
+                scheduler: Own::new(scheduler),
+                spares: Own::new(Spares::new()),
+                frames: Own::new(FrameCache::new()),
+                heap: Own::new(HeapCache::new()),
+                timer: Own::new(Timer::new()),
+                objects: Own::new(Objects::new()),
+                counters: Counters::new(),
+                due: Due { doorbell: Cell::new(false), timer: Cell::new(false) },
+            }
+        }
+    }
+
+    /// Its number.
+    #[inline]
+    pub fn id(&self) -> CpuId {
+        self.id
+    }
+}
+
+static BLOCKS: [AtomicPtr<Cpu>; MAX_CPUS] = [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CPUS];
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Enters a block into the table, before its CPU runs.
+pub(crate) fn register(block: &'static Cpu) {
+    // Pairs with: `on`, acquire.
+    BLOCKS[block.id.index()].store(core::ptr::from_ref(block).cast_mut(), Ordering::Release);
+}
+
+/// Says how many CPUs run; the others of the table failed to come up.
+pub(crate) fn set_count(count: usize) {
+    COUNT.store(count, Ordering::Relaxed);
+}
+
+/// How many CPUs run; they are numbered from 0.
+#[inline]
+pub fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// The block of the CPU that runs this.
+#[inline(always)]
+pub fn here() -> &'static Cpu {
+    let head = core::ptr::from_ref(arch::this_cpu());
+    // SAFETY: 1. every head that `gs` ever points to is the first field of a `Cpu` (`repr(C)`); 2. blocks are `'static`.
+    unsafe { &*head.cast::<Cpu>() }
+}
+
+/// The block of a CPU that runs.
+///
+/// # Panics
+/// When there is no such CPU: numbers come from [`count`], and what comes from ring 3 was compared with it.
+pub fn on(cpu: CpuId) -> &'static Cpu {
+    // Pairs with: `register`, release.
+    let block = BLOCKS[cpu.index()].load(Ordering::Acquire);
+    // SAFETY: blocks are registered for good; null is no reference.
+    unsafe { block.as_ref() }.expect("only CPUs that came up have numbers")
+}
+
+/// Every CPU that runs.
+pub fn all() -> impl Iterator<Item = &'static Cpu> {
+    (0..count()).map(|index| on(CpuId::at(index)))
+}
+
+/// Runs `f` in a critical section; work that arrived meanwhile is done on the way out of the outermost one.
+#[inline(always)]
+pub fn critical<R>(f: impl FnOnce(&Crit) -> R) -> R {
+    arch::crit_enter();
+    // SAFETY: 1. the depth is above zero until `leave`: no switch but one that `f` itself asks for, and that returns here
+    // on the same CPU; 2. handlers see the depth and leave their work (`core_doorbell`, `core_timer`).
+    let result = f(&unsafe { Crit::assume() });
+    leave();
+    result
+}
+
+/// Leaves a critical section that was entered by other means than [`critical`]: the first one of a thread.
+#[inline(always)]
+pub(crate) fn leave() {
+    if arch::crit_exit() {
+        run_due();
+    }
+}
+
+/// Does what arrived during the critical section that has just ended.
+#[cold]
+fn run_due() {
+    loop {
+        arch::crit_enter();
+        // SAFETY: as in `critical`.
+        serve(&unsafe { Crit::assume() });
+        if !arch::crit_exit() {
+            return;
+        }
+    }
+}
+
+/// Does what has arrived in this critical section so far.
+pub(crate) fn serve(crit: &Crit) {
+    let due = &here().due;
+    let (doorbell, timer) = arch::irq::without(|| {
+        arch::cpu::clear_pending();
+        (due.doorbell.take(), due.timer.take())
+    });
+    if doorbell {
+        ipi::drain(crit);
+    }
+    if timer {
+        crate::timer::fired(crit);
+    }
+}
+
+/// Runs what an interrupt brought, in a critical section with interrupts on: further ones find it and leave marks.
+pub(crate) fn handle(f: impl FnOnce(&Crit)) {
+    critical(|crit| {
+        // SAFETY: the critical section keeps handlers from per-CPU data.
+        unsafe { arch::irq::enable() };
+        f(crit);
+    });
+    arch::irq::disable();
+}
+
+/// This kernel's way of knowing the CPU.
+pub struct Machine;
+
+// SAFETY: the head's number is the CPU's own, given once.
+unsafe impl Here for Machine {
+    #[inline(always)]
+    fn here(_: &Crit) -> CpuId {
+        CpuId::at(arch::cpu_id() as usize)
+    }
+}

@@ -1,0 +1,54 @@
+//! Allocation that can fail without ending the kernel.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::alloc::Layout;
+
+/// No memory; the value comes back.
+pub(crate) struct NoMemory<T>(pub(crate) T);
+
+/// `Box::new` that gives the value back without memory.
+pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory<T>> {
+    let layout = Layout::new::<T>();
+    if layout.size() == 0 {
+        return Ok(Box::new(value));
+    }
+    // SAFETY: the layout is not empty.
+    let memory = unsafe { alloc::alloc::alloc(layout) }.cast::<T>();
+    if memory.is_null() {
+        return Err(NoMemory(value));
+    }
+    // SAFETY: fresh memory of the layout of `T`.
+    unsafe { memory.write(value) };
+    // SAFETY: allocated by the global allocator with the layout of `T`, and initialised.
+    Ok(unsafe { Box::from_raw(memory) })
+}
+
+/// `length` zeroes, or nothing without memory.
+pub(crate) fn zeroes(length: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).ok()?;
+    bytes.resize(length, 0);
+    Some(bytes)
+}
+
+fn pages(count: usize) -> Option<Layout> {
+    Layout::from_size_align(count * arch::layout::PAGE, arch::layout::PAGE).ok()
+}
+
+/// Contiguous zeroed pages of the kernel heap; null without memory.
+pub(crate) fn zeroed_pages(count: usize) -> *mut u8 {
+    match pages(count) {
+        // SAFETY: the layout is not empty: nobody asks for no pages.
+        Some(layout) if count > 0 => unsafe { alloc::alloc::alloc_zeroed(layout) },
+        _ => core::ptr::null_mut(),
+    }
+}
+
+/// Gives pages of [`zeroed_pages`] back.
+pub(crate) fn free_pages(base: *mut u8, count: usize) {
+    if let Some(layout) = pages(count) {
+        // SAFETY: the callers give back what `zeroed_pages` gave, once, with its count.
+        unsafe { alloc::alloc::dealloc(base, layout) };
+    }
+}

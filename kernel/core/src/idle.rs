@@ -1,0 +1,52 @@
+//! What a CPU does that has nobody to run: sleeps until an interrupt, and notices when nobody will ever send one.
+//!
+//! ```text
+//!   rest ─▶ count me as idle ─▶ hlt ... interrupt ─▶ count me out ─▶ do what arrived
+//!              └─ all idle, no timer armed, no message under way: a deadlock, reported
+//! ```
+
+use crate::cpu::{self, here};
+use crate::{ipi, timer};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use percpu::{CpuId, Crit};
+
+/// CPUs that rest, and those among them that wait for a time.
+static RESTING: AtomicUsize = AtomicUsize::new(0);
+static TIMED: AtomicUsize = AtomicUsize::new(0);
+/// Whether quiescence is a deadlock: not before the first thread runs, not after the last.
+static WATCHING: AtomicBool = AtomicBool::new(false);
+
+/// Says whether somebody has to run until further notice.
+pub(crate) fn watch(on: bool) {
+    WATCHING.store(on, Ordering::Relaxed);
+}
+
+/// Sleeps until an interrupt and does what arrived with it. In the outermost critical section.
+#[inline]
+pub(crate) fn rest(crit: &Crit) {
+    let timed = usize::from(timer::is_armed(crit));
+    // Pairs with: each other's. Read-modify-writes, so the CPU that rests last sees that it is the last.
+    let waiting = TIMED.fetch_add(timed, Ordering::AcqRel) + timed;
+    let resting = RESTING.fetch_add(1, Ordering::AcqRel) + 1;
+    if waiting == 0 && resting == cpu::count() && WATCHING.load(Ordering::Relaxed) {
+        quiescent(crit);
+    }
+    // SAFETY: in a critical section handlers only leave marks.
+    unsafe { arch::irq::idle(|| arch::cpu::is_pending() || ipi::is_marked(crit)) };
+    RESTING.fetch_sub(1, Ordering::AcqRel);
+    TIMED.fetch_sub(timed, Ordering::AcqRel);
+    cpu::serve(crit);
+    ipi::tick(crit);
+}
+
+/// The last CPU came to rest: reports a deadlock unless something is under way after all.
+#[cold]
+fn quiescent(crit: &Crit) {
+    // A message or timer interrupt that is under way makes its CPU stop resting; marks are seen at once.
+    let busy = |index| ipi::is_marked_on(CpuId::at(index));
+    let still = RESTING.load(Ordering::Acquire) == cpu::count() && TIMED.load(Ordering::Acquire) == 0;
+    if !still || arch::cpu::is_pending() || (0..cpu::count()).any(busy) {
+        return;
+    }
+    crate::report::deadlock(crit, here());
+}

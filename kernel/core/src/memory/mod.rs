@@ -1,0 +1,54 @@
+//! The kernel's memory: frames and the heap.
+
+mod frames;
+mod heap;
+
+pub(crate) use frames::FrameCache;
+pub use frames::{free, in_use as frames_in_use, put, take, take_zeroed};
+pub use heap::{Heap, in_use as heap_in_use};
+pub(crate) use heap::HeapCache;
+
+use arch::layout::Phys;
+use arch::paging::FrameSource;
+use percpu::Crit;
+
+/// The general heap's share of RAM, and its least size.
+const ARENA_SHARE: u64 = 16;
+const ARENA_LEAST: u64 = 4 << 20;
+
+/// There is no run of memory for the general heap's arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoArena;
+
+/// Takes over the free memory of the boot map. Once, on the first CPU, before the heap's first use.
+pub(crate) fn init(info: &arch::boot::BootInfo) -> Result<(), NoArena> {
+    frames::init(info.memory.iter().copied());
+    let bytes = (info.ram_bytes / ARENA_SHARE).max(ARENA_LEAST);
+    if heap::init(bytes as usize) { Ok(()) } else { Err(NoArena) }
+}
+
+/// Frames for page tables.
+pub(crate) struct Tables<'a>(pub(crate) &'a Crit);
+
+impl FrameSource for Tables<'_> {
+    fn take(&mut self) -> Option<Phys> {
+        take_zeroed(self.0)
+    }
+
+    fn give(&mut self, frame: Phys) {
+        put(self.0, frame);
+    }
+}
+
+/// Frames for the first CPU's tables, kept for good.
+pub(crate) struct PoolTables;
+
+impl FrameSource for PoolTables {
+    fn take(&mut self) -> Option<Phys> {
+        frames::take_early()
+    }
+
+    fn give(&mut self, _: Phys) {
+        // Nothing of the first CPU's is ever given back.
+    }
+}

@@ -1,0 +1,286 @@
+//! A CPU process: the one kernel context that a process has on a CPU.
+
+use super::answer::{self, Staged};
+use super::object::{CarrierRef, Who};
+use super::space::{Pages, SpaceError, Use};
+use super::{Attention, Process};
+use crate::cpu::{critical, here};
+use crate::thread::{self, HAS_PROCESS};
+use crate::{ipi, timer};
+use abi::map::PAGE;
+use abi::{Completions, Error, Failure, Output};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use arch::user::{Fault, UserRange};
+use core::cell::UnsafeCell;
+use core::sync::atomic::Ordering;
+use dispatch::{Later, Opened, Pending, PendingId, Slot};
+use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
+use percpu::{CpuId, Crit, Own};
+use servers::handles::Object;
+
+/// How long a process runs before an equal on its CPU does, in nanoseconds.
+pub(crate) const QUANTUM: u64 = 1_000_000;
+
+/// What the kernel keeps about a pending call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Detail {
+    /// The object that has it.
+    pub(crate) object: Object,
+    /// Where its bytes go.
+    pub(crate) into: Output,
+    /// The handle of the port, for a receive.
+    pub(crate) port: u64,
+}
+
+/// What the CPU process's own CPU touches.
+pub(crate) struct CarrierOwn {
+    pub(crate) pending: Pending<Detail, Box<[Slot<Detail>]>>,
+    pub(crate) staged: VecDeque<Staged>,
+    /// Set by a wake message, taken by a wait.
+    pub(crate) wake_token: bool,
+    /// Nanoseconds between upcalls; 0 for none.
+    pub(crate) interval: u64,
+    /// The thread waits in the wait entry.
+    pub(crate) waiting: bool,
+    /// Number in the table of its CPU, for answers.
+    pub(crate) number: u64,
+}
+
+/// A CPU process.
+pub struct Carrier {
+    pub(crate) process: Arc<Process>,
+    cpu: CpuId,
+    index: u64,
+    pub(crate) thread: ThreadRef,
+    pub(crate) attention: Attention,
+    pub(crate) own: Own<CarrierOwn>,
+    /// The element list of the entry in progress.
+    pub(crate) snapshot: UnsafeCell<[u64; abi::list::MAX_WORDS]>,
+    completions: Pages,
+    area: Pages,
+}
+
+// SAFETY: 1. `own` and `attention` say who touches them; 2. `snapshot` is touched by the CPU process's own entries, one at
+// a time; 3. the rest never changes, or is pages whose users keep to atomics and raw words.
+unsafe impl Sync for Carrier {}
+
+impl Carrier {
+    /// Makes it, before its thread has run.
+    ///
+    /// # Safety
+    /// `thread` is the one that will be this CPU process, on CPU `cpu`; only that CPU uses the result but for what is
+    /// atomic or never changes.
+    pub(crate) unsafe fn new(
+        process: Arc<Process>,
+        cpu: CpuId,
+        index: u64,
+        thread: ThreadRef,
+        slots: Box<[Slot<Detail>]>,
+        [completions, area]: [Pages; 2],
+    ) -> Self {
+        let own = CarrierOwn {
+            pending: Pending::new(slots),
+            staged: VecDeque::new(),
+            wake_token: false,
+            interval: 0,
+            waiting: false,
+            number: 0,
+        };
+        // SAFETY: the caller's promise; closures of this module lend it once.
+        let own = unsafe { Own::new(own) };
+        Self { process, cpu, index, thread, attention: Attention::new(), own, snapshot: UnsafeCell::new([0; abi::list::MAX_WORDS]), completions, area }
+    }
+
+    /// The CPU that it runs on.
+    pub fn cpu(&self) -> CpuId {
+        self.cpu
+    }
+
+    /// Its number in its process.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The completion pages, as the kernel sees them.
+    pub(crate) fn completions(&self) -> &Completions {
+        // SAFETY: 1. zeroed pages of the right number are a valid `Completions`, all atomics; 2. ring 3 can only read them.
+        unsafe { &*self.completions.base().cast::<Completions>() }
+    }
+
+    /// The carrier area, as the kernel sees it. Ring 3 writes it at will: read and write single words only.
+    pub(crate) fn area(&self) -> *mut abi::Carrier {
+        self.area.base().cast()
+    }
+
+    /// Publishes the completion of a call, if it is still pending, and wakes who waits for it. Own CPU.
+    pub(crate) fn publish(&self, crit: &Crit, call: PendingId, outcome: Result<[u64; 2], Failure>) {
+        let published = self.own.with(crit, |own| own.pending.complete(call, outcome, self.completions()).is_ok());
+        if published {
+            self.rouse(crit);
+        }
+    }
+
+    /// Gives it something to look at. Own CPU.
+    pub(crate) fn notice(&self, crit: &Crit, reasons: u32) {
+        self.attention.add(reasons);
+        self.rouse(crit);
+    }
+
+    fn rouse(&self, crit: &Crit) {
+        if self.own.with(crit, |own| own.waiting) {
+            thread::wake(crit, self.thread);
+        }
+    }
+
+    /// Sets the wake token and wakes it from the wait entry, from any CPU.
+    pub(crate) fn wake(&self) {
+        let address = core::ptr::from_ref(self).expose_provenance();
+        critical(|crit| {
+            if self.cpu == here().id() { wake_here(crit, [address, 0, 0]) } else { ipi::send(crit, self.cpu, wake_here, [address, 0, 0]) }
+        });
+    }
+
+    /// Opens a pending call and says how its answer will be addressed.
+    pub(crate) fn open(&self, later: Later, detail: Detail) -> Result<(Opened, Who), Failure> {
+        critical(|crit| {
+            self.own.with(crit, |own| {
+                let opened = own.pending.open(later, detail, || self.seen())?;
+                let who = Who { cpu: self.cpu, carrier: own.number, call: opened.id() };
+                Ok((opened, who))
+            })
+        })
+    }
+
+    /// How an answer would be addressed that is given at once or not at all.
+    pub(crate) fn nobody(&self) -> Who {
+        Who { cpu: self.cpu, carrier: 0, call: PendingId::from_bits(u64::MAX) }
+    }
+
+    /// Takes an opened call back that was answered at once.
+    pub(crate) fn withdraw(&self, opened: Opened) {
+        // Gone only if an answer was published: the objects answer once, and this one did not.
+        let _ = critical(|crit| self.own.with(crit, |own| own.pending.withdraw(opened).is_ok()));
+    }
+
+    fn seen(&self) -> u64 {
+        // SAFETY: the area is mapped as long as this; the word is an atomic that ring 3 may write meanwhile.
+        unsafe { (*self.area()).seen.load(Ordering::Relaxed) }
+    }
+
+    /// The wait entry: see [`dispatch::Kernel::wait`]. In the owning context.
+    pub(crate) fn wait(&self, cx: &mut MayBlock, seen: u64, deadline: u64) -> u64 {
+        loop {
+            self.look(cx);
+            let produced = critical(|crit| {
+                let (produced, token) = self.own.with(crit, |own| (own.pending.produced(), core::mem::take(&mut own.wake_token)));
+                let over = deadline != abi::NO_DEADLINE && (deadline == abi::POLL || timer::now() >= deadline);
+                if token || over || produced != seen {
+                    return Some(produced);
+                }
+                if !self.attention.any() {
+                    self.own.with(crit, |own| own.waiting = true);
+                    let why = Why::on(Reason::Completion, self);
+                    if deadline == abi::NO_DEADLINE { thread::block(crit, cx, why) } else { thread::sleep_until(crit, cx, why, deadline) }
+                    self.own.with(crit, |own| own.waiting = false);
+                }
+                None
+            });
+            if let Some(produced) = produced {
+                return produced;
+            }
+        }
+    }
+
+    /// Does what wants attention, but the tick. In the owning context, outside critical sections; does not come back
+    /// when the process ends.
+    pub(crate) fn look(&self, cx: &mut MayBlock) -> u32 {
+        let reasons = self.attention.take();
+        if reasons & Attention::END != 0 {
+            super::end::leave(cx, self);
+        }
+        if reasons & Attention::STAGED != 0 {
+            answer::finish_staged(self);
+        }
+        reasons
+    }
+
+    /// Runs a copy from or to ring 3, giving pages of the range their frames when it faults.
+    pub(crate) fn with_pages<R>(&self, range: UserRange, wanted: Use, mut copy: impl FnMut() -> Result<R, Fault>) -> Result<R, Failure> {
+        if let Ok(done) = copy() {
+            return Ok(done);
+        }
+        let first = range.start() as u64 & !(PAGE - 1);
+        let last = (range.start() + range.bytes()) as u64;
+        let present = self.process.with_space(|crit, space| {
+            (first..last).step_by(PAGE as usize).try_for_each(|page| space.fault_in(crit, page, wanted))
+        });
+        match present {
+            Some(Ok(())) => copy().map_err(|_| Failure::new(Error::Fault)),
+            Some(Err(SpaceError::NoMemory)) => Err(Failure::new(Error::NoMemory)),
+            Some(Err(_)) | None => Err(Failure::new(Error::Fault)),
+        }
+    }
+
+    /// Makes the running thread of this CPU be this CPU process. Own CPU, in its thread.
+    pub(crate) fn attach(&self, crit: &Crit) {
+        thread::body(crit).carrier.set(self);
+        here().scheduler.with(crit, |s| s.set_rare(crit, s.current(), HAS_PROCESS));
+        let number = here().objects.with(crit, |o| o.carriers.insert(CarrierRef(self)));
+        // A number is refused only without memory for the table; 0 names nobody, so no call would ever be answered late.
+        self.own.with(crit, |own| own.number = number.unwrap_or(0));
+        arrive(crit);
+    }
+}
+
+fn wake_here(crit: &Crit, [address, ..]: [usize; 3]) {
+    let carrier = core::ptr::with_exposed_provenance::<Carrier>(address);
+    // SAFETY: `wake` was called through the process, which outlives its CPU processes' last message: `end::take_apart`
+    // synchronises with every CPU that could have sent one.
+    let carrier = unsafe { &*carrier };
+    carrier.own.with(crit, |own| own.wake_token = true);
+    carrier.rouse(crit);
+}
+
+/// The CPU process of the running thread, if it has one.
+pub(crate) fn current(crit: &Crit) -> Option<&'static Carrier> {
+    let carrier = thread::body(crit).carrier.get();
+    // SAFETY: set while its thread lives (`attach`, `end::leave`).
+    unsafe { carrier.as_ref() }
+}
+
+/// A thread with a CPU process has come to run: its stack, its address space, its place in ring 3.
+pub(crate) fn arrive(crit: &Crit) {
+    let body = thread::body(crit);
+    // SAFETY: set while its thread lives.
+    let Some(carrier) = (unsafe { body.carrier.get().as_ref() }) else { return };
+    // SAFETY: this thread's own stack, in a critical section.
+    unsafe { arch::cpu::set_kernel_stack(body.stack_top) };
+    // SAFETY: the tables live until every CPU process of the process has left them (`end`).
+    unsafe { arch::paging::activate_root(carrier.process.root()) };
+    arch::user::set_gs_base(abi::map::carrier(carrier.index));
+    start_tick(crit, carrier);
+}
+
+/// Arms the tick of a CPU process that is about to run in ring 3: for its own user threads, or its equals here.
+pub(crate) fn start_tick(crit: &Crit, carrier: &Carrier) {
+    let interval = carrier.own.with(crit, |own| own.interval);
+    let contended = here().scheduler.with(crit, |s| s.contended(crit));
+    let distance = match (interval, contended) {
+        (0, false) => None,
+        (0, true) => Some(QUANTUM),
+        (interval, false) => Some(interval),
+        (interval, true) => Some(interval.min(QUANTUM)),
+    };
+    timer::set_tick(crit, distance.map(|d| timer::now() + d));
+}
+
+/// The tick came: the CPU process that runs here looks at it on its way to ring 3.
+pub(crate) fn tick(crit: &Crit) {
+    // The idle thread has no body to ask; it may be the current one on a blocked thread's stack.
+    let idle = here().scheduler.with(crit, |s| s.is_idle());
+    if let Some(carrier) = (!idle).then(|| current(crit)).flatten() {
+        carrier.attention.add(Attention::TICK);
+    }
+}

@@ -1,0 +1,138 @@
+//! Time on each CPU: one deadline for the hardware, the earliest of what this CPU waits for.
+//!
+//! ```text
+//!   sleeping threads ─┐
+//!   tick of ring 3   ─┼─▶ earliest ─▶ the CPU's one-shot timer
+//!   seeded turns     ─┘
+//! ```
+//! Law: own CPU only. Nobody waiting: no timer, no interrupt.
+
+use crate::cpu::{self, here};
+use crate::{chaos, ipi, process};
+use core::sync::atomic::{AtomicU64, Ordering};
+use percpu::Crit;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+/// What the hardware counts in one go; a later deadline is armed again.
+const LONGEST: u64 = 1 << 30;
+
+/// The deadlines of a CPU other than its sleeping threads', in nanoseconds since boot.
+pub struct Timer {
+    tick: u64,
+    chaos: u64,
+    armed: u64,
+}
+
+impl Timer {
+    pub(crate) const fn new() -> Self {
+        Self { tick: NEVER, chaos: NEVER, armed: NEVER }
+    }
+}
+
+/// How the counters of this machine become nanoseconds: written once by [`init`], before any other CPU runs.
+static TSC_AT_BOOT: AtomicU64 = AtomicU64::new(0);
+static NANOS_PER_TSC: AtomicU64 = AtomicU64::new(1 << 32);
+static TIMER_PER_NANO: AtomicU64 = AtomicU64::new(1 << 32);
+
+/// Reads what boot measured.
+pub(crate) fn init() {
+    let rates = arch::time::rates();
+    let scale = |from: u64, to: u64| ((u128::from(to) << 32) / u128::from(from.max(1))) as u64;
+    TSC_AT_BOOT.store(arch::time::tsc(), Ordering::Relaxed);
+    NANOS_PER_TSC.store(scale(rates.tsc, 1_000_000_000), Ordering::Relaxed);
+    TIMER_PER_NANO.store(scale(1_000_000_000, rates.timer), Ordering::Relaxed);
+}
+
+/// Nanoseconds since boot, the same on all CPUs as far as their counters are.
+#[inline]
+pub fn now() -> u64 {
+    let ticks = arch::time::tsc().wrapping_sub(TSC_AT_BOOT.load(Ordering::Relaxed));
+    (u128::from(ticks) * u128::from(NANOS_PER_TSC.load(Ordering::Relaxed)) >> 32) as u64
+}
+
+/// What ring 3 needs to read the clock by itself: counter at boot, nanoseconds per tick in units of 2⁻³².
+pub(crate) fn clock_scale() -> (u64, u64) {
+    (TSC_AT_BOOT.load(Ordering::Relaxed), NANOS_PER_TSC.load(Ordering::Relaxed))
+}
+
+/// Sets or clears the tick of the CPU process that runs here in ring 3.
+pub(crate) fn set_tick(crit: &Crit, deadline: Option<u64>) {
+    here().timer.with(crit, |timer| timer.tick = deadline.unwrap_or(NEVER));
+    rearm(crit);
+}
+
+/// Whether a tick is under way on this CPU.
+pub(crate) fn ticks(crit: &Crit) -> bool {
+    here().timer.with(crit, |timer| timer.tick != NEVER)
+}
+
+/// Sets or clears the next seeded turn of this CPU.
+pub(crate) fn set_chaos(crit: &Crit, deadline: Option<u64>) {
+    here().timer.with(crit, |timer| timer.chaos = deadline.unwrap_or(NEVER));
+    rearm(crit);
+}
+
+/// Whether this CPU waits for a time: an idle one without is quiescent until a message comes.
+pub(crate) fn is_armed(crit: &Crit) -> bool {
+    earliest(crit) != NEVER
+}
+
+/// Arms the hardware for the earliest deadline of this CPU, if that has changed.
+pub(crate) fn rearm(crit: &Crit) {
+    let earliest = earliest(crit);
+    let changed = here().timer.with(crit, |timer| core::mem::replace(&mut timer.armed, earliest) != earliest);
+    if changed {
+        arm(earliest);
+    }
+}
+
+/// The timer has fired: does what is due. On its own CPU, after the interrupt handler.
+pub(crate) fn fired(crit: &Crit) {
+    let cpu = here();
+    let now = now();
+    cpu.scheduler.with(crit, |s| s.expire(crit, now).for_each(drop));
+    let (tick, turn) = cpu.timer.with(crit, |timer| {
+        timer.armed = NEVER;
+        let take = |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
+        (take(&mut timer.tick), take(&mut timer.chaos))
+    });
+    if tick {
+        process::tick(crit);
+    }
+    if turn {
+        chaos::next_turn(crit);
+    }
+    ipi::tick(crit);
+    rearm(crit);
+}
+
+fn earliest(crit: &Crit) -> u64 {
+    let sleeping = here().scheduler.with(crit, |s| s.next_deadline(crit)).unwrap_or(NEVER);
+    here().timer.with(crit, |timer| sleeping.min(timer.tick).min(timer.chaos))
+}
+
+fn arm(deadline: u64) {
+    if deadline == NEVER {
+        return apic::disarm_timer();
+    }
+    let wait = deadline.saturating_sub(now()).clamp(1, LONGEST);
+    let ticks = u128::from(wait) * u128::from(TIMER_PER_NANO.load(Ordering::Relaxed)) >> 32;
+    apic::arm_timer(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
+}
+
+/// The timer interrupt. Inside a critical section it only leaves a mark.
+#[unsafe(no_mangle)]
+extern "C" fn core_timer() {
+    let cpu = here();
+    chaos::turn();
+    if arch::cpu::in_crit() {
+        cpu.due.timer.set(true);
+        arch::cpu::set_pending();
+        return;
+    }
+    cpu::handle(|crit| {
+        cpu.counters.timers.add(crit, 1);
+        fired(crit);
+    });
+}

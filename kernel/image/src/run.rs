@@ -1,0 +1,75 @@
+//! What thread "main" does: the parts of the run that the command line names, one after the other.
+
+use arch::power::Exit;
+use bench_api::wire::{Record, VERSION};
+use bench_api::Settings;
+use kernel_core::{boot, chaos, cpu, process, records, say};
+use lwkt_sched::MayBlock;
+use percpu::CpuId;
+use raw_cpuid::CpuId as Identification;
+use servers::options::{Clock, Options};
+
+/// Runs everything and says how it went.
+pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
+    begin(options);
+    let mut ok = true;
+    if options.parts.bench {
+        ok &= bench_suite::run(cx, &settings(options), options.list);
+    }
+    if options.parts.test {
+        ok &= kernel_stress::tests(cx, options);
+    }
+    if options.parts.stress {
+        ok &= kernel_stress::stress(cx, options);
+    }
+    if options.parts.program {
+        ok &= program(cx, options.program);
+    }
+    chaos::set_seed(0);
+    records::emit(&Record::RunEnd { ok, lost: trace::lost() });
+    if ok { Exit::Success } else { Exit::Failed }
+}
+
+fn settings(options: &Options<'static>) -> Settings<'static> {
+    let mode = match options.clock {
+        Clock::Insns => bench_api::Mode::Insns,
+        Clock::Tcg | Clock::Unknown => bench_api::Mode::Tcg,
+        Clock::Kvm => bench_api::Mode::Kvm,
+    };
+    Settings { mode, quick: options.quick, seed: options.seed, filter: options.filter }
+}
+
+fn begin(options: &Options<'_>) {
+    let identification = Identification::new();
+    let brand = identification.get_processor_brand_string();
+    records::emit(&Record::RunBegin {
+        version: VERSION,
+        kernel: env!("CARGO_PKG_VERSION"),
+        mode: options.clock.name(),
+        apic: match apic::mode() {
+            apic::Mode::X2Apic => "x2APIC",
+            apic::Mode::XApic => "xAPIC",
+        },
+        cpus: cpu::count() as u64,
+        cpus_expected: boot::expected() as u64,
+        seed: options.seed,
+        quick: options.quick,
+        tick_hz: arch::time::rates().tsc,
+        cpu_model: brand.as_ref().map_or("unknown", |b| b.as_str()).trim(),
+    });
+}
+
+/// Runs one program of the image to its end.
+fn program(cx: &mut MayBlock, name: &str) -> bool {
+    match process::start(name, CpuId::at(0), &[]) {
+        Ok(launch) => {
+            let ended = launch.wait(cx);
+            say!("{name} ended: {:?}", ended.how);
+            ended.how == process::How::Exited(0)
+        }
+        Err(error) => {
+            say!("{name} was not started: {error:?}");
+            false
+        }
+    }
+}

@@ -82,3 +82,13 @@ pub unsafe fn send_slot<const SLOT: u64>(head: u64, [rdx, r10, r8, r9]: [u64; 4]
     }
     Raw { status, value, value2 }
 }
+
+/// Takes a port's next request through the entry point whose address stands at `SLOT`.
+///
+/// # Safety
+/// The buffer stays until this returns.
+#[inline(always)]
+pub unsafe fn receive_slot<const SLOT: u64>(port: u64, buffer: u64, length: u64) -> Raw {
+    // SAFETY: the caller's promise; the entry point takes its arguments where a send takes its first three.
+    unsafe { send_slot::<SLOT>(port, [buffer, length, 0, 0]) }
+}

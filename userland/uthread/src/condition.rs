@@ -60,17 +60,17 @@ impl Due {
 impl Condition {
     /// A condition variable for the threads of all carriers.
     #[must_use]
-    pub fn shared() -> Self {
+    pub const fn shared() -> Self {
         Self::make(0)
     }
 
-    /// A condition variable for the threads of `carrier` alone.
+    /// A condition variable for the threads of `home`'s carrier alone.
     #[must_use]
-    pub fn local(carrier: &Carrier) -> Self {
-        Self::make(&raw const *carrier as usize)
+    pub fn local(home: &Inbox) -> Self {
+        Self::make(home.carrier())
     }
 
-    fn make(local: usize) -> Self {
+    const fn make(local: usize) -> Self {
         Self { local: Cell::new(local), waiters: Fifo::new(), home: AtomicPtr::new(null_mut()), notices: AtomicU64::new(0), mail: Mail::new(), due: Cell::new(0), next_due: Cell::new(None) }
     }
 

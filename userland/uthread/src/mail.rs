@@ -100,6 +100,11 @@ impl Inbox {
         self.index
     }
 
+    /// Address of its carrier.
+    pub(crate) fn carrier(&self) -> usize {
+        &raw const *self as usize - offset_of!(Carrier, inbox)
+    }
+
     /// Is there no mail?
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {

@@ -39,17 +39,17 @@ pub struct Semaphore {
 impl Semaphore {
     /// A semaphore with `units` free for the threads of all carriers.
     #[must_use]
-    pub fn shared(units: i64) -> Self {
+    pub const fn shared(units: i64) -> Self {
         Self::make(0, 0, units)
     }
 
-    /// A semaphore with `units` free for the threads of `carrier` alone.
+    /// A semaphore with `units` free for the threads of `home`'s carrier alone.
     #[must_use]
-    pub fn local(units: i64, carrier: &Carrier) -> Self {
-        Self::make(&raw const *carrier as usize, units, 0)
+    pub fn local(units: i64, home: &Inbox) -> Self {
+        Self::make(home.carrier(), units, 0)
     }
 
-    fn make(local: usize, free: i64, units: i64) -> Self {
+    const fn make(local: usize, free: i64, units: i64) -> Self {
         Self {
             local: Cell::new(local),
             free: Cell::new(free),

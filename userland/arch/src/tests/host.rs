@@ -202,7 +202,7 @@ pub(crate) mod calls {
     }
     /// A local semaphore of this carrier.
     pub(crate) fn local(units: i64) -> &'static Semaphore {
-        Box::leak(Box::new(Semaphore::local(units, crate::carrier())))
+        Box::leak(Box::new(Semaphore::local(units, crate::carrier().inbox())))
     }
     pub(crate) fn shared(units: i64) -> &'static Semaphore {
         Box::leak(Box::new(Semaphore::shared(units)))

@@ -1,2 +1,0 @@
-//! Placeholder until the first build step lands.
-fn main() {}

@@ -118,9 +118,8 @@ pub fn stacks(stacks: &[CpuStack]) -> Vec<String> {
 }
 
 fn group(cpus: &[u32], stack: &CpuStack) -> Vec<String> {
-    let names: Vec<String> = cpus.iter().map(u32::to_string).collect();
     let plural = if cpus.len() == 1 { "CPU" } else { "CPUs" };
-    let mut lines = vec![format!("  {plural} {}, {}:", names.join(" "), state(stack))];
+    let mut lines = vec![format!("  {plural} {}, {}:", ranges(cpus), state(stack))];
     for frame in stack.frames.iter().take(DEEP) {
         lines.extend(frame_lines(frame).into_iter().map(|line| format!("    {line}")));
     }
@@ -128,6 +127,19 @@ fn group(cpus: &[u32], stack: &CpuStack) -> Vec<String> {
         lines.push(format!("    ... {} more", stack.frames.len() - DEEP));
     }
     lines
+}
+
+/// Returns ascending numbers as `0 2-5 9`.
+fn ranges(numbers: &[u32]) -> String {
+    numbers
+        .chunk_by(|before, after| before + 1 == *after)
+        .map(|run| match run {
+            [only] => only.to_string(),
+            [first, .., last] => format!("{first}-{last}"),
+            [] => String::new(),
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn state(stack: &CpuStack) -> &'static str {

@@ -203,7 +203,8 @@ pub fn shorten(path: &str) -> Cow<'_, str> {
             } else {
                 rest
             };
-            return Cow::Owned(rest.to_owned());
+            // core/src/../../stdarch/.. reads better as stdarch/..
+            return Cow::Owned(rest.rsplit_once("../").map_or(rest, |(_, rest)| rest).to_owned());
         }
     }
     Cow::Borrowed(path)

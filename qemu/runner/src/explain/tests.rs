@@ -60,7 +60,7 @@ HANG in stress kernel/storm: nothing heard for 61 s, 2.0 times as long as usual:
     damselfly 0.1.0
   last log lines:
     [2] warn timer late (kernel/core/src/timer.rs:7)
-  CPUs 0 1, running, interrupts on:
+  CPUs 0-1, running, interrupts on:
     core::hint::spin_loop (lwkt/sched/src/queue.rs:12) inlined
     lwkt_sched::wait (lwkt/sched/src/queue.rs:40)
     ? entry (lwkt/sched/src/queue.rs:9)
@@ -106,4 +106,9 @@ fn a_bug_of_qemus_is_named() {
     };
     let lines = lines(&report, &Request::new("k"), None);
     assert!(lines.last().is_some_and(|line| line.starts_with("next: --xapic: ")), "{lines:?}");
+}
+
+#[test]
+fn numbers_in_ranges() {
+    assert_eq!(ranges(&[0, 2, 3, 4, 9]), "0 2-4 9");
 }

@@ -77,6 +77,8 @@ fn paths_are_cut_to_what_helps() {
         "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/spin-0.12.3/src/once.rs";
     assert_eq!(shorten(registry), "spin-0.12.3/src/once.rs");
     assert_eq!(shorten("/rustc/abc/library/core/src/panicking.rs"), "core/src/panicking.rs");
+    let odd = "/usr/lib/rustlib/src/rust/library/core/src/../../stdarch/crates/x.rs";
+    assert_eq!(shorten(odd), "stdarch/crates/x.rs");
     assert_eq!(shorten("smp/ipiq/src/ring.rs"), "smp/ipiq/src/ring.rs");
     let here = std::env::current_dir().expect("a folder").join("src/a.rs");
     assert_eq!(shorten(&here.to_string_lossy()), "src/a.rs");

@@ -7,6 +7,7 @@ fn main() {
         format!("-T{folder}/../arch/link.ld"),
         "--gc-sections".into(),
         "-zmax-page-size=4096".into(),
+        "-Tdefmt.x".into(),
     ] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }

@@ -52,3 +52,23 @@ pub(crate) fn free_pages(base: *mut u8, count: usize) {
         unsafe { alloc::alloc::dealloc(base, layout) };
     }
 }
+
+/// A box with a copy of `template`, made without passing through the stack, for what is too large for that.
+///
+/// # Safety
+/// `template` is a static that nobody uses otherwise: its bytes, copied, are a value of its own.
+pub(crate) unsafe fn boxed_copy<T>(template: &'static T) -> Option<Box<T>> {
+    let layout = Layout::new::<T>();
+    if layout.size() == 0 {
+        return None;
+    }
+    // SAFETY: the layout is not empty.
+    let memory = unsafe { alloc::alloc::alloc(layout) }.cast::<T>();
+    if memory.is_null() {
+        return None;
+    }
+    // SAFETY: fresh memory of the layout of `T`; the caller's promise about the bytes.
+    unsafe { core::ptr::copy_nonoverlapping(template, memory, 1) };
+    // SAFETY: allocated by the global allocator with the layout of `T`, and initialised.
+    Some(unsafe { Box::from_raw(memory) })
+}

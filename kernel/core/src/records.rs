@@ -56,7 +56,9 @@ impl Write for Serial {
 
 /// Gives this CPU a log; without memory its frames are thrown away, and counted.
 pub(crate) fn attach() {
-    if let Ok(log) = fallible::boxed(CpuLog::new()) {
+    static EMPTY: CpuLog = CpuLog::new();
+    // SAFETY: nobody else names the static.
+    if let Some(log) = unsafe { fallible::boxed_copy(&EMPTY) } {
         trace::attach(cpu::here().id().index(), Box::leak(log));
     }
 }

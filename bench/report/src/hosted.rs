@@ -53,8 +53,9 @@ impl Pair {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut medians: Vec<f64> = (0..DRAWS)
             .map(|_| {
-                let mut drawn: Vec<f64> =
-                    (0..ratios.len()).map(|_| ratios[(random(&mut state) % ratios.len() as u64) as usize]).collect();
+                let mut drawn: Vec<f64> = (0..ratios.len())
+                    .map(|_| ratios[(random(&mut state) % ratios.len() as u64) as usize])
+                    .collect();
                 drawn.sort_by(f64::total_cmp);
                 median(&drawn)
             })
@@ -99,7 +100,9 @@ impl Pair {
             let (low, high) = self.interval();
             line.real("ours", self.ours()).real("theirs", self.theirs());
             line.real("ratio_min", ratios[0]).real("ratio_median", median(&ratios));
-            line.real("ratio_max", ratios[ratios.len() - 1]).real("ratio_low", low).real("ratio_high", high);
+            line.real("ratio_max", ratios[ratios.len() - 1])
+                .real("ratio_low", low)
+                .real("ratio_high", high);
         }
         line.key(key).done()
     }
@@ -148,7 +151,11 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
 /// The median of sorted values; between two, their mean.
 pub fn median(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
-    if sorted.len().is_multiple_of(2) { (sorted[half - 1] + sorted[half]) / 2.0 } else { sorted[half] }
+    if sorted.len().is_multiple_of(2) {
+        (sorted[half - 1] + sorted[half]) / 2.0
+    } else {
+        sorted[half]
+    }
 }
 
 /// xorshift64*.

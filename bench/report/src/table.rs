@@ -146,7 +146,10 @@ fn row(result: &BenchResult, goal: Option<&Goal>, columns: &Columns, style: Styl
     let judged = goal.map_or(summary.min, |goal| goal.stat.of(summary));
     let judged = per_op(judged);
     // The name gives way to a figure that needs its room.
-    let name = clip(&result.name, columns.name.min((columns.name + NUMBER - 1).saturating_sub(judged.len())));
+    let name = clip(
+        &result.name,
+        columns.name.min((columns.name + NUMBER - 1).saturating_sub(judged.len())),
+    );
     let width = columns.name + NUMBER - name.chars().count();
     let mut line = format!("{:<GOAL$}{name}{judged:>width$}", goal.map_or("", |goal| &goal.id));
     if columns.median {

@@ -8,7 +8,10 @@ fn a_blessed_run_is_the_same_as_itself() {
     let results = [result("ipi/push_pop", &[28, 30]), result("user/switch", &[11])];
     assert!(store.load(&key()).expect("readable").is_none());
     let path = store.bless(&key(), &results, &goals, "the first figures").expect("blessed");
-    assert_eq!(path.file_name().and_then(|name| name.to_str()), Some("rustc-1.96_qemu-10_x2apic_smp4.json"));
+    assert_eq!(
+        path.file_name().and_then(|name| name.to_str()),
+        Some("rustc-1.96_qemu-10_x2apic_smp4.json")
+    );
     let baseline = store.load(&key()).expect("readable").expect("blessed");
     assert_eq!(baseline.reasons, ["3f2c9e1: the first figures"]);
     let comparison = Comparison::of(&baseline, &results, &goals);
@@ -23,7 +26,12 @@ fn one_instruction_is_a_difference() {
     let old = [result("a/a", &[28]), result("a/b", &[28]), result("a/c", &[28])];
     store.bless(&key(), &old, &goals, "first").expect("blessed");
     let baseline = store.load(&key()).expect("readable").expect("blessed");
-    let new = [result("a/a", &[29]), result("a/b", &[27, 99]), result("a/c", &[28, 99]), result("a/d", &[1])];
+    let new = [
+        result("a/a", &[29]),
+        result("a/b", &[27, 99]),
+        result("a/c", &[28, 99]),
+        result("a/d", &[1]),
+    ];
     let comparison = Comparison::of(&baseline, &new, &goals);
     let verdicts: Vec<Verdict> = comparison.rows.iter().map(|row| row.verdict).collect();
     assert_eq!(verdicts, [Verdict::Worse, Verdict::Better, Verdict::Same, Verdict::New]);
@@ -44,7 +52,9 @@ fn figures_are_compared_per_operation() {
 fn a_part_that_is_blessed_keeps_the_rest() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, goals) = (Store::new(dir.path()), Goals::builtin());
-    store.bless(&key(), &[result("a/a", &[1]), result("a/b", &[2])], &goals, "first").expect("blessed");
+    store
+        .bless(&key(), &[result("a/a", &[1]), result("a/b", &[2])], &goals, "first")
+        .expect("blessed");
     store.bless(&key(), &[result("a/b", &[3])], &goals, "b grew a check").expect("blessed");
     let baseline = store.load(&key()).expect("readable").expect("blessed");
     assert_eq!(baseline.figures["a/a"].value, 1);

@@ -11,7 +11,11 @@ fn the_tree_s_goals_are_sound() {
         assert!(!goal.opponents.is_empty(), "{}", goal.id);
         assert!(goal.opponents[0].name.chars().count() <= 16, "{}: wider than its column", goal.id);
         for opponent in &goal.opponents {
-            assert!(!opponent.source.is_empty() && !opponent.version.is_empty(), "{}", opponent.name);
+            assert!(
+                !opponent.source.is_empty() && !opponent.version.is_empty(),
+                "{}",
+                opponent.name
+            );
         }
         let figures = goal.opponents.iter().map(|opponent| opponent.figure);
         assert!(figures.is_sorted(), "{}: the best opponent comes first", goal.id);
@@ -23,8 +27,18 @@ fn the_musts_of_the_first_release_are_there() {
     let goals = Goals::builtin();
     let must = |id: &str| goals.iter().find(|goal| goal.id == id).map(|goal| goal.must);
     let expected = [
-        ("G1", 12), ("G2", 40), ("G3", 60), ("G4", 110), ("G5", 56), ("G6", 96), ("G7", 12), ("G11", 30),
-        ("G13", 600), ("G14", 250), ("G15", 32), ("G16", 100),
+        ("G1", 12),
+        ("G2", 40),
+        ("G3", 60),
+        ("G4", 110),
+        ("G5", 56),
+        ("G6", 96),
+        ("G7", 12),
+        ("G11", 30),
+        ("G13", 600),
+        ("G14", 250),
+        ("G15", 32),
+        ("G16", 100),
     ];
     for (id, figure) in expected {
         assert_eq!(must(id), Some(figure), "{id}");
@@ -36,7 +50,9 @@ fn a_goal_twice_or_an_unknown_key_is_an_error() {
     let goal = "[[goal]]\nid='G1'\nbench='a/b'\nwhat=''\nunit='insns'\nmust=1\n";
     assert!(Goals::parse(goal).is_ok());
     assert!(Goals::parse(&goal.repeat(2)).is_err_and(|error| error.contains("collide")));
-    assert!(Goals::parse(&(goal.to_owned() + "mustt=1\n")).is_err_and(|error| error.contains("mustt")));
+    assert!(
+        Goals::parse(&(goal.to_owned() + "mustt=1\n")).is_err_and(|error| error.contains("mustt"))
+    );
 }
 
 #[test]

@@ -15,7 +15,17 @@ fn pair(rounds: &[(f64, f64)]) -> Pair {
 }
 
 fn steady() -> Pair {
-    pair(&[(5.0, 7.0), (5.1, 7.1), (5.2, 7.0), (5.0, 7.2), (5.0, 7.0), (5.1, 7.0), (5.0, 7.1), (5.0, 7.0), (50.0, 70.0)])
+    pair(&[
+        (5.0, 7.0),
+        (5.1, 7.1),
+        (5.2, 7.0),
+        (5.0, 7.2),
+        (5.0, 7.0),
+        (5.1, 7.0),
+        (5.0, 7.1),
+        (5.0, 7.0),
+        (50.0, 70.0),
+    ])
 }
 
 #[test]
@@ -60,5 +70,8 @@ fn a_pair_is_judged_by_its_median_ratio() {
     assert!(row.starts_with("G11  ring/push_pop        5.0    7.0  0.71"), "{row}");
     assert!(row.chars().count() <= 80 && row.contains("0.80 ok"), "{row}");
     let line = steady().json(&goals, &key());
-    assert!(is_flat(&line) && line.contains("\"goal\":\"G11\",\"goal_must\":0.8,\"goal_met\":true"), "{line}");
+    assert!(
+        is_flat(&line) && line.contains("\"goal\":\"G11\",\"goal_must\":0.8,\"goal_met\":true"),
+        "{line}"
+    );
 }

@@ -70,7 +70,8 @@ fn every_line_is_flat() {
 
 #[test]
 fn a_line_that_answers_a_goal_says_so() {
-    let line = bench(&result("kernel/switch", &[60, 58, 58]), &Goals::builtin(), &key(), Raw::Included);
+    let line =
+        bench(&result("kernel/switch", &[60, 58, 58]), &Goals::builtin(), &key(), Raw::Included);
     for part in [
         "\"schema\":1,\"kind\":\"bench\",\"suite\":\"kernel\",\"bench\":\"kernel/switch\",\"goal\":\"G3\"",
         "\"min\":58,\"q1\":58,\"median\":58,\"q3\":60,\"p99\":60,\"max\":60",
@@ -141,7 +142,11 @@ fn the_readme_lists_the_keys() {
         assert!(keys.iter().any(|key| key.starts_with(stem)), "no line has {}", row.0);
     }
     for counter in Counter::ALL {
-        assert!(readme.contains(&format!("`{}`", counter.name())), "bench/README.md lacks {}", counter.name());
+        assert!(
+            readme.contains(&format!("`{}`", counter.name())),
+            "bench/README.md lacks {}",
+            counter.name()
+        );
     }
 }
 
@@ -149,7 +154,8 @@ fn the_readme_lists_the_keys() {
 #[test]
 fn the_pandas_snippet_runs() {
     use std::process::{Command, Stdio};
-    let python = Command::new("python3").args(["-c", "import pandas"]).stderr(Stdio::null()).status();
+    let python =
+        Command::new("python3").args(["-c", "import pandas"]).stderr(Stdio::null()).status();
     if !python.is_ok_and(|status| status.success()) {
         eprintln!("skipped: no python3 with pandas here");
         return;
@@ -164,7 +170,11 @@ fn the_pandas_snippet_runs() {
         stress(&stress_result(), &key()),
     ];
     std::fs::write(dir.path().join("run.jsonl"), lines.join("\n") + "\n").expect("written");
-    let output = Command::new("python3").args(["-c", snippet]).current_dir(dir.path()).output().expect("python3");
+    let output = Command::new("python3")
+        .args(["-c", snippet])
+        .current_dir(dir.path())
+        .output()
+        .expect("python3");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("kernel/switch") && text.contains("58"), "{text}");

@@ -84,7 +84,9 @@ fn stress_counts_come_through() {
         counts: Named::Plain(&[("messages", 4_000_000)]),
         message: "each once",
     };
-    let Ok(Event::Stress(result)) = feed(&mut Collector::default(), record) else { panic!("no result") };
+    let Ok(Event::Stress(result)) = feed(&mut Collector::default(), record) else {
+        panic!("no result")
+    };
     assert_eq!(result.counts, [("messages".to_owned(), 4_000_000)]);
 }
 

@@ -81,7 +81,8 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn a_narrow_terminal_keeps_what_matters() {
-    let table = goals_table(&results(), &goals(), Rows::Goals, Style { columns: 42, color: Color::Never });
+    let table =
+        goals_table(&results(), &goals(), Rows::Goals, Style { columns: 42, color: Color::Never });
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines[0], "goal benchmark            min  must");
     assert_eq!(lines[2], "G13  kernel/wake_cross    634   600 MISS");
@@ -178,8 +179,7 @@ fn what_changed_beside_the_figure_is_told() {
     let comparison = Comparison::of(&base, &[now], &goals());
     let text = baseline(&comparison, &key(), Style::PLAIN);
     let line = text.lines().nth(1);
-    let expected =
-        "     user/pipe         20.5 -> 20 (-0.5) IPIs 0 -> 31, avoided 0 -> 969, kernel entries 2 -> 0";
+    let expected = "     user/pipe         20.5 -> 20 (-0.5) IPIs 0 -> 31, avoided 0 -> 969, kernel entries 2 -> 0";
     assert_eq!(line, Some(expected));
 }
 
@@ -201,7 +201,8 @@ stress  9 of 9, seed 1
      user/alive        100,000 threads, 4 kernel stacks, 0 B each  ok    19 s
 "
     );
-    let failed = stress("user/alive", &"long ".repeat(20), false, "1 s", Style { columns: 60, ..style });
+    let failed =
+        stress("user/alive", &"long ".repeat(20), false, "1 s", Style { columns: 60, ..style });
     assert!(failed.trim_end().chars().count() <= 60, "{failed}");
     assert!(failed.contains("… FAIL") || failed.contains("…FAIL"), "{failed}");
 }

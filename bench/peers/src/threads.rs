@@ -1,0 +1,186 @@
+//! Our user threads with their whole scheduler: the layer's entry points on a host thread that plays a CPU process.
+
+use crate::clock::{pin, ticks};
+use abi::Completions;
+use std::alloc::{Layout, alloc_zeroed};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use uarch::call::switching;
+use uarch::host::{run, set_gs_base};
+use uarch::switch::Context;
+use uarch::{entry, landing, loop_entry};
+use uthread::{Carrier, Class, Kernel, Options, Process, Tcb};
+
+/// Stacks of each class.
+const STACKS: u64 = 8;
+/// Yields per measurement.
+const YIELDS: u64 = 200_000;
+/// Threads made per measurement.
+const CREATED: u64 = 100_000;
+
+/// A kernel that is never asked: the first thread is always ready.
+#[derive(Clone, Copy, Default)]
+struct Silent;
+
+impl Kernel for Silent {
+    fn now(self, _: &Carrier) -> u64 {
+        0
+    }
+    fn wait(self, _: &Carrier, _: u64, _: u64) {
+        unreachable!("a thread is always ready");
+    }
+    fn wake(self, _: u32) {}
+}
+
+/// What to measure.
+#[derive(Clone, Copy)]
+enum Job {
+    Yield,
+    CreateJoin,
+}
+
+/// A CPU process on a host thread; it lives as long as this program.
+pub struct Threads {
+    jobs: Sender<Job>,
+    ticks: Receiver<f64>,
+}
+
+thread_local! {
+    static ENDS: RefCell<Option<(Receiver<Job>, Sender<f64>)>> = const { RefCell::new(None) };
+}
+
+impl Threads {
+    /// Starts the process on `cpu`.
+    pub fn start(cpu: usize) -> Threads {
+        let (jobs, take) = channel();
+        let (give, ticks) = channel();
+        thread::spawn(move || {
+            pin(cpu);
+            ENDS.set(Some((take, give)));
+            process();
+        });
+        Threads { jobs, ticks }
+    }
+
+    /// Ticks per switch when two threads yield to each other.
+    pub fn yields(&self) -> f64 {
+        self.measure(Job::Yield)
+    }
+
+    /// Ticks to create, run and join a thread.
+    pub fn create_join(&self) -> f64 {
+        self.measure(Job::CreateJoin)
+    }
+
+    fn measure(&self, job: Job) -> f64 {
+        self.jobs.send(job).expect("the process lives");
+        self.ticks.recv().expect("the process lives")
+    }
+}
+
+fn zeroed(bytes: u64) -> NonNull<u8> {
+    let layout = Layout::from_size_align(bytes as usize, 4096).expect("whole pages");
+    // SAFETY: the size is not zero.
+    NonNull::new(unsafe { alloc_zeroed(layout) }).expect("memory")
+}
+
+/// Makes the process and runs its first thread, for ever.
+fn process() {
+    let shared: &'static Process = Box::leak(Box::new(Process::new()));
+    for class in Class::ALL {
+        let slab = zeroed(class.stride() * STACKS);
+        // SAFETY: fresh memory that is never freed.
+        unsafe { shared.give_slab(class, slab.as_ptr() as u64, STACKS) };
+    }
+    let area = zeroed(abi::map::CARRIER_LENGTH);
+    let top = area.as_ptr() as usize + abi::map::CARRIER_LENGTH as usize;
+    let completions = Box::leak(Box::new(Completions::new()));
+    let (landing, own_loop) = (landing::<Silent>(), loop_entry::<Silent>());
+    // SAFETY: fresh memory that is never freed; the addresses are the crate's.
+    let carrier =
+        unsafe { Carrier::make(area.cast(), 0, top, completions, shared, landing, own_loop) };
+    // SAFETY: the area of a carrier; nothing else on this host thread uses GS.
+    unsafe { set_gs_base(area.as_ptr() as usize) };
+    let options = Options { class: Class::Large, priority: Some(16), ..Options::USUAL };
+    carrier.create(first as *const () as usize, 0, options.word(), Silent).expect("a stack");
+    let mut home = Context::default();
+    // SAFETY: the GS base is the carrier's area, whose running thread is its idle block.
+    unsafe { run(&mut home, own_loop) };
+}
+
+/// The first user thread: measures what it is asked to.
+extern "C" fn first(_: u64) -> u64 {
+    ENDS.with_borrow(|ends| {
+        let (jobs, ticks) = ends.as_ref().expect("set before the process was made");
+        for job in jobs {
+            let figure = match job {
+                Job::Yield => yields(),
+                Job::CreateJoin => create_join(),
+            };
+            ticks.send(figure).expect("the comparison waits for it");
+        }
+    });
+    // The program ends; so does this host thread, in whatever state.
+    loop {
+        thread::park();
+    }
+}
+
+extern "C" fn yielder(count: u64) -> u64 {
+    for _ in 0..count {
+        yield_now();
+    }
+    0
+}
+
+#[inline(never)]
+fn yields() -> f64 {
+    let other = create(yielder, YIELDS);
+    yield_now();
+    let start = ticks();
+    for _ in 0..YIELDS / 2 {
+        yield_now();
+    }
+    let end = ticks();
+    join(other);
+    (end - start) as f64 / YIELDS as f64
+}
+
+extern "C" fn next(number: u64) -> u64 {
+    number + 1
+}
+
+#[inline(never)]
+fn create_join() -> f64 {
+    let mut number = 0;
+    let start = ticks();
+    for _ in 0..CREATED {
+        number = join(create(next, number));
+    }
+    let end = ticks();
+    assert_eq!(number, CREATED);
+    (end - start) as f64 / CREATED as f64
+}
+
+#[inline(always)]
+fn yield_now() {
+    // SAFETY: a user thread of this process runs; the entry point takes no arguments.
+    unsafe { switching(entry::yield_now::<Silent> as *const (), [0, 0]) };
+}
+
+#[inline(always)]
+fn join(thread: &'static Tcb) -> u64 {
+    // SAFETY: a user thread of this process runs, and joins a thread that nobody else joins.
+    unsafe { switching(entry::join::<Silent> as *const (), [&raw const *thread as u64, 0]) }
+}
+
+#[inline(always)]
+fn create(function: extern "C" fn(u64) -> u64, argument: u64) -> &'static Tcb {
+    type Create = extern "C" fn(usize, u64, u64) -> Option<&'static Tcb>;
+    // SAFETY: an answering entry point is a C function of this type.
+    let create: Create =
+        unsafe { core::mem::transmute::<*const (), Create>(entry::create::<Silent> as *const ()) };
+    create(function as *const () as usize, argument, Options::USUAL.word()).expect("a stack")
+}

@@ -11,18 +11,18 @@ use crate::{Bell, Call, Fabric};
 ///
 /// | step | waiting CPU | executing CPU |
 /// |---|---|---|
-/// | 1 | `left` = number of CPUs; sends | executes the function |
-/// | 2 | serves until `left` is 0, acquire | subtracts 1 from `left`, release, and touches it no more |
+/// | 1 | `done` = 0; sends to n CPUs | executes the function |
+/// | 2 | serves until `done` is n, acquire | adds 1 to `done`, release, and touches it no more |
 ///
 /// Forbidden: going on before all effects of the functions are seen. Checked by the model `acknowledge`.
 struct Acknowledge {
-    left: AtomicUsize,
+    done: AtomicUsize,
     value: AtomicUsize,
 }
 
 impl Acknowledge {
-    fn expect(count: usize) -> Acknowledge {
-        Acknowledge { left: AtomicUsize::new(count), value: AtomicUsize::new(0) }
+    fn new() -> Acknowledge {
+        Acknowledge { done: AtomicUsize::new(0), value: AtomicUsize::new(0) }
     }
 
     fn word(&self) -> usize {
@@ -38,7 +38,7 @@ impl Acknowledge {
 
     fn done(&self) {
         // Pairs with: `Fabric::wait_for`, acquire.
-        self.left.fetch_sub(1, Ordering::Release);
+        self.done.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -46,7 +46,9 @@ fn sync_here(crit: &Crit, [acknowledge, func, arg]: [usize; 3]) {
     // SAFETY: `sync` sent these words and waits for `done`.
     let acknowledge = unsafe { Acknowledge::of(acknowledge) };
     // SAFETY: `sync` made this word out of such a function.
-    let func = unsafe { core::mem::transmute::<*const (), fn(&Crit, usize)>(ptr::with_exposed_provenance(func)) };
+    let func = unsafe {
+        core::mem::transmute::<*const (), fn(&Crit, usize)>(ptr::with_exposed_provenance(func))
+    };
     func(crit, arg);
     acknowledge.done();
 }
@@ -55,8 +57,11 @@ fn ask_here(crit: &Crit, [acknowledge, func, arg]: [usize; 3]) {
     // SAFETY: `call_wait` sent these words and waits for `done`.
     let acknowledge = unsafe { Acknowledge::of(acknowledge) };
     // SAFETY: `call_wait` made this word out of such a function.
-    let func =
-        unsafe { core::mem::transmute::<*const (), fn(&Crit, usize) -> usize>(ptr::with_exposed_provenance(func)) };
+    let func = unsafe {
+        core::mem::transmute::<*const (), fn(&Crit, usize) -> usize>(ptr::with_exposed_provenance(
+            func,
+        ))
+    };
     // Relaxed: `done` releases it.
     acknowledge.value.store(func(crit, arg), Ordering::Relaxed);
     acknowledge.done();
@@ -70,31 +75,49 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// # Panics
     /// Inside a call: a call cannot wait.
     pub fn sync(&self, crit: &Crit, cpus: &CpuSet, func: fn(&Crit, usize), arg: usize) {
-        self.assert_may_wait(crit);
         let me = B::here(crit);
-        let mut others = *cpus;
-        let here = others.remove(me);
-        let acknowledge = Acknowledge::expect(others.count());
-        let call = Call::new(sync_here, [acknowledge.word(), (func as *const ()).expose_provenance(), arg]);
-        self.send_mask(crit, &others, call);
-        if here {
+        self.assert_may_wait(crit, me);
+        let acknowledge = Acknowledge::new();
+        let call = Call::new(
+            sync_here,
+            [acknowledge.word(), (func as *const ()).expose_provenance(), arg],
+        );
+        let mut count = 0;
+        for to in cpus.starting_at(me) {
+            if to != me {
+                self.send(crit, to, call);
+                count += 1;
+            }
+        }
+        if cpus.contains(me) {
             func(crit, arg);
         }
-        self.wait_for(crit, &acknowledge);
+        self.wait_for(crit, me, &acknowledge, count);
     }
 
     /// Has one other CPU execute `func(arg)` and returns its answer.
     ///
     /// # Panics
     /// Inside a call: a call cannot wait.
-    pub fn call_wait(&self, crit: &Crit, to: CpuId, func: fn(&Crit, usize) -> usize, arg: usize) -> usize {
-        self.assert_may_wait(crit);
-        if to == B::here(crit) {
+    pub fn call_wait(
+        &self,
+        crit: &Crit,
+        to: CpuId,
+        func: fn(&Crit, usize) -> usize,
+        arg: usize,
+    ) -> usize {
+        let me = B::here(crit);
+        self.assert_may_wait(crit, me);
+        if to == me {
             return func(crit, arg);
         }
-        let acknowledge = Acknowledge::expect(1);
-        self.send(crit, to, Call::new(ask_here, [acknowledge.word(), (func as *const ()).expose_provenance(), arg]));
-        self.wait_for(crit, &acknowledge);
+        let acknowledge = Acknowledge::new();
+        self.send(
+            crit,
+            to,
+            Call::new(ask_here, [acknowledge.word(), (func as *const ()).expose_provenance(), arg]),
+        );
+        self.wait_for(crit, me, &acknowledge, 1);
         acknowledge.value.load(Ordering::Relaxed)
     }
 
@@ -104,18 +127,18 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     }
 
     #[inline]
-    fn wait_for(&self, crit: &Crit, acknowledge: &Acknowledge) {
+    fn wait_for(&self, crit: &Crit, me: CpuId, acknowledge: &Acknowledge, count: usize) {
         // Pairs with: `Acknowledge::done`, release.
-        while acknowledge.left.load(Ordering::Acquire) != 0 {
+        while acknowledge.done.load(Ordering::Acquire) != count {
             self.drain(crit);
             hint::spin_loop();
         }
-        self.nodes().here::<B>(crit).counters.synced.add(crit, 1);
+        self.nodes().on(me).counters.synced.add(crit, 1);
     }
 
     #[inline]
-    fn assert_may_wait(&self, crit: &Crit) {
-        let in_call = self.nodes().here::<B>(crit).state.with(crit, |state| state.in_call);
+    fn assert_may_wait(&self, crit: &Crit, me: CpuId) {
+        let in_call = self.nodes().on(me).state.with(crit, |state| state.in_call);
         assert!(!in_call, "a call cannot wait");
     }
 }

@@ -48,15 +48,15 @@ pub fn mark_of(source: CpuId) -> u64 {
     MARK_OF[source.index() % MAX_CPUS]
 }
 
-/// Shows `f` each source CPU below `end` that a word of marks stands for.
+/// Shows `f` the number of each source CPU below `end` that a word of marks stands for.
 #[inline(always)]
-pub fn each_source(mut marks: u64, end: usize, mut f: impl FnMut(CpuId)) {
+pub fn each_source(mut marks: u64, end: usize, mut f: impl FnMut(usize)) {
     marks &= MARKS;
     while marks != 0 {
         let mut source = marks.trailing_zeros() as usize;
         marks &= marks - 1;
         while source < end {
-            f(CpuId::at(source));
+            f(source);
             source += GROUPS;
         }
     }

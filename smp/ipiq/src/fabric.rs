@@ -119,7 +119,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     #[inline]
     pub fn send_passive(&self, crit: &Crit, to: CpuId, call: Call) {
         let me = B::here(crit);
-        match self.post(crit, me, to, call).or_else(|Full(call)| self.post_slow(crit, me, to, call)) {
+        match self.post(crit, me, to, call).or_else(|Full(call)| self.post_slow(crit, me, to, call))
+        {
             Ok(ring) => {
                 // SAFETY: this CPU is the only producer of its ring to `to`.
                 if unsafe { ring.is_quarter_full(crit) } {
@@ -152,10 +153,18 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
 
     /// Puts a call into the ring of its pair, if that exists and nothing is parked.
     #[inline(always)]
-    fn post(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> Result<&'static Ring<DEPTH>, Full> {
+    fn post(
+        &self,
+        crit: &Crit,
+        me: CpuId,
+        to: CpuId,
+        call: Call,
+    ) -> Result<&'static Ring<DEPTH>, Full> {
         let ring = self.nodes.on(to).incoming.rings[me.index()].load(Ordering::Relaxed);
         // SAFETY: it is null or came out of a `&'static` (`make_ring`); this CPU stored it.
-        let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return Err(Full(call)) };
+        let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else {
+            return Err(Full(call));
+        };
         if !self.nodes.on(me).state.with(crit, |state| state.outbox.is_empty()) {
             return Err(Full(call));
         }
@@ -188,7 +197,13 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
 
     /// As `post`, and makes the ring on its first use, and looks closely at what is parked.
     #[cold]
-    fn post_slow(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> Result<&'static Ring<DEPTH>, Full> {
+    fn post_slow(
+        &self,
+        crit: &Crit,
+        me: CpuId,
+        to: CpuId,
+        call: Call,
+    ) -> Result<&'static Ring<DEPTH>, Full> {
         let Some(ring) = self.ring_to(me, to).or_else(|| self.make_ring(crit, me, to)) else {
             return Err(Full(call));
         };
@@ -236,7 +251,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             return false;
         }
         let park = || {
-            node.state.with(crit, |state| state.outbox.park(crit, &mut state.reserve, to, call)).is_ok()
+            node.state
+                .with(crit, |state| state.outbox.park(crit, &mut state.reserve, to, call))
+                .is_ok()
         };
         let parked = park() || (self.restock(crit, me) && park());
         node.counters.parked.add(crit, u64::from(parked));

@@ -1,7 +1,7 @@
 //! What a fabric keeps for one CPU.
 
-use percpu::sync::{AtomicPtr, AtomicUsize};
 use percpu::Own;
+use percpu::sync::{AtomicPtr, AtomicUsize};
 
 use crate::doorbell::Doorbell;
 use crate::outbox::{Outbox, Reserve};

@@ -69,7 +69,13 @@ impl<const DEPTH: usize> Outbox<DEPTH> {
     }
 
     /// Parks a call; if there is no memory for it, it comes back.
-    pub fn park(&mut self, crit: &Crit, reserve: &mut Reserve<DEPTH>, to: CpuId, call: Call) -> Result<(), Full> {
+    pub fn park(
+        &mut self,
+        crit: &Crit,
+        reserve: &mut Reserve<DEPTH>,
+        to: CpuId,
+        call: Call,
+    ) -> Result<(), Full> {
         let left = match self.last_for(to) {
             // SAFETY: this CPU is at both ends of what is in its outbox.
             Some(ring) => unsafe { ring.push(crit, call) },
@@ -141,7 +147,12 @@ impl<const DEPTH: usize> Outbox<DEPTH> {
         self.last = at;
     }
 
-    fn unlink(&mut self, before: Option<&'static Ring<DEPTH>>, ring: &'static Ring<DEPTH>, next: *mut Ring<DEPTH>) {
+    fn unlink(
+        &mut self,
+        before: Option<&'static Ring<DEPTH>>,
+        ring: &'static Ring<DEPTH>,
+        next: *mut Ring<DEPTH>,
+    ) {
         match before {
             Some(before) => link(before, |link| link.next = next),
             None => self.first = next,

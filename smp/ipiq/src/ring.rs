@@ -15,6 +15,7 @@ pub const RING_DEPTH: usize = 32;
 /// A slot is half a cache line: the words of a call, of which the function is also the mark that the slot is full.
 /// So a hand-over moves one line, and neither side ever reads the other's index:
 /// `tail` is known to the producer alone, `head` to the consumer alone.
+/// Both count in bytes from the first slot, so that the address of a slot is one addition.
 ///
 /// | step | producer (`push`) | consumer (`pop`) |
 /// |---|---|---|
@@ -81,10 +82,29 @@ impl<const DEPTH: usize> Default for Ring<DEPTH> {
 }
 
 impl<const DEPTH: usize> Ring<DEPTH> {
-    const MASK: usize = {
+    /// Where the last slot ends. (In a model a slot has another size; what is a mask here is a remainder there.)
+    const END: usize = {
         assert!(DEPTH.is_power_of_two(), "a ring's depth is a power of two");
-        DEPTH - 1
+        DEPTH * size_of::<Slot>()
     };
+
+    /// Returns the slot at a cursor.
+    ///
+    /// # Safety
+    /// `at` is 0, or came out of `after`.
+    #[inline(always)]
+    unsafe fn slot(&self, at: usize) -> &Slot {
+        // SAFETY: `at` is a whole number of slots, and below `END`.
+        let slot = unsafe { self.slots.0.as_ptr().byte_add(at) };
+        // SAFETY: it is in the array.
+        unsafe { &*slot }
+    }
+
+    /// Returns the cursor `count` slots after another.
+    #[inline(always)]
+    fn after(at: usize, count: usize) -> usize {
+        (at + count * size_of::<Slot>()) % Self::END
+    }
 
     maybe_const! {
         /// Makes an empty ring.
@@ -113,8 +133,9 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     pub unsafe fn push(&self, _crit: &Crit, call: Call) -> Result<(), Full> {
         self.tail.with_mut(|tail| {
             // SAFETY: only the producer touches `tail`, and the caller is it.
-            let tail = unsafe { &mut *tail };
-            let slot = &self.slots.0[*tail & Self::MASK];
+            let at = unsafe { *tail };
+            // SAFETY: `tail` is 0 at first, and then what `after` returns.
+            let slot = unsafe { self.slot(at) };
             // Pairs with: `pop`, the store of null, release: its reads of the words are over.
             if !slot.func.load(Ordering::Acquire).is_null() {
                 return Err(Full(call));
@@ -126,7 +147,8 @@ impl<const DEPTH: usize> Ring<DEPTH> {
             });
             // Pairs with: `pop`, the load of the function, acquire.
             slot.func.store(call.func as *mut (), Ordering::Release);
-            *tail = (*tail + 1) & Self::MASK;
+            // SAFETY: as above.
+            unsafe { *tail = Self::after(at, 1) };
             Ok(())
         })
     }
@@ -139,24 +161,27 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     pub unsafe fn pop(&self, _crit: &Crit) -> Option<Call> {
         self.head.0.with_mut(|head| {
             // SAFETY: only the consumer touches `head`, and the caller is it.
-            let head = unsafe { &mut *head };
-            let slot = &self.slots.0[*head & Self::MASK];
+            let at = unsafe { *head };
+            // SAFETY: `head` is 0 at first, and then what `after` returns.
+            let slot = unsafe { self.slot(at) };
             // Pairs with: `push`, the store of the function, release.
             let func = slot.func.load(Ordering::Acquire);
             if func.is_null() {
                 return None;
             }
-            let args = slot.args.with(|args| {
+            // By word, so that they stay in registers until the caller has a place for them.
+            let [a, b, c] = slot.args.with(|args| {
                 // SAFETY: the slot is full, so the words are the consumer's.
                 unsafe { *args }
             });
             chaos_point();
             // Pairs with: `push`, the load of the function, acquire.
             slot.func.store(ptr::null_mut(), Ordering::Release);
-            *head = (*head + 1) & Self::MASK;
+            // SAFETY: as above.
+            unsafe { *head = Self::after(at, 1) };
             // SAFETY: 1. what is not null was stored by `push`, from a `CallFn`; 2. a function pointer has the size of a pointer.
             let func = unsafe { core::mem::transmute::<*mut (), CallFn>(func) };
-            Some(Call { func, args })
+            Some(Call { func, args: [a, b, c] })
         })
     }
 
@@ -170,8 +195,10 @@ impl<const DEPTH: usize> Ring<DEPTH> {
             // SAFETY: only the consumer touches `head`, and the caller is it.
             unsafe { *head }
         });
-        // Acquire pairs with: `push`, the store of the function, release.
-        self.slots.0[head & Self::MASK].func.load(Ordering::Acquire).is_null()
+        // SAFETY: `head` is 0 at first, and then what `after` returns.
+        let slot = unsafe { self.slot(head) };
+        // Pairs with: `push`, the store of the function, release.
+        slot.func.load(Ordering::Acquire).is_null()
     }
 
     /// Returns whether a push would find room.
@@ -204,8 +231,9 @@ impl<const DEPTH: usize> Ring<DEPTH> {
             // SAFETY: only the producer touches `tail`, and the caller is it.
             unsafe { *tail }
         });
-        let slot = &self.slots.0[tail.wrapping_sub(back) & Self::MASK];
-        // Acquire pairs with: `pop`, the store of null, release.
+        // SAFETY: `after` returned it.
+        let slot = unsafe { self.slot(Self::after(tail, DEPTH - back)) };
+        // Pairs with: `pop`, the store of null, release.
         slot.func.load(Ordering::Acquire).is_null()
     }
 

@@ -133,7 +133,9 @@ fn try_send_gives_the_call_back() {
     for number in 0..4 {
         fabric.try_send(&crit(), CpuId::at(1), note(number)).expect("there is room");
     }
-    let Err(Full(call)) = fabric.try_send(&crit(), CpuId::at(1), note(4)) else { panic!("there is no room") };
+    let Err(Full(call)) = fabric.try_send(&crit(), CpuId::at(1), note(4)) else {
+        panic!("there is no room")
+    };
     assert_eq!(call.args[0], 4);
 }
 
@@ -221,7 +223,9 @@ fn stale_index_2005() {
             play(0);
             for number in 0..3 {
                 let more = Call::new(again, [what * 10 + number, 0, 0]);
-                FABRIC.try_send(&crit, CpuId::at(1), more).expect("the slot of the running call is free");
+                FABRIC
+                    .try_send(&crit, CpuId::at(1), more)
+                    .expect("the slot of the running call is free");
             }
             play(1);
         }
@@ -233,7 +237,8 @@ fn stale_index_2005() {
         play(1);
         while FABRIC.drain(&crit()) != 0 {}
     }
-    let expected: Vec<usize> = (1..6).flat_map(|what| [what, what * 10, what * 10 + 1, what * 10 + 2]).collect();
+    let expected: Vec<usize> =
+        (1..6).flat_map(|what| [what, what * 10, what * 10 + 1, what * 10 + 2]).collect();
     assert_eq!(logged(), expected, "each once, in order");
 }
 
@@ -252,7 +257,11 @@ fn passive_freeze_2011() {
         if way == 0 {
             assert!(fabric.try_send(&crit(), CpuId::at(1), note(8)).is_err());
         }
-        assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), before + 1, "the target was told, once");
+        assert_eq!(
+            fabric.bell().rung.load(Ordering::Relaxed),
+            before + 1,
+            "the target was told, once"
+        );
         play(1);
         assert!(fabric.bell().interrupted());
         assert_eq!(fabric.drain(&crit()), 8);

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use ipiq::doorbell::{Doorbell, Knock, POLLING, mark_of};
-use ipiq::{Bell, Call, Fabric, Full, Ring};
+use ipiq::{Bell, Call, Fabric, Full, PLANTED, Ring};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -46,8 +46,14 @@ fn crit() -> Crit {
     unsafe { Crit::assume() }
 }
 
-/// Tries all orders with at most `preemptions` of them forced.
+/// Tries all orders with at most `preemptions` of them forced. With a planted bug only `empty_to_pending` is tried.
 fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
+    if PLANTED.is_empty() {
+        check(preemptions, body);
+    }
+}
+
+fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(body);
@@ -118,7 +124,11 @@ fn ring_slot() {
 #[test]
 fn doorbell_word() {
     model(3, || {
-        let bell = Arc::new((Doorbell::new(), loom::sync::Notify::new(), [AtomicUsize::new(0), AtomicUsize::new(0)]));
+        let bell = Arc::new((
+            Doorbell::new(),
+            loom::sync::Notify::new(),
+            [AtomicUsize::new(0), AtomicUsize::new(0)],
+        ));
         let senders: Vec<_> = (0..2)
             .map(|cpu| {
                 let bell = bell.clone();
@@ -135,7 +145,11 @@ fn doorbell_word() {
             let marks = bell.0.take(next);
             for cpu in 0..2 {
                 if marks & mark_of(CpuId::at(cpu)) != 0 {
-                    assert_eq!(bell.2[cpu].load(Ordering::Relaxed), 1, "the mark shows what came before it");
+                    assert_eq!(
+                        bell.2[cpu].load(Ordering::Relaxed),
+                        1,
+                        "the mark shows what came before it"
+                    );
                     seen |= marks;
                 }
             }
@@ -173,7 +187,7 @@ fn empty_to_pending_body() {
     should_panic
 )]
 fn empty_to_pending() {
-    model(3, empty_to_pending_body);
+    check(3, empty_to_pending_body);
 }
 
 #[test]
@@ -230,7 +244,8 @@ fn two_cpus_fill_each_other() {
 /// As above, and each call answers: the answers find full rings, inside calls.
 #[test]
 fn two_cpus_fill_each_other_with_answers() {
-    static FABRIC: std::sync::atomic::AtomicPtr<Two<2>> = std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
+    static FABRIC: std::sync::atomic::AtomicPtr<Two<2>> =
+        std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
     loom::thread_local! { static ASKED: Cell<usize> = Cell::new(0); }
     fn ask(crit: &Crit, [digit_back, from, _]: [usize; 3]) {
         ASKED.with(|asked| asked.set(asked.get() + 1));

@@ -67,9 +67,13 @@ fn cpu(me: usize, barrier: &Barrier, each: usize) {
     barrier.wait();
     let mut seed = 0x9e37_79b9 + me as u64;
     let mut numbers = [0; CPUS];
+    let mut to = me;
     for _ in 0..each {
         let dice = random(&mut seed);
-        let to = dice as usize % CPUS;
+        // Bursts, longer than a ring.
+        if dice >> 32 & 15 == 0 {
+            to = dice as usize % CPUS;
+        }
         let call = Call::new(request, [me * CPUS + to, numbers[to], dice as usize / 7 % 3]);
         match dice / 64 % 8 {
             0 => FABRIC.send_passive(&crit(), CpuId::at(to), call),
@@ -81,16 +85,16 @@ fn cpu(me: usize, barrier: &Barrier, each: usize) {
             _ => FABRIC.send(&crit(), CpuId::at(to), call),
         }
         numbers[to] += 1;
-        if FABRIC.bell().interrupted() {
+        // A critical section may be long: interrupts are seen now and then.
+        if dice >> 40 & 15 == 0 && FABRIC.bell().interrupted() {
             FABRIC.drain(&crit());
         }
-        if dice / 1024 % 16 == 0 {
+        if dice >> 44 & 63 == 0 {
             FABRIC.tick(&crit());
-            std::thread::yield_now();
         }
     }
     // The rest comes by interrupts, and what is passive by the tick.
-    serve_until(&FABRIC, "the storm", || {
+    serve_until(&FABRIC, || {
         FABRIC.tick(&crit());
         count(&SEEN, 0) >= each * CPUS && count(&SEEN, 1) >= count(&ANSWERED, 1)
     });
@@ -109,7 +113,8 @@ fn cpu(me: usize, barrier: &Barrier, each: usize) {
     should_panic
 )]
 fn storm_and_recursion_2016() {
-    const EACH: usize = 10_000;
+    const EACH: usize = 40_000;
+    chaos();
     let barrier = Barrier::new(CPUS);
     std::thread::scope(|scope| {
         for me in 0..CPUS {
@@ -124,7 +129,10 @@ fn storm_and_recursion_2016() {
         (0..CPUS).map(|cpu| pick(FABRIC.counters(CpuId::at(cpu)))).sum()
     };
     assert_eq!(sum(|c| c.sent.get()), sum(|c| c.ran.get()));
-    assert!(sum(|c| c.full.get()) > 0 && sum(|c| c.parked.get()) > 0, "the storm was too weak to fill rings");
+    assert!(
+        sum(|c| c.full.get()) > 0 && sum(|c| c.parked.get()) > 0,
+        "the storm was too weak to fill rings"
+    );
     assert_eq!(sum(|c| c.held.get()), 0, "64 rings of reserve are enough");
 }
 
@@ -136,6 +144,7 @@ static TOTAL: AtomicUsize = AtomicUsize::new(0);
 #[cfg_attr(any(feature = "plant-lose", feature = "plant-double"), ignore = "its wait has no end")]
 fn everybody_synchronizes_with_everybody() {
     const ROUNDS: usize = 200;
+    chaos();
     let barrier = Barrier::new(CPUS);
     std::thread::scope(|scope| {
         for me in 0..CPUS {
@@ -144,10 +153,15 @@ fn everybody_synchronizes_with_everybody() {
                 bring_up(&SYNCED, me, 16);
                 barrier.wait();
                 for round in 0..ROUNDS {
-                    let add = |_: &Crit, what| drop(TOTAL.fetch_add(what, Ordering::Relaxed));
+                    let add = |_: &Crit, what| {
+                        TOTAL.fetch_add(what, Ordering::Relaxed);
+                    };
                     SYNCED.sync(&crit(), &CpuSet::first_n(CPUS), add, 1);
                     let next = CpuId::at((me + 1) % CPUS);
-                    assert_eq!(SYNCED.call_wait(&crit(), next, |_, what| what + 1, round), round + 1);
+                    assert_eq!(
+                        SYNCED.call_wait(&crit(), next, |_, what| what + 1, round),
+                        round + 1
+                    );
                 }
                 barrier_by_serving(me);
             });
@@ -160,7 +174,7 @@ fn everybody_synchronizes_with_everybody() {
 fn barrier_by_serving(me: usize) {
     static DONE: AtomicUsize = AtomicUsize::new(0);
     DONE.fetch_or(1 << me, Ordering::Relaxed);
-    serve_until(&SYNCED, "the others", || {
+    serve_until(&SYNCED, || {
         SYNCED.drain(&crit());
         DONE.load(Ordering::Relaxed) == (1 << CPUS) - 1
     });

@@ -29,7 +29,10 @@ mod hook {
         HOOK.store(hook as *mut (), Ordering::Release);
     }
 
-    #[cfg_attr(any(feature = "loom", feature = "shuttle"), expect(dead_code, reason = "the models yield instead"))]
+    #[cfg_attr(
+        any(feature = "loom", feature = "shuttle"),
+        expect(dead_code, reason = "the models yield instead")
+    )]
     #[inline]
     pub(super) fn call() {
         // Pairs with: `set_chaos`, release.

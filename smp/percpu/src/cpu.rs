@@ -32,9 +32,12 @@ impl CpuId {
     }
 
     /// The number as an index; below [`MAX_CPUS`].
-    #[inline]
+    #[inline(always)]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        let index = self.0 as usize;
+        // SAFETY: `new` and `at` make no other, and a `u8` is no other.
+        unsafe { core::hint::assert_unchecked(index < MAX_CPUS) };
+        index
     }
 }
 

@@ -16,9 +16,9 @@ mod set;
 pub mod sync;
 
 pub use cell::{Block, Counter, Own, PerCpu};
+pub use chaos::chaos_point;
 #[cfg(feature = "chaos")]
 pub use chaos::set_chaos;
-pub use chaos::chaos_point;
 pub use cpu::{CpuId, MAX_CPUS};
 pub use crit::{Crit, Here};
 pub use set::{AtomicCpuSet, CpuSet, Iter};

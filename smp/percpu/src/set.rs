@@ -114,9 +114,13 @@ impl CpuSet {
     #[inline]
     pub fn starting_at(&self, start: CpuId) -> Iter {
         let (word, bit) = place(start);
-        let mut rest = *self;
-        rest.words[word] &= !(bit - 1);
-        Iter { wrapped: self.words[word] & (bit - 1), rest, word, left: WORDS }
+        Iter {
+            words: self.words,
+            bits: self.words[word] & !(bit - 1),
+            wrapped: self.words[word] & (bit - 1),
+            word,
+            left: WORDS,
+        }
     }
 }
 
@@ -152,12 +156,13 @@ impl core::fmt::Debug for CpuSet {
 /// The CPUs of a set, each once; see [`CpuSet::starting_at`].
 #[derive(Clone, Debug)]
 pub struct Iter {
-    /// What is still to come, without the low part of the first word.
-    rest: CpuSet,
+    words: [u64; WORDS],
+    /// What is still to come of the word that it is at.
+    bits: u64,
     /// The part of the first word that is below the start: it comes last.
     wrapped: u64,
     word: usize,
-    /// How many words, this one included, are left before `wrapped`.
+    /// How many steps to another word are left; the last is to `wrapped`.
     left: usize,
 }
 
@@ -166,22 +171,14 @@ impl Iterator for Iter {
 
     #[inline]
     fn next(&mut self) -> Option<CpuId> {
-        loop {
-            let word = &mut self.rest.words[self.word];
-            if *word != 0 {
-                let bit = word.trailing_zeros() as usize;
-                *word &= *word - 1;
-                return Some(CpuId::at(self.word * BITS + bit));
-            }
-            if self.left == 0 {
-                return None;
-            }
-            self.left -= 1;
+        while self.bits == 0 {
+            self.left = self.left.checked_sub(1)?;
             self.word = (self.word + 1) % WORDS;
-            if self.left == 0 {
-                self.rest.words[self.word] = self.wrapped;
-            }
+            self.bits = if self.left == 0 { self.wrapped } else { self.words[self.word] };
         }
+        let bit = self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        CpuId::new(self.word * BITS + bit)
     }
 }
 

@@ -11,7 +11,8 @@ pub use core::sync::atomic::{
 pub use loom::{
     cell::UnsafeCell,
     sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        fence,
     },
 };
 #[cfg(all(feature = "shuttle", not(feature = "loom")))]
@@ -21,11 +22,14 @@ pub use shuttle::sync::atomic::{
 
 /// What a wait does between two looks.
 pub mod hint {
-    /// Tells the CPU that this is a wait; under a model, lets another thread run.
+    /// Tells the CPU that this is a wait; under a model, lets another thread run. A [`chaos_point`](crate::chaos_point) too.
     #[inline(always)]
     pub fn spin_loop() {
         #[cfg(not(any(feature = "loom", feature = "shuttle")))]
-        core::hint::spin_loop();
+        {
+            core::hint::spin_loop();
+            crate::chaos_point();
+        }
         #[cfg(feature = "loom")]
         loom::thread::yield_now();
         #[cfg(all(feature = "shuttle", not(feature = "loom")))]

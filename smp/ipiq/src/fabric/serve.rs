@@ -66,8 +66,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     #[inline(never)]
     fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
         let node = self.nodes.on(me);
-        let (nested, rest) =
-            node.state.with(crit, |state| (core::mem::replace(&mut state.in_call, true), state.rest));
+        let (nested, rest) = node
+            .state
+            .with(crit, |state| (core::mem::replace(&mut state.in_call, true), state.rest));
         if nested {
             return 0;
         }
@@ -133,7 +134,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             return;
         }
         let is_low = || {
-            node.state.with(crit, |state| !state.outbox.is_empty() && state.reserve.count() < CALL_TARGETS)
+            node.state.with(crit, |state| {
+                !state.outbox.is_empty() && state.reserve.count() < CALL_TARGETS
+            })
         };
         if is_low() {
             node.counters.held.add(crit, 1);
@@ -156,7 +159,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let node = self.nodes.on(me);
         let (moved, is_empty) = node.state.with(crit, |state| {
             let moved = state.outbox.flush(crit, &mut state.reserve, |to| {
-                self.ring_to(me, to).expect("a call is parked only for a CPU that this one has a ring to")
+                self.ring_to(me, to)
+                    .expect("a call is parked only for a CPU that this one has a ring to")
             });
             (moved, state.outbox.is_empty())
         });

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -62,21 +63,46 @@ pub fn ring<const DEPTH: usize>() -> &'static mut Ring<DEPTH> {
 }
 
 /// This thread plays `cpu` from now on, which comes up with `rings` rings.
-pub fn bring_up<const N: usize, const DEPTH: usize>(fabric: &Fabric<Host, N, DEPTH>, cpu: usize, rings: usize) {
+pub fn bring_up<const N: usize, const DEPTH: usize>(
+    fabric: &Fabric<Host, N, DEPTH>,
+    cpu: usize,
+    rings: usize,
+) {
     play(cpu);
     for _ in 0..rings {
         fabric.stock(&crit(), ring());
     }
 }
 
-/// Takes this CPU's interrupts until `done`; panics when that takes too long.
-pub fn serve_until<const N: usize, const DEPTH: usize>(fabric: &Fabric<Host, N, DEPTH>, what: &str, done: impl Fn() -> bool) {
-    let begin = Instant::now();
+/// How long a storm may take before it counts as hung. Only a planted bug comes near it.
+const LIMIT: Duration = Duration::from_secs(if ipiq::PLANTED.is_empty() { 120 } else { 4 });
+
+/// Makes waits give way to the other threads, now and then also in the middle of a push or pop,
+/// and fail when the test has hung.
+pub fn chaos() {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    BEGIN.get_or_init(Instant::now);
+    percpu::set_chaos(|| {
+        thread_local! {
+            static TIMES: Cell<u32> = const { Cell::new(0) };
+        }
+        TIMES.set(TIMES.get().wrapping_add(1));
+        if TIMES.get() % 5 == 0 {
+            assert!(BEGIN.get().is_none_or(|begin| begin.elapsed() < LIMIT), "a wait without end");
+            std::thread::yield_now();
+        }
+    });
+}
+
+/// Takes this CPU's interrupts until `done`.
+pub fn serve_until<const N: usize, const DEPTH: usize>(
+    fabric: &Fabric<Host, N, DEPTH>,
+    done: impl Fn() -> bool,
+) {
     while !done() {
         if fabric.bell().interrupted() {
             fabric.drain(&crit());
         }
-        assert!(begin.elapsed() < Duration::from_secs(20), "{what}: waited too long");
-        std::thread::yield_now();
+        percpu::sync::hint::spin_loop();
     }
 }

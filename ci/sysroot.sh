@@ -13,7 +13,8 @@ folder=$1
 target=x86_64-unknown-none
 version=$("$RUSTC" -vV | sed -n 's/^release: //p')
 host=$("$RUSTC" -vV | sed -n 's/^host: //p')
-sysroot=$folder/$version
+# Another recipe, another folder.
+sysroot=$folder/$version-$(cksum < "$0" | cut -d ' ' -f 1)
 if [ -e "$sysroot/complete" ]; then
     echo "$sysroot"
     exit 0

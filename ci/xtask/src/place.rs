@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The checkout.
 pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).into()
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// Everything made: `target/`, or what `CARGO_TARGET_DIR` says.

@@ -14,6 +14,7 @@ use runner::{Event, Request, Sink};
 
 use crate::cli::{Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
+use crate::test::baselines;
 use crate::{Status, guest, list, place};
 
 /// One boot of the kernel with everything that was asked of it.
@@ -159,7 +160,7 @@ fn words(run: &Run<'_>) -> guest::Words {
 
 /// Holds the figures against the baseline, or makes them the baseline.
 fn compare(asked: &Baseline, collected: &Collected, screen: &mut Screen<'_>) -> Result<Status> {
-    let store = baseline::Store::new(place::root().join("bench/baselines"));
+    let store = baseline::Store::new(baselines());
     let (goals, key, results) = (Goals::builtin(), &collected.key, &collected.benches);
     if let Some(reason) = &asked.bless {
         return Ok(match store.bless(key, results, &goals, reason) {

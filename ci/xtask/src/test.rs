@@ -4,6 +4,8 @@
 //! tested without a word here. A step's output is kept and shown when it fails.
 
 mod count;
+mod kernel;
+mod readme;
 mod steps;
 mod workspace;
 
@@ -14,6 +16,7 @@ use anyhow::Result;
 
 use crate::Status;
 use crate::cli::TestArgs;
+pub use kernel::baselines;
 use steps::{Done, Step};
 
 /// Runs the steps that the filter chooses; the last line is `N passed, N failed`.
@@ -38,8 +41,7 @@ pub fn test(args: &TestArgs) -> Result<Status> {
     for step in chosen {
         announce(&step.name);
         let started = Instant::now();
-        let done = (step.run)()
-            .unwrap_or_else(|error| Done { output: format!("{error:#}"), ..Done::failed() });
+        let done = (step.run)().unwrap_or_else(|error| Done::failure(format!("{error:#}")));
         report(step, &done, started.elapsed());
         passed += done.passed;
         failed += done.failed;
@@ -66,7 +68,11 @@ fn announce(name: &str) {
 }
 
 fn report(step: &Step, done: &Done, took: Duration) {
-    let verdict = if done.failed == 0 { "ok" } else { "FAILED" };
+    let verdict = match (done.passed, done.failed) {
+        (0, 0) => "skip",
+        (_, 0) => "ok",
+        _ => "FAILED",
+    };
     let count = format!("{} passed, {} failed", done.passed, done.failed);
     println!(
         "{:<16} {verdict:<6} {count:<24} {:>6.1} s{}",

@@ -67,10 +67,15 @@ pub fn sysroot_flags() -> Result<Vec<String>> {
         .unwrap_or_default())
 }
 
+/// Whether the compiler brings a libcore for the bare machine.
+pub fn own_libcore() -> Result<bool> {
+    let own = ask_rustc(&["--print", "target-libdir", "--target", TARGET])?;
+    Ok(has_libcore(Path::new(&own)))
+}
+
 /// Where `ci/sysroot.sh` made libcore; none when the compiler has its own.
 fn private_sysroot() -> Result<Option<PathBuf>> {
-    let own = ask_rustc(&["--print", "target-libdir", "--target", TARGET])?;
-    if has_libcore(Path::new(&own)) {
+    if own_libcore()? {
         return Ok(None);
     }
     let script = place::root().join("ci/sysroot.sh");

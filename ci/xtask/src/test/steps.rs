@@ -1,11 +1,12 @@
 //! The steps, in the order in which they run: what fails fast comes first.
 
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::count;
 use super::workspace::Workspace;
+use super::{count, kernel, readme};
 use crate::{build, place, toolchain};
 
 /// Something that must hold.
@@ -27,14 +28,28 @@ pub struct Done {
     pub failed: usize,
     /// All that was printed.
     pub output: String,
-    /// A word at the end of the step's line.
+    /// A word at the end of the step's line, as why it was skipped.
     pub note: String,
 }
 
 impl Done {
-    /// One failure, nothing printed.
-    pub fn failed() -> Self {
-        Self { failed: 1, ..Self::default() }
+    /// One failure, with what is known about it.
+    pub fn failure(output: String) -> Self {
+        Self { failed: 1, output, ..Self::default() }
+    }
+
+    /// Nothing was done, and why.
+    pub fn skipped(why: &str) -> Self {
+        Self { note: format!("skipped: {why}"), ..Self::default() }
+    }
+
+    /// Adds one test.
+    pub fn count(&mut self, passed: bool) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+        }
     }
 }
 
@@ -53,10 +68,14 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
             steps.push(model(feature, &package.name, word));
         }
     }
+    steps.extend(peers());
+    steps.extend(kernel::steps());
+    steps.extend(readme::steps());
     Ok(steps)
 }
 
-fn step(
+/// A step.
+pub fn step(
     name: impl Into<String>,
     what: impl Into<String>,
     run: impl Fn() -> Result<Done> + 'static,
@@ -151,6 +170,41 @@ fn model(feature: &'static str, package: &str, what: &str) -> Step {
     })
 }
 
+/// The crates of the hosted comparison: a workspace of their own, because of what they bring.
+fn peers() -> Option<Step> {
+    let manifest = place::root().join("bench/peers/Cargo.toml");
+    manifest.exists().then(|| {
+        step("peers", "the hosted comparison's tests, clippy and fmt", move || {
+            let mut done = Done::default();
+            let mut fmt = tool("cargo-fmt", "fmt");
+            let mut clippy = tool("cargo-clippy", "clippy");
+            let mut test = tool_cargo();
+            let target = place::out().join("peers");
+            let commands = [
+                fmt.args(["--check", "--manifest-path"]).arg(&manifest),
+                clippy
+                    .args(["--quiet", "--all-targets", "--manifest-path"])
+                    .arg(&manifest)
+                    .arg("--target-dir")
+                    .arg(&target),
+                test.args(["test", "--quiet", "--manifest-path"])
+                    .arg(&manifest)
+                    .arg("--target-dir")
+                    .arg(&target),
+            ];
+            commands[1].args(["--", "-D", "warnings"]);
+            for command in commands {
+                let (fine, output) = run(command)?;
+                let (passed, failed) = count::libtest(&output);
+                done.passed += passed;
+                done.failed += failed.max((!fine).into());
+                done.output.push_str(&output);
+            }
+            Ok(done)
+        })
+    })
+}
+
 fn tool_cargo() -> Command {
     let mut cargo = Command::new(toolchain::cargo());
     cargo.current_dir(place::root());
@@ -189,14 +243,35 @@ fn counted(command: &mut Command) -> Result<Done> {
     Ok(Done { passed, failed: failed.max((!fine).into()), output, ..Done::default() })
 }
 
-/// Runs a command; whether it was content, and all that it printed.
-fn run(command: &mut Command) -> Result<(bool, String)> {
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_secs(1200);
+
+/// Runs a command; whether it was content, and all that it printed, in the order in which it was printed.
+pub fn run(command: &mut Command) -> Result<(bool, String)> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{program} does not start"))?;
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.push_str(&String::from_utf8_lossy(&output.stderr));
-    Ok((output.status.success(), text))
+    let log = place::made().join("step.log");
+    std::fs::create_dir_all(place::made())?;
+    let file = std::fs::File::create(&log).with_context(|| log.display().to_string())?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let mut child = command.spawn().with_context(|| format!("{program} does not start"))?;
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if started.elapsed() > LIMIT {
+            child.kill()?;
+            child.wait()?;
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let mut text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
+    if status.is_none() {
+        text.push_str(&format!(
+            "{program} was still running after {} s and was ended\n",
+            LIMIT.as_secs()
+        ));
+    }
+    Ok((status.is_some_and(|status| status.success()), text))
 }

@@ -1,0 +1,138 @@
+//! The steps that boot the kernel: its own tests on several machines, benchmarks and stress tests as tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use bench_report::{RunKey, baseline};
+use runner::{Apic, Event, Outcome, Request, probe};
+
+use super::steps::{Done, Step, step};
+use crate::collect::Collected;
+use crate::{build, place};
+
+/// On how many CPUs the kernel's tests run.
+const CPUS: [u32; 4] = [1, 2, 4, 16];
+/// Seeds of the stress tests.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
+
+/// The steps.
+pub fn steps() -> Vec<Step> {
+    let path = || Ok(Some(PathBuf::from("qemu-system-x86_64")));
+    let mut steps = vec![
+        step(
+            "kernel",
+            "the kernel's tests on 1, 2, 4 and 16 CPUs, in each APIC mode, on the QEMU of PATH",
+            move || machines(path),
+        ),
+        step("kernel-newest", "the same on the newest QEMU (ci/newest-qemu.sh)", || {
+            machines(newest)
+        }),
+        step("bench", "every benchmark runs, quickly", || {
+            boot(&["run=bench", "quick"], 1, &mut Done::default())
+        }),
+        step("stress", "every stress test, under five seeds", || {
+            let mut done = Done::default();
+            for seed in SEEDS {
+                done = boot(&["run=stress"], seed, &mut done)?;
+            }
+            Ok(done)
+        }),
+    ];
+    if baseline::Store::new(baselines()).path(&RunKey::default()).parent().is_some_and(Path::exists)
+    {
+        steps.push(step("baseline", "no figure is worse than the committed one", against_baseline));
+    }
+    steps
+}
+
+/// Where the accepted figures are.
+pub fn baselines() -> PathBuf {
+    place::root().join("bench/baselines")
+}
+
+/// Every machine of one QEMU, if there is such a QEMU.
+fn machines(qemu: impl Fn() -> Result<Option<PathBuf>>) -> Result<Done> {
+    let Some(qemu) = qemu()? else {
+        return Ok(Done::skipped("this system has no newer QEMU to unpack"));
+    };
+    let probe = match probe::ask(&qemu)? {
+        Ok(probe) => probe,
+        Err(unasked) => bail!("{} does not answer: {}", qemu.display(), unasked.stderr.join("; ")),
+    };
+    let apics: &[Apic] = if probe.x2apic { &[Apic::Best, Apic::Xapic] } else { &[Apic::Best] };
+    let kernel = build::kernel(&[])?;
+    let mut done = Done { note: format!("QEMU {}", probe.version), ..Done::default() };
+    for apic in apics {
+        for cpus in CPUS {
+            let mut request = Request::new(&kernel);
+            request.qemu.clone_from(&qemu);
+            request.apic = *apic;
+            request.cpus = cpus;
+            request.words = vec!["run=test".to_owned()];
+            one(&request, &format!("{apic:?}, {cpus} CPUs"), &mut done)?;
+        }
+    }
+    Ok(done)
+}
+
+/// The newest QEMU, unpacked where that can be done.
+fn newest() -> Result<Option<PathBuf>> {
+    const NOT_HERE: i32 = 4;
+    let output = Command::new("sh")
+        .arg(place::root().join("ci/newest-qemu.sh"))
+        .arg(place::out().join("newest-qemu"))
+        .output()
+        .context("sh does not start")?;
+    match output.status.code() {
+        Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).trim().into())),
+        Some(NOT_HERE) => Ok(None),
+        _ => bail!("ci/newest-qemu.sh: {}", String::from_utf8_lossy(&output.stderr).trim()),
+    }
+}
+
+fn boot(words: &[&str], seed: u64, done: &mut Done) -> Result<Done> {
+    let mut request = Request::new(build::kernel(&[])?);
+    request.seed = seed;
+    request.words = words.iter().map(|word| (*word).to_owned()).collect();
+    one(&request, &format!("{} seed={seed}", words.join(" ")), done)?;
+    Ok(std::mem::take(done))
+}
+
+/// One boot; each part of it is a test, and so is its end.
+fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
+    let mut collected = Collected::new(RunKey::default(), Vec::new());
+    let report = runner::run(request, &mut |event: Event<'_>| collected.event(&event))?;
+    if let Outcome::Interrupted { .. } = report.outcome {
+        bail!("interrupted");
+    }
+    let benches = collected.benches.iter().map(|result| (&result.name, result.ok, &result.message));
+    let stress = collected.stress.iter().map(|result| (&result.name, result.ok, &result.message));
+    let tests = collected.tests.iter().map(|(name, ok, message)| (name, *ok, message));
+    for (part, ok, message) in tests.chain(benches).chain(stress) {
+        done.count(ok);
+        let verdict = if ok { "ok" } else { "FAILED" };
+        done.output.push_str(&format!("{name}: {part} {verdict} {message}\n"));
+    }
+    let fine =
+        report.outcome == Outcome::Success && collected.errors.is_empty() && !collected.is_empty();
+    done.count(fine);
+    if !fine {
+        done.output.push_str(&format!("{name}: the run ended with {}\n", report.outcome.name()));
+        if collected.is_empty() {
+            done.output.push_str("nothing was run at all\n");
+        }
+        for line in collected.errors.iter().chain(&runner::explain::lines(&report, request, None)) {
+            done.output.push_str(&format!("{line}\n"));
+        }
+    }
+    Ok(())
+}
+
+/// A whole measured run, against what is committed.
+fn against_baseline() -> Result<Done> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.current_dir(place::root()).args(["bench", "--baseline", "--all"]);
+    let (fine, output) = super::steps::run(&mut command)?;
+    Ok(Done { passed: fine.into(), failed: (!fine).into(), output, ..Done::default() })
+}

@@ -6,6 +6,17 @@ use super::*;
 
 /// Who is below whom: a crate depends on rows further down only. A new crate gets a place here.
 const ROWS: [&[&str]; 9] = [
+    &["xtask", "image"],
+    &["runner", "kernel-stress", "bench-suite", "bench-report"],
+    &["kernel-core", "programs", "bench-user", "layer"],
+    &["arch", "servers", "lwkt-port", "dispatch", "program"],
+    &["lwkt-sched", "ipiq", "apic", "uarch"],
+    &["uthread", "trace", "memory"],
+    &["percpu"],
+    &["abi"],
+    &["bench-api"],
+];
+9] = [
     &["xtask"],
     &["image", "runner"],
     &["kernel-stress", "bench-suite", "bench-report"],

@@ -1,6 +1,6 @@
 //! Messages between CPUs: a call that another CPU executes.
 //!
-//! One [`Ring`] for each ordered pair of CPUs; a [doorbell](doorbell) for each CPU, rung only on the step from empty
+//! One [`Ring`] for each ordered pair of CPUs; a [doorbell] for each CPU, rung only on the step from empty
 //! to pending; a [`Fabric`] that joins them. What is sent is a [`Call`]: a function and three words.
 //!
 //! Context law: everything needs a [`Crit`](percpu::Crit). A ring's producing end is touched by its source CPU alone,

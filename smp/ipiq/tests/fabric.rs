@@ -224,7 +224,7 @@ fn stale_index_2005() {
             for number in 0..3 {
                 let more = Call::new(again, [what * 10 + number, 0, 0]);
                 FABRIC
-                    .try_send(&crit, CpuId::at(1), more)
+                    .try_send(crit, CpuId::at(1), more)
                     .expect("the slot of the running call is free");
             }
             play(1);

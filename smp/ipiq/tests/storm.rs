@@ -17,9 +17,8 @@ static FABRIC: Fabric<Host, CPUS, 8> = Fabric::new(Host::new());
 
 /// Two streams for each pair, each counted from 0: what threads send, and what calls answer.
 type Streams = [[[AtomicUsize; CPUS]; CPUS]; 2];
-const NONE: Streams = [const { [const { [const { AtomicUsize::new(0) }; CPUS] }; CPUS] }; 2];
-static SEEN: Streams = NONE;
-static ANSWERED: Streams = NONE;
+static SEEN: Streams = [const { [const { [const { AtomicUsize::new(0) }; CPUS] }; CPUS] }; 2];
+static ANSWERED: Streams = [const { [const { [const { AtomicUsize::new(0) }; CPUS] }; CPUS] }; 2];
 static OUT_OF_ORDER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {

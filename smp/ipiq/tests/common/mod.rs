@@ -87,7 +87,7 @@ pub fn chaos() {
             static TIMES: Cell<u32> = const { Cell::new(0) };
         }
         TIMES.set(TIMES.get().wrapping_add(1));
-        if TIMES.get() % 5 == 0 {
+        if TIMES.get().is_multiple_of(5) {
             assert!(BEGIN.get().is_none_or(|begin| begin.elapsed() < LIMIT), "a wait without end");
             std::thread::yield_now();
         }

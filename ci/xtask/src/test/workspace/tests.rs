@@ -16,17 +16,6 @@ const ROWS: [&[&str]; 9] = [
     &["abi"],
     &["bench-api"],
 ];
-9] = [
-    &["xtask"],
-    &["image", "runner"],
-    &["kernel-stress", "bench-suite", "bench-report"],
-    &["kernel-core", "programs", "bench-user", "layer"],
-    &["arch", "servers", "lwkt-port", "dispatch", "uthread", "program"],
-    &["lwkt-sched", "ipiq", "apic"],
-    &["trace", "memory"],
-    &["percpu", "abi", "uarch"],
-    &["bench-api"],
-];
 
 /// Where the words of a processor may stand.
 const ASSEMBLY: [&str; 3] = ["kernel/arch", "smp/apic", "userland/arch"];

@@ -4,7 +4,7 @@ use crate::entry::go_on;
 use crate::{Static, carrier};
 use core::arch::naked_asm;
 use core::mem::offset_of;
-use uthread::{Carrier, Tcb};
+use uthread::Carrier;
 
 /// The kernel enters here when a tick found the program counter outside the layer: the registers lie in the carrier's frame.
 /// They move to the thread's block, and the carrier's own loop chooses.
@@ -38,16 +38,15 @@ pub unsafe extern "C" fn own_loop<K: Static>() {
         "mov rsp, gs:[{top}]",
         "xor ebp, ebp",
         "call {run}",
-        go_on!(),
         top = const offset_of!(Carrier, stack_top),
         run = sym run::<K>,
-        sp = const offset_of!(Tcb, sp),
-        result = const offset_of!(Tcb, result),
     )
 }
 
-extern "C" fn run<K: Static>() -> &'static Tcb {
-    carrier().run(K::default())
+extern "C" fn run<K: Static>() -> ! {
+    let next = carrier().run(K::default());
+    // SAFETY: the loop begins at the top of its stack each time and needs nothing of it.
+    unsafe { go_on::<K>(next) }
 }
 
 /// Goes on with a preempted thread, whose frame lies at the stack pointer, in its block.

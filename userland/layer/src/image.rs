@@ -6,8 +6,12 @@ use abi::{FLAG_REGISTERS, Head, LayerCall, Number};
 use core::mem::offset_of;
 use uarch::{entry, message, upcall};
 
-/// An entry point; its registers are its own affair.
-type Entry = unsafe extern "C" fn();
+/// Address of an entry point; its registers are its own affair.
+#[repr(transparent)]
+struct Entry(*const ());
+
+// SAFETY: an address of code.
+unsafe impl Sync for Entry {}
 
 /// [`LayerHeader`] as the linker fills it in.
 #[repr(C)]
@@ -15,7 +19,7 @@ struct Header {
     magic: u64,
     version: u32,
     count: u32,
-    calls: [Option<Entry>; MAX_CALLS],
+    calls: [Entry; MAX_CALLS],
 }
 
 const _: () = assert!(size_of::<Header>() == size_of::<LayerHeader>() && offset_of!(Header, calls) == offset_of!(LayerHeader, calls));
@@ -31,9 +35,9 @@ const fn head(number: Number) -> u64 {
 
 macro_rules! table {
     ($( $call:ident => $entry:expr, )+) => {
-        const fn calls() -> [Option<Entry>; MAX_CALLS] {
-            let mut calls: [Option<Entry>; MAX_CALLS] = [None; MAX_CALLS];
-            $( calls[LayerCall::$call as usize] = Some($entry); )+
+        const fn calls() -> [Entry; MAX_CALLS] {
+            let mut calls = [const { Entry(core::ptr::null()) }; MAX_CALLS];
+            $( calls[LayerCall::$call as usize] = Entry($entry as *const ()); )+
             calls
         }
     };

@@ -65,7 +65,7 @@ stubs! {
     /// Answered in the layer.
     probe = answering Probe();
     /// The null message in registers.
-    null = answering Null();
+    null = switching Null();
     /// The null message, or any, in memory.
     do_message = switching DoMessage(message);
 }

@@ -1,15 +1,16 @@
 //! A carrier: one CPU process as the layer sees it, with its run queues.
 //!
 //! The memory is the carrier area that the kernel also knows ([`abi::Carrier`]); this is the same layout with the layer's
-//! own part filled in. The running thread stays the head of its queue, so that to yield is to rotate.
+//! own part filled in. The running thread stays the head of its queue, so that to yield is to rotate. A decision returns whom
+//! to run; whoever carries it out looks at `pending` first, and runs the carrier's own loop instead when it is set.
 //!
 //! Context law: a `&Carrier` is in the hands of its own CPU process alone (it is not `Sync`), and the layer is never
 //! interrupted by an upcall, so nothing here needs an atomic; other carriers reach the [`Inbox`] only.
 
-use crate::fifo::{Fifo, Was};
+use crate::fifo::{Fifo, Removed, Was};
 use crate::process::{CLASSES, Process};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
-use crate::thread::{DEFAULT_PRIORITY, Landing, PRIORITIES, Tcb, Waits};
+use crate::thread::{DEFAULT_PRIORITY, Landing, PRIORITIES, Tcb};
 use crate::timer::Timers;
 use crate::{Inbox, Kernel};
 use abi::{Completions, Frame};
@@ -43,7 +44,8 @@ pub struct Carrier {
     frame_pad: [u64; 4],
 
     ready: Cell<u32>,
-    queues: [Fifo; PRIORITIES],
+    /// One for each priority, and the place of the carrier's own loop, always empty.
+    queues: [Fifo; PRIORITIES + 1],
     pub(crate) free: [Cell<Option<&'static Tcb>>; CLASSES],
     pub(crate) timers: Timers,
     pub(crate) completions: &'static Completions,
@@ -113,7 +115,8 @@ impl Carrier {
         let idle_at = unsafe { NonNull::new_unchecked((&raw const this.idle).cast_mut()) };
         // SAFETY: as above; what `make` reads of the carrier are addresses.
         let idle = unsafe { Tcb::make(idle_at, 0, this, Landing { trampoline: loop_entry, resume: landing.resume }) };
-        idle.bit.set(u32::MAX);
+        idle.bit.set(0);
+        idle.queue.set(&this.queues[PRIORITIES]);
         // SAFETY: the block was just made; it is moved out and back in as part of the whole.
         let idle_block = unsafe { idle_at.read() };
         let carrier = Carrier {
@@ -129,7 +132,7 @@ impl Carrier {
             frame: Cell::new(Frame::default()),
             frame_pad: [0; 4],
             ready: Cell::new(0),
-            queues: [const { Fifo::new() }; PRIORITIES],
+            queues: [const { Fifo::new() }; PRIORITIES + 1],
             free: [const { Cell::new(None) }; CLASSES],
             timers: Timers::new(),
             completions,
@@ -194,40 +197,63 @@ impl Carrier {
     /// Makes `thread`, which is in no list, ready (edges 1 and 4).
     #[inline(always)]
     pub(crate) fn ready(&self, thread: &'static Tcb) {
-        if thread.queue.get().push(thread) == Was::Empty {
+        let queue = thread.queue.get();
+        if core::ptr::eq(queue, self.current.get().queue.get()) {
+            queue.push_behind(thread);
+        } else {
+            self.ready_other(thread, queue);
+        }
+    }
+
+    /// Of another priority than the running thread: its queue may be empty, and it may be the higher one.
+    #[inline(never)]
+    fn ready_other(&self, thread: &'static Tcb, queue: &'static Fifo) {
+        if queue.push(thread) == Was::Empty {
             self.ready.set(self.ready.get() | thread.bit.get());
         }
-        if thread.bit.get() > self.current.get().bit.get() {
+        // Queues lie in the order of their priorities, that of the carrier's own loop above them all.
+        if &raw const *queue > &raw const *self.current.get().queue.get() {
             self.look();
         }
+    }
+
+    /// First half of leaving: takes the running thread out of its queue. It may go into another list before the second half.
+    #[inline(always)]
+    pub(crate) fn unlink(&self, running: &'static Tcb) -> &'static Tcb {
+        running.queue.get().unlink_head(running)
+    }
+
+    /// Second half of leaving: chooses whom to run, `next` being the rest of the queue. Nothing may become ready in between.
+    #[inline(always)]
+    pub(crate) fn choose(&'static self, running: &'static Tcb, next: &'static Tcb) -> &'static Tcb {
+        if core::ptr::eq(running, next) {
+            return self.last_left(running);
+        }
+        self.current.set(next);
+        next
+    }
+
+    /// Is nobody else of the running thread's priority ready?
+    #[inline(always)]
+    pub(crate) fn is_alone(&self, running: &'static Tcb) -> bool {
+        core::ptr::eq(running.next.get(), running)
     }
 
     /// Takes the running thread out of its queue and chooses the next (edges 3 and 5). It may go into another list now.
     #[inline(always)]
     pub(crate) fn leave(&'static self, running: &'static Tcb) -> &'static Tcb {
-        let next = match running.queue.get().remove_head(running) {
-            Some(next) if self.pending.load(Ordering::Relaxed) == 0 => next,
-            Some(_) => self.idle(),
-            None => self.last_left(running),
-        };
-        self.current.set(next);
-        next
+        let next = self.unlink(running);
+        self.choose(running, next)
     }
 
     /// The running thread was the last of its priority.
     #[inline(never)]
-    fn last_left(&'static self, running: &'static Tcb) -> &'static Tcb {
+    pub(crate) fn last_left(&'static self, running: &'static Tcb) -> &'static Tcb {
         running.queue.get().clear();
         self.ready.set(self.ready.get() & !running.bit.get());
-        if self.pending.load(Ordering::Relaxed) == 0 { self.first().unwrap_or(self.idle()) } else { self.idle() }
-    }
-
-    /// The running thread has left, and others became ready since: whom to run.
-    pub(crate) fn reconsider(&'static self) -> &'static Tcb {
-        if self.pending.load(Ordering::Relaxed) != 0 {
-            self.current.set(self.idle());
-        }
-        self.current.get()
+        let next = self.first().unwrap_or(self.idle());
+        self.current.set(next);
+        next
     }
 
     /// The first thread of the highest priority.
@@ -239,12 +265,10 @@ impl Carrier {
 
     /// The running thread lets the next of its priority run (edge 2).
     #[inline(always)]
-    pub fn yield_now(&'static self) -> &'static Tcb {
-        let running = self.current.get();
+    pub fn yield_now(&'static self, running: &'static Tcb) -> &'static Tcb {
         let head = running.queue.get().rotate(running);
-        let next = if self.pending.load(Ordering::Relaxed) == 0 { head } else { self.idle() };
-        self.current.set(next);
-        next
+        self.current.set(head);
+        head
     }
 
     /// The layer is left and `pending` is set: the carrier's own loop looks.
@@ -271,12 +295,12 @@ impl Carrier {
 
     /// Sets the priority of `thread`, of this carrier. The running thread gives way at once if it has to.
     pub fn set_priority(&'static self, thread: &'static Tcb, priority: u8) {
-        let queued = matches!(thread.waits.get(), Waits::Nothing);
-        if queued && thread.queue.get().remove(thread) == crate::fifo::Removed::Last {
+        let removed = thread.queue.get().remove(thread);
+        if removed == Removed::Last {
             self.ready.set(self.ready.get() & !thread.bit.get());
         }
         self.assign(thread, priority);
-        if queued {
+        if removed != Removed::Absent {
             let queue = thread.queue.get();
             let running = core::ptr::eq(thread, self.current.get());
             let was = if running { queue.push_front(thread) } else { queue.push(thread) };
@@ -296,7 +320,9 @@ impl Carrier {
     }
 
     /// The carrier's own loop: looks at completions, mail and timers, sleeps when there is nothing, returns whom to run.
+    /// It runs in place of whom a decision chose when `pending` is set: the chosen thread stays the head of its queue.
     pub fn run<K: Kernel>(&'static self, kernel: K) -> &'static Tcb {
+        self.current.set(self.idle());
         count(&self.counters.loops);
         loop {
             self.look_around(kernel);

@@ -7,7 +7,6 @@
 
 use crate::mail::{Asks, Mail};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
-use crate::thread::Waits;
 use crate::{Carrier, Fifo, Inbox, Kernel, Semaphore, Tcb};
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -108,10 +107,8 @@ impl Condition {
     }
 
     /// The running thread waits, and gives `mutex` back meanwhile. It has to take the mutex again when it runs again.
-    pub fn wait<K: Kernel>(&'static self, mutex: &'static Semaphore, carrier: &'static Carrier, kernel: K) -> &'static Tcb {
-        let running = carrier.current.get();
-        carrier.leave(running);
-        running.waits.set(Waits::Condition);
+    pub fn wait<K: Kernel>(&'static self, mutex: &'static Semaphore, carrier: &'static Carrier, running: &'static Tcb, kernel: K) -> &'static Tcb {
+        let next = carrier.leave(running);
         if self.is_local(carrier) || carrier.is(self.home(carrier)) {
             self.waiters.push(running);
         } else {
@@ -119,7 +116,7 @@ impl Condition {
             self.home(carrier).push(&running.mail, Asks::Expect, kernel);
         }
         mutex.give(carrier, kernel);
-        carrier.reconsider()
+        next
     }
 
     /// Wakes the first who waits.

@@ -107,19 +107,47 @@ impl Fifo {
         Removed::OneOfMany
     }
 
-    /// Takes the head, which is `head`, out; returns the new head, `None` when it was the only one.
+    /// The tail of a list that is known not to be empty.
     #[inline(always)]
-    pub(crate) fn remove_head(&self, head: &'static Tcb) -> Option<&'static Tcb> {
+    fn known_tail(&self) -> &'static Tcb {
+        debug_assert!(!self.is_empty());
+        // SAFETY: the callers' lists hold the running thread.
+        unsafe { self.tail.get().unwrap_unchecked() }
+    }
+
+    /// Adds `thread`, which is in no list, at the tail of a list that holds the running thread.
+    #[inline(always)]
+    pub(crate) fn push_behind(&self, thread: &'static Tcb) {
+        let tail = self.known_tail();
+        thread.next.set(tail.next.get());
+        tail.next.set(thread);
+        self.tail.set(Some(thread));
+    }
+
+    /// Takes the head, which is `head`, out; returns the next, which is `head` itself when it was the only one: then
+    /// the list still names it, and has to be cleared.
+    #[inline(always)]
+    pub(crate) fn unlink_head(&self, head: &'static Tcb) -> &'static Tcb {
         debug_assert!(self.head().is_some_and(|first| core::ptr::eq(first, head)));
         let next = head.next.get();
-        if core::ptr::eq(next, head) {
-            return None;
-        }
-        // The list holds `head`, so it has a tail.
-        if let Some(tail) = self.tail.get() {
-            tail.next.set(next);
-        }
-        Some(next)
+        self.known_tail().next.set(next);
+        next
+    }
+
+    /// Puts `thread`, which is in no list, at the tail, and takes the head, which is `head`, out. Returns the new head.
+    #[inline(always)]
+    pub(crate) fn replace_head(&self, head: &'static Tcb, thread: &'static Tcb) -> &'static Tcb {
+        debug_assert!(self.head().is_some_and(|first| core::ptr::eq(first, head)));
+        let next = head.next.get();
+        let next = if core::ptr::eq(next, head) {
+            thread
+        } else {
+            self.known_tail().next.set(thread);
+            next
+        };
+        thread.next.set(next);
+        self.tail.set(Some(thread));
+        next
     }
 
     /// Forgets the last thread of the list.

@@ -77,16 +77,6 @@ impl Class {
     }
 }
 
-/// Whose list a free stack goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Placed {
-    /// The carrier that it was cut for.
-    Home,
-    /// It runs elsewhere and goes back by mail.
-    Abroad,
-}
-
 #[derive(Debug)]
 struct Slab {
     base: AtomicU64,

@@ -10,11 +10,13 @@
 
 use crate::mail::{Asks, Mail};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
-use crate::thread::Waits;
 use crate::{Carrier, Fifo, Inbox, Kernel, Tcb};
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::null_mut;
+
+/// State of a local semaphore with free units: no address.
+const UNITS: usize = 1;
 
 /// A semaphore.
 #[derive(Debug)]
@@ -22,9 +24,11 @@ use core::ptr::null_mut;
 pub struct Semaphore {
     /// Address of the carrier whose own it is; 0: shared.
     local: Cell<usize>,
+    /// A local one: 0, [`UNITS`] when units are free, or the address of the last thread that waits.
+    state: Cell<usize>,
     /// Free units of a local one.
     free: Cell<i64>,
-    /// Who waits; touched by the home only.
+    /// Who waits for a shared one; touched by the home only.
     waiters: Fifo,
     /// Free units minus waiters of a shared one, signed.
     units: AtomicU64,
@@ -52,6 +56,7 @@ impl Semaphore {
     const fn make(local: usize, free: i64, units: i64) -> Self {
         Self {
             local: Cell::new(local),
+            state: Cell::new(if free > 0 { UNITS } else { 0 }),
             free: Cell::new(free),
             waiters: Fifo::new(),
             units: AtomicU64::new(units as u64),
@@ -82,31 +87,99 @@ impl Semaphore {
     }
 
     /// The running thread takes a unit, or waits for one. Returns whom to run: perhaps the same.
-    #[inline(always)]
-    pub fn take<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) -> &'static Tcb {
+    pub fn take<K: Kernel>(&'static self, carrier: &'static Carrier, running: &'static Tcb, kernel: K) -> &'static Tcb {
         if self.local.get() != &raw const *carrier as usize {
-            return self.take_shared(carrier, kernel);
+            return self.take_shared(carrier, running, kernel);
         }
-        let running = carrier.current.get();
-        let free = self.free.get();
-        if free > 0 {
-            self.free.set(free - 1);
+        if self.state.get() == UNITS {
+            self.use_unit();
             return running;
         }
-        let next = carrier.leave(running);
-        self.waiters.push(running);
-        next
+        let next = carrier.unlink(running);
+        match self.state.replace(&raw const *running as usize) {
+            0 => running.next.set(running),
+            state => {
+                let tail = last(state);
+                running.next.set(tail.next.get());
+                tail.next.set(running);
+            }
+        }
+        carrier.choose(running, next)
+    }
+
+    /// [`Semaphore::take`] in the usual case: a local one, with a free unit, or without another waiter while others of the same
+    /// priority are ready. In all others nothing has happened yet.
+    #[inline(always)]
+    pub fn take_here(&'static self, carrier: &'static Carrier, running: &'static Tcb) -> Option<&'static Tcb> {
+        if self.local.get() != &raw const *carrier as usize {
+            return None;
+        }
+        let state = self.state.get();
+        if state == 0 && !carrier.is_alone(running) {
+            let next = carrier.unlink(running);
+            running.next.set(running);
+            self.state.set(&raw const *running as usize);
+            carrier.current.set(next);
+            return Some(next);
+        }
+        if state == UNITS {
+            self.use_unit();
+            return Some(running);
+        }
+        None
+    }
+
+    fn use_unit(&self) {
+        let free = self.free.get() - 1;
+        self.free.set(free);
+        if free == 0 {
+            self.state.set(0);
+        }
+    }
+
+    /// Gives a unit back in the usual case: a local one, whose first waiter has the priority of the running thread, or that
+    /// nobody waits for. In all others nothing has happened yet, and [`Semaphore::give`] does it.
+    #[inline(always)]
+    pub fn give_here(&'static self, carrier: &'static Carrier) -> Given {
+        if self.local.get() != &raw const *carrier as usize {
+            return Given::NotYet;
+        }
+        let state = self.state.get();
+        if state <= UNITS {
+            self.state.set(UNITS);
+            self.free.set(self.free.get() + 1);
+            return Given::Here;
+        }
+        let tail = last(state);
+        let head = tail.next.get();
+        let queue = head.queue.get();
+        if !core::ptr::eq(queue, carrier.current.get().queue.get()) {
+            return Given::NotYet;
+        }
+        self.unqueue(tail, head);
+        queue.push_behind(head);
+        Given::Here
+    }
+
+    #[inline(always)]
+    fn unqueue(&self, tail: &'static Tcb, head: &'static Tcb) {
+        if core::ptr::eq(head, tail) {
+            self.state.set(0);
+        } else {
+            tail.next.set(head.next.get());
+        }
     }
 
     /// Gives a unit back: the first waiter gets it.
-    #[inline(always)]
     pub fn give<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
         if self.local.get() != &raw const *carrier as usize {
             return self.give_shared(carrier, kernel);
         }
-        match self.waiters.pop() {
-            None => self.free.set(self.free.get() + 1),
-            Some(thread) => carrier.ready(thread),
+        if self.give_here(carrier) == Given::NotYet {
+            let tail = last(self.state.get());
+            let head = tail.next.get();
+            self.unqueue(tail, head);
+            carrier.ready(head);
         }
     }
 
@@ -122,8 +195,7 @@ impl Semaphore {
     }
 
     #[inline(never)]
-    fn take_shared<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) -> &'static Tcb {
-        let running = carrier.current.get();
+    fn take_shared<K: Kernel>(&'static self, carrier: &'static Carrier, running: &'static Tcb, kernel: K) -> &'static Tcb {
         // Pairs with: give_shared, release: what the last holder wrote is seen.
         if self.units.fetch_sub(1, Ordering::Acquire) as i64 > 0 {
             return running;
@@ -136,7 +208,6 @@ impl Semaphore {
         if carrier.is(home) {
             self.queue(running);
         } else {
-            running.waits.set(Waits::Semaphore);
             running.subject.set(&raw const *self as usize);
             home.push(&running.mail, Asks::Take, kernel);
         }
@@ -158,7 +229,6 @@ impl Semaphore {
     }
 
     fn queue(&self, thread: &'static Tcb) {
-        thread.waits.set(Waits::Semaphore);
         self.waiters.push(thread);
     }
 
@@ -193,6 +263,22 @@ impl Semaphore {
             Credit::None => self.queue(thread),
         }
     }
+}
+
+/// Whether [`Semaphore::give_here`] gave the unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// It did.
+    Here,
+    /// Nothing has happened.
+    NotYet,
+}
+
+/// The thread whose address is the state of a local semaphore.
+#[inline(always)]
+fn last(state: usize) -> &'static Tcb {
+    // SAFETY: a state above `UNITS` is the address of the block of who waits last.
+    unsafe { &*(state as *const Tcb) }
 }
 
 /// Whether a release was already there.

@@ -2,7 +2,6 @@
 
 use crate::carrier::count;
 use crate::sync::{Ordering, fence};
-use crate::thread::Waits;
 use crate::{Carrier, Kernel, Tcb};
 use abi::Raw;
 
@@ -55,19 +54,15 @@ impl Carrier {
     }
 
     /// The running thread sleeps until `deadline`, in nanoseconds since boot.
-    pub fn sleep_until(&'static self, deadline: u64) -> &'static Tcb {
-        let running = self.current.get();
+    pub fn sleep_until(&'static self, running: &'static Tcb, deadline: u64) -> &'static Tcb {
         let next = self.leave(running);
-        running.waits.set(Waits::Time);
         self.timers.add(running, deadline);
         next
     }
 
     /// The running thread's call was sent and not answered at once: it waits for the completion.
     #[inline]
-    pub fn await_completion(&'static self) -> &'static Tcb {
-        let running = self.current.get();
-        running.waits.set(Waits::Completion);
+    pub fn await_completion(&'static self, running: &'static Tcb) -> &'static Tcb {
         self.leave(running)
     }
 

@@ -12,7 +12,6 @@
 //! Context law: a thread belongs to its home carrier; only that carrier touches its block, except while the thread
 //! travels as [`Mail`]: then its block belongs to the mail's receiver.
 
-use crate::process::Placed;
 use crate::{Carrier, Fifo, Inbox, Mail};
 use abi::{Frame, SysMsg};
 use core::cell::Cell;
@@ -50,15 +49,23 @@ pub struct Preempted {
     pub frame: Cell<Frame>,
 }
 
-/// How a thread ends, in one word: 0 nobody asked, [`DETACHED`], [`EXITED`], or the waiting thread's address,
-/// plus [`KEEP`] when the one who waits wants the stack kept for its result.
+/// How a thread ends, in one word: the address of who waits for its end, and flags. No flag at all means that a thread of
+/// the same carrier waits, the usual case, which is one test.
 pub(crate) type End = usize;
+/// Nobody has asked yet.
+pub(crate) const OPEN: End = 1;
 /// Nobody will ask for the result.
 pub(crate) const DETACHED: End = 2;
 /// The thread is dead, nobody has asked yet.
 pub(crate) const EXITED: End = 4;
-/// The stack is not to be freed before the one who joins says so.
-pub(crate) const KEEP: End = 1;
+/// Who waits wants the stack kept for the result.
+pub(crate) const KEEP: End = 8;
+/// The stack was cut for another carrier.
+pub(crate) const ABROAD: End = 16;
+/// Who waits belongs to another carrier.
+pub(crate) const FAR: End = 32;
+/// All flags; blocks are aligned beyond them.
+pub(crate) const FLAGS: End = align_of::<Tcb>() - 1;
 
 /// A user thread.
 #[derive(Debug)]
@@ -72,16 +79,12 @@ pub struct Tcb {
     pub(crate) next: Cell<&'static Tcb>,
     /// Its run queue.
     pub(crate) queue: Cell<&'static Fifo>,
-    /// The bit of its priority; all ones for a carrier's own loop.
+    /// The bit of its priority.
     pub(crate) bit: Cell<u32>,
     /// Its stack class.
     pub(crate) class: Cell<u8>,
     /// Its priority.
     pub(crate) priority: Cell<u8>,
-    /// Where its stack goes when it is free.
-    pub(crate) placed: Cell<Placed>,
-    /// What it waits for, for deadlock reports.
-    pub(crate) waits: Cell<Waits>,
     /// What its blocking call returns.
     pub result: Cell<u64>,
 
@@ -91,6 +94,8 @@ pub struct Tcb {
     pub(crate) home: Cell<&'static Inbox>,
     /// The carrier that its stack was cut for.
     pub(crate) origin: Cell<&'static Inbox>,
+    /// The list of free stacks that its own goes to.
+    pub(crate) list: Cell<&'static Cell<Option<&'static Tcb>>>,
     /// Link of the list of free stacks.
     pub(crate) free: Cell<Option<&'static Tcb>>,
     /// The object or thread that its call is about, while it travels or waits.
@@ -109,26 +114,6 @@ pub struct Tcb {
 }
 
 const _: () = assert!(size_of::<Tcb>() <= TCB_LIMIT || cfg!(any(feature = "loom", feature = "shuttle")));
-
-/// Why a thread does not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Waits {
-    /// It runs, or is ready.
-    Nothing = 0,
-    /// For another thread's end.
-    Join,
-    /// For a unit of a semaphore, or for a mutex.
-    Semaphore,
-    /// For a condition.
-    Condition,
-    /// For a time.
-    Time,
-    /// For the completion of a call.
-    Completion,
-    /// For nobody any more.
-    Dead,
-}
 
 /// The two code addresses that a thread's block holds from the beginning: who makes blocks knows the assembly.
 #[derive(Clone, Copy, Debug)]
@@ -156,12 +141,11 @@ impl Tcb {
             bit: Cell::new(1 << DEFAULT_PRIORITY),
             class: Cell::new(class),
             priority: Cell::new(DEFAULT_PRIORITY),
-            placed: Cell::new(Placed::Home),
-            waits: Cell::new(Waits::Nothing),
             result: Cell::new(0),
-            end: Cell::new(0),
+            end: Cell::new(OPEN),
             home: Cell::new(carrier.inbox()),
             origin: Cell::new(carrier.inbox()),
+            list: Cell::new(&carrier.free[class as usize]),
             free: Cell::new(None),
             subject: Cell::new(0),
             mail: Mail::new(),
@@ -179,12 +163,6 @@ impl Tcb {
     #[must_use]
     pub fn priority(&self) -> u8 {
         self.priority.get()
-    }
-
-    /// What it waits for.
-    #[must_use]
-    pub fn waits(&self) -> Waits {
-        self.waits.get()
     }
 
     /// Its carrier.

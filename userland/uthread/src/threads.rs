@@ -5,12 +5,9 @@
 //! over, unless the joiner keeps it, because the value lies there.
 
 use crate::mail::Asks;
-use crate::process::{Class, Placed};
-use crate::thread::{DETACHED, EXITED, End, KEEP, Waits};
+use crate::process::Class;
+use crate::thread::{ABROAD, DETACHED, EXITED, End, FAR, FLAGS, KEEP, OPEN};
 use crate::{Carrier, Kernel, Tcb};
-
-/// Bits of `end` that are not an address.
-const FLAGS: End = 63;
 
 /// What a new thread is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,27 +72,30 @@ pub enum Join {
 
 impl Carrier {
     /// A new thread, ready: it calls `function` with `argument`. `None`: no stack, or no such CPU process.
-    #[inline(always)]
     pub fn create<K: Kernel>(&'static self, function: usize, argument: u64, options: u64, kernel: K) -> Option<&'static Tcb> {
+        self.create_as(function, argument, Options::from_word(options), kernel)
+    }
+
+    /// [`Carrier::create`] in the usual case: no options, and a free stack that last served a thread of the same priority. In all
+    /// others nothing has happened yet.
+    #[inline(always)]
+    pub fn create_here(&'static self, function: usize, argument: u64, options: u64) -> Option<&'static Tcb> {
         if options != 0 {
-            return self.create_with(function, argument, Options::from_word(options), kernel);
+            return None;
         }
-        let thread = match self.free[0].get() {
-            Some(thread) => thread,
-            None => self.refill(Class::Usual)?,
-        };
+        let thread = self.free[0].get()?;
+        let queue = thread.queue.get();
+        if !core::ptr::eq(queue, self.current.get().queue.get()) {
+            return None;
+        }
         self.free[0].set(thread.free.get());
-        let running = self.current.get();
-        if thread.bit.get() != running.bit.get() {
-            self.assign(thread, running.priority());
-        }
         prepare(thread, function, argument);
-        self.ready(thread);
+        thread.end.set(OPEN);
+        queue.push_behind(thread);
         Some(thread)
     }
 
-    #[inline(never)]
-    fn create_with<K: Kernel>(&'static self, function: usize, argument: u64, options: Options, kernel: K) -> Option<&'static Tcb> {
+    fn create_as<K: Kernel>(&'static self, function: usize, argument: u64, options: Options, kernel: K) -> Option<&'static Tcb> {
         let home = match options.home {
             Some(index) => self.process.carrier(index)?,
             None => self.inbox(),
@@ -108,8 +108,9 @@ impl Carrier {
         free.set(thread.free.get());
         self.assign(thread, options.priority.unwrap_or(self.current.get().priority()));
         prepare(thread, function, argument);
+        thread.end.set(OPEN);
         if !self.is(home) {
-            thread.placed.set(Placed::Abroad);
+            thread.end.set(OPEN | ABROAD);
             thread.home.set(home);
         }
         if options.run == Run::AtOnce {
@@ -132,67 +133,77 @@ impl Carrier {
         }
     }
 
-    /// The running thread ends with `value`.
-    #[inline(always)]
-    pub fn exit<K: Kernel>(&'static self, value: u64, kernel: K) -> &'static Tcb {
-        let running = self.current.get();
-        let end = running.end.get();
+    /// The running thread ends with `value`. Returns whom to run.
+    pub fn exit<K: Kernel>(&'static self, running: &'static Tcb, value: u64, kernel: K) -> &'static Tcb {
         let next = self.leave(running);
-        if end > FLAGS && end & KEEP == 0 {
+        running.result.set(value);
+        let end = running.end.get();
+        running.end.set(EXITED | end & ABROAD);
+        if end & DETACHED != 0 {
             self.reclaim(running, kernel);
-            // SAFETY: an address above the flags is the joiner's block.
-            let joiner: &'static Tcb = unsafe { &*(end as *const Tcb) };
-            joiner.result.set(value);
+        } else if end & OPEN == 0 {
+            // SAFETY: neither open nor detached: the address of the block of who waits, with flags.
+            let joiner: &'static Tcb = unsafe { &*((end & !FLAGS) as *const Tcb) };
+            self.answer_join(joiner, running, end & KEEP, kernel);
             self.wake(joiner, kernel);
-            return next;
         }
-        self.exit_rare(running, end, value, kernel);
         next
     }
 
-    #[inline(never)]
-    fn exit_rare<K: Kernel>(&'static self, running: &'static Tcb, end: End, value: u64, kernel: K) {
-        running.waits.set(Waits::Dead);
-        running.result.set(value);
-        if end == DETACHED {
-            return self.reclaim(running, kernel);
+    /// [`Carrier::exit`] in the usual case: a thread of this carrier and of the same priority waits for the end, and takes its
+    /// place. In all others nothing has happened yet.
+    #[inline(always)]
+    pub fn exit_here(&'static self, running: &'static Tcb, value: u64) -> Option<&'static Tcb> {
+        let end = running.end.get();
+        if end & FLAGS != 0 {
+            return None;
         }
-        running.end.set(EXITED);
-        if end > FLAGS {
-            // SAFETY: an address above the flags is the joiner's block.
-            let joiner: &'static Tcb = unsafe { &*((end & !FLAGS) as *const Tcb) };
-            joiner.result.set(value);
-            self.wake(joiner, kernel);
+        // SAFETY: without a flag it is the address of the block of who waits, a thread of this carrier.
+        let joiner: &'static Tcb = unsafe { &*(end as *const Tcb) };
+        let queue = running.queue.get();
+        if !core::ptr::eq(queue, joiner.queue.get()) {
+            return None;
         }
+        joiner.result.set(value);
+        put_free(running);
+        let next = queue.replace_head(running, joiner);
+        self.current.set(next);
+        Some(next)
     }
 
     /// The running thread waits for the end of `thread`; its value becomes the result. Returns whom to run.
     /// Each thread is joined or detached once.
-    #[inline(always)]
-    pub fn join<K: Kernel>(&'static self, thread: &'static Tcb, join: Join, kernel: K) -> &'static Tcb {
-        let running = self.current.get();
+    pub fn join<K: Kernel>(&'static self, running: &'static Tcb, thread: &'static Tcb, join: Join, kernel: K) -> &'static Tcb {
         let keep = if join == Join::Keep { KEEP } else { 0 };
-        if self.is(thread.home.get()) && thread.end.get() == 0 {
-            thread.end.set(&raw const *running as usize | keep);
-            return self.leave(running);
+        if !self.is(thread.home.get()) {
+            running.subject.set(&raw const *thread as usize | keep);
+            let next = self.leave(running);
+            thread.home.get().push(&running.mail, Asks::Join, kernel);
+            return next;
         }
-        self.join_rare(running, thread, keep, kernel)
-    }
-
-    #[inline(never)]
-    fn join_rare<K: Kernel>(&'static self, running: &'static Tcb, thread: &'static Tcb, keep: End, kernel: K) -> &'static Tcb {
-        if self.is(thread.home.get()) {
+        let end = thread.end.get();
+        if end & EXITED != 0 {
             self.answer_join(running, thread, keep, kernel);
             return running;
         }
-        running.waits.set(Waits::Join);
-        running.subject.set(&raw const *thread as usize | keep);
-        let next = self.leave(running);
-        thread.home.get().push(&running.mail, Asks::Join, kernel);
-        next
+        thread.end.set(&raw const *running as usize | keep | end & ABROAD);
+        self.leave(running)
     }
 
-    /// The thread has ended before: its value goes to the joiner.
+    /// [`Carrier::join`] in the usual case: a thread of this carrier that has not ended and whose stack need not be kept, and
+    /// others are ready. In all others nothing has happened yet.
+    #[inline(always)]
+    pub fn join_here(&'static self, running: &'static Tcb, thread: &'static Tcb) -> Option<&'static Tcb> {
+        if !core::ptr::eq(running.home.get(), thread.home.get()) || thread.end.get() != OPEN || self.is_alone(running) {
+            return None;
+        }
+        thread.end.set(&raw const *running as usize);
+        let next = self.unlink(running);
+        self.current.set(next);
+        Some(next)
+    }
+
+    /// `thread` has ended: its value goes to the joiner.
     fn answer_join<K: Kernel>(&'static self, joiner: &'static Tcb, thread: &'static Tcb, keep: End, kernel: K) {
         joiner.result.set(thread.result.get());
         if keep == 0 {
@@ -205,8 +216,9 @@ impl Carrier {
         let subject = joiner.subject.get();
         // SAFETY: the subject of a thread that joins is a thread's block, with flags.
         let thread: &'static Tcb = unsafe { &*((subject & !FLAGS) as *const Tcb) };
-        if thread.end.get() == 0 {
-            thread.end.set(&raw const *joiner as usize | subject & KEEP);
+        let end = thread.end.get();
+        if end & EXITED == 0 {
+            thread.end.set(&raw const *joiner as usize | subject & KEEP | end & ABROAD | FAR);
         } else {
             self.answer_join(joiner, thread, subject & KEEP, kernel);
             self.wake(joiner, kernel);
@@ -214,8 +226,7 @@ impl Carrier {
     }
 
     /// Nobody will join `thread`: its stack is free when it ends. Returns whom to run.
-    pub fn detach<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) -> &'static Tcb {
-        let running = self.current.get();
+    pub fn detach<K: Kernel>(&'static self, running: &'static Tcb, thread: &'static Tcb, kernel: K) -> &'static Tcb {
         if self.is(thread.home.get()) {
             self.let_go(thread, kernel);
             return running;
@@ -235,10 +246,11 @@ impl Carrier {
     }
 
     fn let_go<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
-        if thread.end.get() == EXITED {
+        let end = thread.end.get();
+        if end & EXITED != 0 {
             self.reclaim(thread, kernel);
         } else {
-            thread.end.set(DETACHED);
+            thread.end.set(DETACHED | end & ABROAD);
         }
     }
 
@@ -252,23 +264,23 @@ impl Carrier {
     }
 
     /// The stack of `thread`, which is dead and of this carrier, is free: here, or where it comes from.
-    #[inline(always)]
     pub(crate) fn reclaim<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
-        if thread.placed.get() == Placed::Abroad {
-            return self.send_home(thread, kernel);
+        if thread.end.get() & ABROAD == 0 {
+            return put_free(thread);
         }
-        let free = &self.free[thread.class.get() as usize];
-        thread.free.set(free.get());
-        free.set(Some(thread));
-    }
-
-    #[inline(never)]
-    fn send_home<K: Kernel>(&'static self, thread: &'static Tcb, kernel: K) {
-        thread.placed.set(Placed::Home);
         let origin = thread.origin.get();
+        thread.end.set(EXITED);
         thread.home.set(origin);
         origin.push(&thread.mail, Asks::Reclaim, kernel);
     }
+}
+
+/// Puts the stack of `thread` into its list.
+#[inline(always)]
+fn put_free(thread: &'static Tcb) {
+    let list = thread.list.get();
+    thread.free.set(list.get());
+    list.set(Some(thread));
 }
 
 /// Makes the first switch to `thread` call `function`.
@@ -277,5 +289,4 @@ fn prepare(thread: &'static Tcb, function: usize, argument: u64) {
     thread.start.argument.set(argument);
     thread.start.function.set(function);
     thread.sp.set(&raw const *thread as usize);
-    thread.end.set(0);
 }

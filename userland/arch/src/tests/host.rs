@@ -177,9 +177,6 @@ pub(crate) mod calls {
     pub(crate) fn join(thread: &'static Tcb) -> u64 {
         call!(join, &raw const *thread)
     }
-    pub(crate) fn detach(thread: &'static Tcb) {
-        call!(detach, &raw const *thread);
-    }
     pub(crate) fn clock() -> u64 {
         call!(clock)
     }
@@ -195,10 +192,8 @@ pub(crate) mod calls {
         unsafe { &*thread }
     }
     pub(crate) fn create(function: extern "C" fn(u64) -> u64, argument: u64, options: Options) -> Option<&'static Tcb> {
-        let create: extern "C" fn(usize, u64, u64) -> Option<&'static Tcb> =
-            // SAFETY: an answering entry point is a C function of this type.
-            unsafe { core::mem::transmute::<*const (), _>(entry::create::<Host> as *const ()) };
-        create(function as usize, argument, options.word())
+        // SAFETY: called by a user thread.
+        unsafe { entry::create::<Host>(function as usize, argument, options.word()) }
     }
     /// A local semaphore of this carrier.
     pub(crate) fn local(units: i64) -> &'static Semaphore {

@@ -7,10 +7,12 @@
 //! the CPU that runs it.
 #![no_std]
 
+mod clock;
 mod registers;
 mod setup;
 
 use registers::{Register, base, read, write};
+pub use clock::is_breakpoint;
 pub use setup::{InitError, Vectors, init_cpu, mask_pic, send_init, send_startup};
 
 /// Which register interface is used.
@@ -71,7 +73,8 @@ pub fn end_of_interrupt() {
 }
 
 /// Arms this CPU's one-shot timer to fire after `ticks`; a new value replaces the old, zero stops it.
-#[inline]
+#[inline(never)]
+#[unsafe(link_section = ".text.apic.timer")]
 pub fn arm_timer(ticks: u32) {
     write(Register::TimerInitial, ticks);
 }
@@ -83,12 +86,15 @@ pub fn disarm_timer() {
 }
 
 /// Returns how many ticks this CPU's timer has left; zero when it is not armed.
-#[inline]
+#[inline(never)]
+#[unsafe(link_section = ".text.apic.timer")]
 pub fn timer_left() -> u32 {
     read(Register::TimerCurrent)
 }
 
 /// Directs this CPU's timer, one-shot, to a vector.
+#[inline(never)]
+#[unsafe(link_section = ".text.apic.timer")]
 pub fn set_timer_vector(vector: u8) {
     write(Register::LvtTimer, u32::from(vector));
 }

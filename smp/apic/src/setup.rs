@@ -4,6 +4,7 @@ use core::arch::asm;
 
 use x2apic::lapic::{LocalApic, LocalApicBuilder, TimerDivide, TimerMode};
 
+use crate::clock;
 use crate::registers::{Register, base, set_base, write};
 use crate::{Mode, mode, set_timer_vector};
 
@@ -31,7 +32,12 @@ pub struct Vectors {
 /// 1. `page` is where the APIC's page is mapped uncached for as long as the kernel runs, the same
 ///    for all CPUs; it is used only where there is no x2APIC.
 /// 2. Interrupts are off, the interrupt table has the three vectors.
+#[inline(never)]
+#[unsafe(link_section = ".text.apic.init")]
 pub unsafe fn init_cpu(page: usize, vectors: Vectors) -> Result<Mode, InitError> {
+    if has_x2apic() {
+        clock::watch();
+    }
     let mut apic = build(page, vectors)?;
     // SAFETY: the caller's facts; the timer that the crate starts has an initial count of zero.
     unsafe { apic.enable() };

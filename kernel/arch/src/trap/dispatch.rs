@@ -63,5 +63,12 @@ pub(super) extern "C" fn arch_critical(frame: &mut Frame, head: &CpuHead) {
     if frame.vector == vector::NMI && panic::is_stopping() {
         panic::stop_here(frame, head);
     }
+    if frame.vector == vector::DEBUG && apic::is_breakpoint() {
+        frame.rflags |= RESUME_FLAG;
+        return;
+    }
     upcall::core_critical_trap(frame, head);
 }
+
+/// Lets the instruction at a breakpoint execute.
+const RESUME_FLAG: u64 = 1 << 16;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use runner::Event;
 
-use crate::cli::Machine;
+use crate::cli::{Choice, Machine};
 use crate::collect::Collected;
 use crate::{Status, guest};
 
@@ -14,6 +14,9 @@ pub fn list(parts: &str, machine: &Machine) -> Result<Status> {
     let mut sink = |event: Event<'_>| collected.event(&event);
     match runner::run(&request, &mut sink) {
         Ok(report) => {
+            if collected.offers.is_empty() {
+                println!("nothing: this kernel has none");
+            }
             for (name, doc) in &collected.offers {
                 println!("{name:<24} {doc}");
             }
@@ -30,4 +33,14 @@ pub fn list(parts: &str, machine: &Machine) -> Result<Status> {
             Ok(Status::from_code(refusal.status()))
         }
     }
+}
+
+/// A run that ran nothing: says so, and what there is.
+pub fn nothing(parts: &str, choice: &Choice, machine: &Machine) -> Result<Status> {
+    match &choice.filter {
+        Some(filter) => eprintln!("x: nothing is called '{filter}'; there are:"),
+        None => eprintln!("x: nothing was run; there are:"),
+    }
+    list(parts, machine)?;
+    Ok(Status::Usage)
 }

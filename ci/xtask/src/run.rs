@@ -64,12 +64,7 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
         screen.line(&format!("x: {error}"));
     }
     if status == Status::Passed && collected.is_empty() {
-        eprintln!(
-            "x: nothing is called '{}'; there are:",
-            run.choice.filter.as_deref().unwrap_or_default()
-        );
-        list::list(run.parts, run.machine)?;
-        return Ok(Status::Usage);
+        return list::nothing(run.parts, run.choice, run.machine);
     }
     if status == Status::Passed && !collected.passed() {
         status = Status::Failed;
@@ -88,7 +83,9 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
         eprintln!("x: {error}");
         return Ok(Status::Boot);
     }
-    screen.items(&[format!("records {}", place::shown(&records)), next(&collected, status)]);
+    if !collected.is_empty() {
+        screen.items(&[format!("records {}", place::shown(&records)), next(&collected, status)]);
+    }
     Ok(status)
 }
 

@@ -12,7 +12,7 @@ use runner::{Event, Outcome, Request};
 
 use crate::cli::StressArgs;
 use crate::collect::{Collected, Lines};
-use crate::{Status, guest, place};
+use crate::{Status, guest, list, place};
 
 /// What one seed did.
 struct Done {
@@ -68,7 +68,9 @@ pub fn run(args: &StressArgs) -> Result<Status> {
                             drop(records);
                             let done = Done {
                                 seed,
-                                passed: report.outcome == Outcome::Success && collected.passed(),
+                                passed: report.outcome == Outcome::Success
+                                    && collected.passed()
+                                    && !collected.is_empty(),
                                 outcome: report.outcome.clone(),
                                 stress: collected.stress,
                                 words: runner::explain::lines(&report, &request, None),
@@ -95,6 +97,11 @@ pub fn run(args: &StressArgs) -> Result<Status> {
         eprintln!("x: {error}");
         return Ok(Status::Boot);
     }
+    if !all.is_empty()
+        && all.iter().all(|done| done.outcome == Outcome::Success && done.stress.is_empty())
+    {
+        return list::nothing("stress", &args.choice, &args.machine);
+    }
     Ok(sum(&all, &time))
 }
 
@@ -107,7 +114,8 @@ fn workers(request: &Request, seeds: usize) -> usize {
 
 /// The line of a seed that failed.
 fn tell(done: &Done, args: &StressArgs) {
-    if done.passed {
+    // A boot that ran nothing is told of once, at the end.
+    if done.passed || done.outcome == Outcome::Success && done.stress.is_empty() {
         return;
     }
     let failed: Vec<&str> =

@@ -2,7 +2,8 @@
 //!
 //! Under the single-threaded emulation of mode `insns` a `pause` hands the turn to another CPU, at whichever
 //! instruction the interrupt came; so the seed makes the order, and the same seed makes the same one. The image that
-//! runs is the one that is measured: only the timers differ. Idle CPUs have no turns.
+//! runs is the one that is measured: only the timers differ. An idle CPU has no turns: it has no turn to hand over, and a
+//! timer of its own would hide that nobody will ever wake it.
 
 use crate::cpu::{self, here};
 use crate::timer;
@@ -53,6 +54,22 @@ pub(crate) fn next_turn(crit: &Crit) {
     timer::set_chaos(crit, Some(timer::now() + LEAST + next % SPAN));
 }
 
+/// This CPU goes to rest: no turn until it has something to do.
+#[inline]
+pub(crate) fn rest(crit: &Crit) {
+    if seed() != 0 {
+        timer::set_chaos(crit, None);
+    }
+}
+
+/// This CPU has something to do again.
+#[inline]
+pub(crate) fn rested(crit: &Crit) {
+    if seed() != 0 {
+        next_turn(crit);
+    }
+}
+
 /// A turn: hands over to another CPU. In the interrupt handler, at any depth.
 #[inline]
 pub(crate) fn turn() {
@@ -72,12 +89,4 @@ pub fn mix(value: u64) -> u64 {
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ z >> 31
-}
-
-/// Once in a thousand, by the seed: for planted faults.
-pub(crate) fn unlucky() -> bool {
-    static DICE: AtomicU64 = AtomicU64::new(0);
-    let next = mix(DICE.load(Ordering::Relaxed) ^ seed());
-    DICE.store(next, Ordering::Relaxed);
-    next % 1000 == 7
 }

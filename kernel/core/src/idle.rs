@@ -6,7 +6,7 @@
 //! ```
 
 use crate::cpu::{self, here};
-use crate::{ipi, timer};
+use crate::{chaos, ipi, timer};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use percpu::{CpuId, Crit};
 
@@ -24,6 +24,7 @@ pub(crate) fn watch(on: bool) {
 /// Sleeps until an interrupt and does what arrived with it. In the outermost critical section.
 #[inline]
 pub(crate) fn rest(crit: &Crit) {
+    chaos::rest(crit);
     let timed = usize::from(timer::is_armed(crit));
     // Pairs with: each other's. Read-modify-writes, so the CPU that rests last sees that it is the last.
     let waiting = TIMED.fetch_add(timed, Ordering::AcqRel) + timed;
@@ -35,6 +36,7 @@ pub(crate) fn rest(crit: &Crit) {
     unsafe { arch::irq::idle(|| arch::cpu::is_pending() || ipi::is_marked(crit)) };
     RESTING.fetch_sub(1, Ordering::AcqRel);
     TIMED.fetch_sub(timed, Ordering::AcqRel);
+    chaos::rested(crit);
     cpu::serve(crit);
     ipi::tick(crit);
 }

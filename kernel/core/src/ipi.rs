@@ -4,6 +4,7 @@ use crate::cpu::{Machine, critical, here};
 use crate::fallible;
 use alloc::boxed::Box;
 use core::mem::{ManuallyDrop, MaybeUninit};
+use core::sync::atomic::{AtomicU64, Ordering};
 use ipiq::{Bell, Call, CallFn, Fabric, RING_DEPTH, Ring};
 use percpu::{CpuId, CpuSet, Crit, Here, MAX_CPUS};
 
@@ -26,8 +27,20 @@ impl Bell for Apic {
     }
 
     fn restock<const DEPTH: usize>(&self, _: &Crit) -> Option<&'static mut Ring<DEPTH>> {
-        fallible::boxed(Ring::new()).ok().map(Box::leak)
+        let used = &here().counters.heap;
+        let before = used.get();
+        let ring = fallible::boxed(Ring::new()).ok().map(Box::leak);
+        RING_BYTES.fetch_add(used.get().wrapping_sub(before), Ordering::Relaxed);
+        ring
     }
+}
+
+/// Heap that rings made on demand have taken, for good.
+static RING_BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of the heap that rings made on demand have taken: they stay.
+pub fn ring_bytes() -> u64 {
+    RING_BYTES.load(Ordering::Relaxed)
 }
 
 static FABRIC: Fabric<Apic, MAX_CPUS, RING_DEPTH> = Fabric::new(Apic);

@@ -37,11 +37,18 @@ fn threads(crit: &Crit, cpu: &'static Cpu) {
 pub(crate) fn kernel_fault(frame: &Frame) -> ! {
     trace::emergency_drain();
     let address = arch::trap::fault_address();
-    if let Some((cpu, slot)) = arch::stack::guard(address).filter(|_| frame.vector == vector::PAGE_FAULT) {
-        arch::panic::die(format_args!("the kernel stack in slot {slot} of CPU {cpu} overflowed"), Some(frame));
+    if frame.vector == vector::PAGE_FAULT {
+        overflow(frame, address);
     }
     let name = Exception { frame, address: address as u64 };
     arch::panic::die(format_args!("{name} in the kernel"), Some(frame))
+}
+
+/// Ends the run if `address` is in the guard page below a kernel stack.
+fn overflow(frame: &Frame, address: usize) {
+    if let Some((cpu, slot)) = arch::stack::guard(address) {
+        arch::panic::die(format_args!("the kernel stack in slot {slot} of CPU {cpu} overflowed"), Some(frame));
+    }
 }
 
 /// A trap that may come at any instruction.
@@ -49,6 +56,10 @@ pub(crate) fn kernel_fault(frame: &Frame) -> ! {
 fn core_critical_trap(frame: &mut Frame, head: &arch::CpuHead) {
     if arch::panic::is_stopping() {
         arch::panic::stop_here(frame, head);
+    }
+    if frame.vector == vector::DOUBLE_FAULT {
+        // The page fault found no room for its own frame: the stack pointer is at the guard page or in it.
+        overflow(frame, arch::trap::fault_address());
     }
     let name = Exception { frame, address: arch::trap::fault_address() as u64 };
     arch::panic::die(format_args!("{name} on CPU {}", head.id()), Some(frame))

@@ -168,7 +168,7 @@ pub fn wake(crit: &Crit, thread: ThreadRef) {
 
 /// The message of a remote wake.
 fn wake_here(crit: &Crit, [thread, ..]: [usize; 3]) {
-    if cfg!(feature = "plant-lost-wake") && crate::chaos::unlucky() {
+    if cfg!(feature = "plant-lost-wake") && crate::plant::strikes(1000) {
         return;
     }
     // SAFETY: `wake` made the word from a thread.
@@ -355,6 +355,14 @@ pub(crate) fn idle_forever() -> ! {
 /// Kernel stacks that threads use, over all CPUs; idle threads not counted. Exact while no thread comes or goes.
 pub fn stacks_in_use() -> usize {
     cpu::all().map(|cpu| ipi::call(cpu.id(), |crit| here().spares.with(crit, |spares| spares.in_use()))).sum()
+}
+
+/// Checks what must hold of each scheduler outside its calls.
+///
+/// # Errors
+/// The first law that does not hold.
+pub fn check() -> Result<(), lwkt_sched::Broken> {
+    cpu::all().try_for_each(|cpu| ipi::call(cpu.id(), |crit| here().scheduler.with(crit, |s| s.check(crit))))
 }
 
 /// Switches between threads so far, over all CPUs.

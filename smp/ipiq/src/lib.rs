@@ -42,7 +42,7 @@ pub mod doorbell;
 mod fabric;
 mod node;
 mod outbox;
-mod plant;
+pub mod plant;
 mod ring;
 
 pub use call::{Call, CallFn, Full};

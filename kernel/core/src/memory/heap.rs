@@ -10,6 +10,7 @@ use super::frames;
 use crate::cpu;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicU64, Ordering};
 use memory::classes::{CLASSES, class_of, per_page, size_of_class};
 use memory::Magazine;
 use percpu::Crit;
@@ -53,6 +54,14 @@ impl Depot {
         unsafe { (object as *mut usize).write(self.0) };
         self.0 = object as usize;
     }
+}
+
+/// Pages that small objects have taken, for good.
+static PAGES: AtomicU64 = AtomicU64::new(0);
+
+/// Pages that the heap's small objects share: they stay with it, free objects and all.
+pub fn pages() -> u64 {
+    PAGES.load(Ordering::Relaxed)
 }
 
 /// Gives the general heap its arena. Boot only; false when there is no such memory.
@@ -128,6 +137,7 @@ fn refill(crit: &Crit, class: usize) -> Option<u64> {
     let mut object = depot.take();
     if object.is_none() {
         let page = frames::take(crit)?;
+        PAGES.fetch_add(1, Ordering::Relaxed);
         for index in (0..per_page(class)).rev() {
             depot.put((page.virt() + index * size_of_class(class)) as u64);
         }

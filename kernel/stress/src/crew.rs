@@ -1,0 +1,174 @@
+//! Threads that do a stress test together, and the one that waits for them and notices when they are stuck.
+//!
+//! ```text
+//!   run: start threads ─▶ seeded turns, planted faults on ─▶ go ─▶ look at the progress, now and then ─▶ off ─▶ join
+//!   thread:  wait for go ─▶ work, noting each step ─▶ done
+//! ```
+//! Law: between go and done no message travels but the test's own, so what a planted fault hits is the test's. A crew
+//! that makes no progress is told to stop, and the kernel is brought back to where the next test can run.
+
+use crate::registry::Run;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use ipiq::Bell;
+use kernel_core::{chaos, cpu, ipi, plant, thread, timer};
+use lwkt_sched::{MayBlock, Name, Priority, ThreadRef};
+use percpu::{CpuId, Crit};
+
+/// Nanoseconds between two looks at the progress.
+const LOOK: u64 = 1_000_000;
+
+/// What a crew shares with who waits for it.
+#[derive(Default)]
+pub(crate) struct Crew {
+    ready: AtomicUsize,
+    go: AtomicBool,
+    stop: AtomicBool,
+    steps: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl Crew {
+    /// Whether to give up.
+    #[inline]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Notes some progress.
+    #[inline]
+    pub fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// How a crew ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// Each thread came to its end.
+    Done,
+    /// No thread made progress any more, and somebody was not done.
+    Stuck {
+        /// A CPU with messages at its door that it was never told of.
+        deaf: Option<CpuId>,
+    },
+}
+
+/// What each thread of a crew does.
+pub(crate) struct Job<T: 'static> {
+    /// Names the threads.
+    pub name: &'static str,
+    /// What they share.
+    pub shared: Arc<T>,
+    /// What each does; its number comes last.
+    pub work: fn(&mut MayBlock, &Crew, &T, usize),
+    /// Gets each thread before any of them works.
+    pub meet: fn(&T, usize, ThreadRef),
+}
+
+/// Has a thread do the job on each of `cpus`.
+pub(crate) fn run<T: Send + Sync>(run: &Run<'_>, cx: &mut MayBlock, job: &Job<T>, cpus: impl Iterator<Item = CpuId>) -> Ended {
+    let crew = Arc::new(Crew::default());
+    let mut threads = Vec::new();
+    for (number, cpu) in cpus.enumerate() {
+        let (crew, shared, work) = (crew.clone(), job.shared.clone(), job.work);
+        let started = thread::spawn_on(cpu, Name::new(job.name), Priority::SERVER, move |cx| {
+            crew.ready.fetch_add(1, Ordering::AcqRel);
+            // Pairs with: `go` below, release.
+            while !crew.go.load(Ordering::Acquire) {
+                relax(cx);
+            }
+            work(cx, &crew, &shared, number);
+            // Pairs with: `watch`, acquire.
+            crew.done.fetch_add(1, Ordering::AcqRel);
+        });
+        let handle = started.expect("memory for a thread of a test");
+        (job.meet)(&job.shared, number, handle.thread());
+        threads.push(handle);
+    }
+    while crew.ready.load(Ordering::Acquire) < threads.len() {
+        relax(cx);
+    }
+    chaos::set_seed(run.options.seed);
+    plant::hold(false);
+    crew.go.store(true, Ordering::Release);
+    let ended = watch(run, cx, &crew, threads.len());
+    plant::hold(true);
+    if ended != Ended::Done {
+        rescue(&crew, &threads);
+    }
+    chaos::set_seed(0);
+    for handle in threads {
+        handle.join(cx);
+    }
+    settle();
+    ended
+}
+
+/// Waits until all are done, or none makes progress.
+fn watch(run: &Run<'_>, cx: &mut MayBlock, crew: &Crew, threads: usize) -> Ended {
+    let (mut seen, mut since) = (0, timer::now());
+    while crew.done.load(Ordering::Acquire) < threads {
+        thread::sleep(cx, LOOK);
+        let steps = crew.steps.load(Ordering::Relaxed) + crew.done.load(Ordering::Relaxed);
+        if steps != seen {
+            (seen, since) = (steps, timer::now());
+        } else if timer::now() - since > run.patience() {
+            return Ended::Stuck { deaf: cpu::all().map(cpu::Cpu::id).find(|cpu| ipi::fabric().is_marked(*cpu)) };
+        }
+    }
+    Ended::Done
+}
+
+/// Frees whoever waits for what was lost.
+fn rescue(crew: &Crew, threads: &[thread::Handle]) {
+    crew.stop.store(true, Ordering::Release);
+    for cpu in cpu::all() {
+        ipi::fabric().bell().ring(cpu.id());
+    }
+    cpu::critical(|crit| threads.iter().for_each(|handle| wake_if_alive(crit, handle)));
+}
+
+/// A joinable thread that nobody has joined is there still, over or not.
+fn wake_if_alive(crit: &Crit, handle: &thread::Handle) {
+    thread::wake(crit, handle.thread());
+}
+
+/// Returns when each CPU has executed what was sent to it before.
+pub(crate) fn settle() {
+    let all = percpu::CpuSet::first_n(cpu::count());
+    ipi::sync(&all, |_, _| (), 0);
+}
+
+/// Lets others run: on this CPU, and under emulation on the next.
+pub(crate) fn relax(cx: &mut MayBlock) {
+    arch::irq::pause();
+    thread::yield_now(cx);
+}
+
+/// One thread on each CPU.
+pub(crate) fn everywhere() -> impl Iterator<Item = CpuId> {
+    (0..cpu::count()).map(CpuId::at)
+}
+
+/// The references of a crew's threads, for those that wake each other.
+pub(crate) struct Roll(Vec<core::sync::atomic::AtomicUsize>);
+
+impl Roll {
+    pub(crate) fn new(threads: usize) -> Self {
+        Self((0..threads).map(|_| AtomicUsize::new(0)).collect())
+    }
+
+    pub(crate) fn enter(&self, number: usize, thread: ThreadRef) {
+        // Pairs with: `of`, acquire.
+        self.0[number].store(thread.into_word(), Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn of(&self, number: usize) -> ThreadRef {
+        let word = self.0[number].load(Ordering::Acquire);
+        // SAFETY: `enter` made the word, before any thread worked (`Job::meet`).
+        unsafe { ThreadRef::from_word(word) }
+    }
+}

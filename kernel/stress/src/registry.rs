@@ -1,0 +1,91 @@
+//! What a check declares, and the slice in which the linker collects them.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use lwkt_sched::MayBlock;
+use servers::options::{Clock, Options};
+
+/// What sort of check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// One short check.
+    Test,
+    /// Many steps in an order that a seed makes.
+    Stress,
+}
+
+/// A check, as declared by [`check!`](crate::registry::check).
+pub(crate) struct Check {
+    /// `kernel/name`, unique in its kind.
+    pub name: &'static str,
+    /// One sentence: what it shows.
+    pub doc: &'static str,
+    /// What sort.
+    pub kind: Kind,
+    /// Its steps.
+    pub run: fn(&mut Run<'_>, &mut MayBlock) -> Verdict,
+}
+
+/// One line for the reader: what was shown, or what failed.
+pub(crate) type Verdict = Result<String, String>;
+
+/// All checks linked into this image, in link order.
+#[linkme::distributed_slice]
+pub(crate) static CHECKS: [Check];
+
+/// What a running check is told, and what it counts.
+pub(crate) struct Run<'a> {
+    /// Of the run.
+    pub options: &'a Options<'a>,
+    counts: Vec<(&'static str, u64)>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(options: &'a Options<'a>) -> Self {
+        Self { options, counts: Vec::with_capacity(16) }
+    }
+
+    /// Notes a number for the record.
+    pub fn count(&mut self, name: &'static str, value: u64) {
+        self.counts.push((name, value));
+    }
+
+    pub(crate) fn counts(&self) -> &[(&'static str, u64)] {
+        &self.counts
+    }
+
+    /// How many steps this run takes where a full one takes `full`: a twentieth when quick.
+    pub fn steps(&self, full: u64) -> u64 {
+        if self.options.quick { (full / 20).max(1) } else { full }
+    }
+
+    /// Nanoseconds without any progress after which threads are taken to be stuck. In mode `insns` that many
+    /// instructions; elsewhere real time, of a host that may be busy.
+    pub fn patience(&self) -> u64 {
+        if self.options.clock == Clock::Insns { 100_000_000 } else { 10_000_000_000 }
+    }
+}
+
+/// Declares and registers a check; no list to edit.
+macro_rules! check {
+    (name: $name:expr, doc: $doc:expr, kind: $kind:ident, run: $run:expr $(,)?) => {
+        #[linkme::distributed_slice($crate::registry::CHECKS)]
+        static CHECK: $crate::registry::Check = $crate::registry::Check {
+            name: $name,
+            doc: $doc,
+            kind: $crate::registry::Kind::$kind,
+            run: $run,
+        };
+    };
+}
+pub(crate) use check;
+
+/// Ends a check with a line unless something holds.
+macro_rules! ensure {
+    ($holds:expr, $($line:tt)*) => {
+        if !$holds {
+            return Err(alloc::format!($($line)*));
+        }
+    };
+}
+pub(crate) use ensure;

@@ -1,0 +1,168 @@
+//! Threads that come, take memory, and go; everywhere at once.
+
+use crate::crew::{self, Crew, Ended, Job};
+use crate::order::{self, Dice};
+use crate::registry::{Run, Verdict, check, ensure};
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use kernel_core::{cpu, ipi, memory, thread};
+use lwkt_sched::{MayBlock, Name, Priority};
+use percpu::CpuId;
+
+check! {
+    name: "kernel/churn",
+    doc: "Threads are made, exit and are joined on all CPUs, with memory: every stack, page and byte comes back.",
+    kind: Stress,
+    run: churn,
+}
+
+/// Threads of a full run.
+const THREADS: u64 = 30_000;
+/// Threads of one maker that nobody has joined yet, with few CPUs.
+const OPEN: usize = 6;
+/// No more live on a CPU at once: as many as keep their stacks for the next.
+const AT_ONCE: usize = 48;
+
+struct Churn {
+    each: u64,
+    open: usize,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    ran: AtomicU64,
+}
+
+fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
+    let cpus = cpu::count();
+    let open = (AT_ONCE / (2 * cpus)).clamp(1, OPEN);
+    warm_up(cx, 2 * open * cpus + 12);
+    let each = (run.steps(THREADS) / cpus as u64).max(4);
+    let counts = Arc::new(Counts::default());
+    let shared = Arc::new(Churn { each, open, counts: counts.clone() });
+    let job = Job { name: "maker", shared: shared.clone(), work: make, meet: |_, _, _| () };
+    let before = Held::now();
+    let ended = crew::run(run, cx, &job, crew::everywhere());
+    let after = Held::soon(cx, before.stacks);
+    let ran = counts.ran.load(Ordering::Relaxed);
+    run.count("threads", ran);
+    run.count("stacks", after.stacks as u64);
+    run.count("heap_bytes", after.bytes);
+    run.count("frames", after.frames);
+    ensure!(ended == Ended::Done, "threads are stuck after {ran} of {}", each * cpus as u64);
+    ensure!(ran == each * cpus as u64, "{ran} threads ran of {}", each * cpus as u64);
+    ensure!(after.frames == before.frames, "{} pages leaked", after.frames.wrapping_sub(before.frames) as i64);
+    ensure!(after.bytes == before.bytes, "{} heap bytes leaked", after.bytes.wrapping_sub(before.bytes) as i64);
+    ensure!(after.stacks == before.stacks, "{} stacks leaked", after.stacks.wrapping_sub(before.stacks) as isize);
+    Ok(format!("{ran} threads came and went; {} stacks, {} pages, {} bytes before and after", after.stacks, after.frames, after.bytes))
+}
+
+/// What is in use; pages that small objects share apart, since they stay with them.
+struct Held {
+    stacks: usize,
+    bytes: u64,
+    frames: u64,
+}
+
+impl Held {
+    fn now() -> Self {
+        crew::settle();
+        Self {
+            stacks: thread::stacks_in_use(),
+            bytes: memory::heap_in_use().wrapping_sub(ipi::ring_bytes()),
+            frames: memory::frames_in_use().wrapping_sub(memory::heap_pages()),
+        }
+    }
+
+    /// As [`now`](Self::now), when so many stacks are in use again: a detached thread has its own for a moment more.
+    fn soon(cx: &mut MayBlock, stacks: usize) -> Self {
+        for _ in 0..1000 {
+            if thread::stacks_in_use() == stacks {
+                break;
+            }
+            thread::sleep(cx, 10_000);
+        }
+        Self::now()
+    }
+}
+
+/// Has so many threads live on each CPU at once, so that their stacks are there.
+fn warm_up(cx: &mut MayBlock, threads: usize) {
+    let go = Arc::new(AtomicBool::new(false));
+    let mut handles = Vec::new();
+    for cpu in cpu::all() {
+        for _ in 0..threads {
+            let go = go.clone();
+            let started = thread::spawn_on(cpu.id(), Name::new("warm"), Priority::SERVER, move |cx| {
+                while !go.load(Ordering::Acquire) {
+                    thread::sleep(cx, 50_000);
+                }
+            });
+            handles.push(started.expect("memory for a thread of a test"));
+        }
+    }
+    go.store(true, Ordering::Release);
+    handles.into_iter().for_each(|handle| handle.join(cx));
+}
+
+/// Makes threads anywhere, joins them later, or never.
+fn make(cx: &mut MayBlock, crew: &Crew, churn: &Churn, me: usize) {
+    let cpus = cpu::count();
+    let mut dice = Dice::new(me);
+    // Detached threads that are not over.
+    let mine = Arc::new(AtomicUsize::new(0));
+    let mut open = VecDeque::with_capacity(churn.open);
+    for number in 0..churn.each as usize {
+        let (to, kind) = (CpuId::at(dice.below(cpus)), dice.below(4));
+        let bytes = 1 + dice.below(600);
+        let brought = vec![number as u8; bytes];
+        let frames: [_; 2] = cpu::critical(|crit| core::array::from_fn(|_| memory::take(crit)));
+        order::note(me << 8 | to.index(), number);
+        let counts = churn.counts.clone();
+        let life = move |cx: &mut MayBlock| {
+            let own = vec![!0u8; 700 - brought.len()];
+            match kind {
+                0 => {}
+                1 => thread::yield_now(cx),
+                2 => thread::sleep(cx, 2_000),
+                _ => crew::relax(cx),
+            }
+            drop((own, brought));
+            cpu::critical(|crit| frames.into_iter().flatten().for_each(|frame| memory::put(crit, frame)));
+            order::note(0xffff, number);
+            counts.ran.fetch_add(1, Ordering::Relaxed);
+        };
+        if number % 5 == 4 {
+            while mine.load(Ordering::Acquire) >= churn.open {
+                crew::relax(cx);
+            }
+            mine.fetch_add(1, Ordering::AcqRel);
+            let mine = mine.clone();
+            let started = thread::spawn_detached(to, Name::new("loose"), Priority::SERVER, move |cx| {
+                life(cx);
+                mine.fetch_sub(1, Ordering::AcqRel);
+            });
+            started.expect("memory for a thread of a test");
+        } else {
+            let started = thread::spawn_on(to, Name::new("brief"), Priority::SERVER, life);
+            open.push_back(started.expect("memory for a thread of a test"));
+        }
+        if open.len() == churn.open {
+            let chosen = dice.below(open.len());
+            open.swap(0, chosen);
+            if let Some(handle) = open.pop_front() {
+                handle.join(cx);
+            }
+        }
+        crew.step();
+    }
+    open.into_iter().for_each(|handle| handle.join(cx));
+    while mine.load(Ordering::Acquire) > 0 && !crew.is_stopped() {
+        crew::relax(cx);
+    }
+}

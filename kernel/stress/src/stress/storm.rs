@@ -1,0 +1,202 @@
+//! Messages from every CPU to every CPU, in bursts longer than a ring.
+
+use crate::crew::{self, Crew, Ended, Job, Roll};
+use crate::order::{self, Dice};
+use crate::registry::{Run, Verdict, check};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crossbeam_utils::CachePadded;
+use kernel_core::{cpu, ipi, thread};
+use lwkt_sched::{MayBlock, Reason, Why};
+use percpu::{CpuId, Crit};
+
+check! {
+    name: "kernel/storm",
+    doc: "All CPUs send to all, rings full: each message exactly once, in order for each pair.",
+    kind: Stress,
+    run: storm,
+}
+
+/// Messages of a full run, over all pairs.
+const MESSAGES: u64 = 4_000_000;
+/// Messages in a row to one CPU: half as many again as a ring holds.
+const BURST: u64 = 48;
+
+/// What has arrived from one CPU at another; the target's alone.
+#[derive(Default)]
+struct Pair {
+    /// The number that comes next; the first is 1.
+    next: AtomicU64,
+    /// Numbers that were left out, and have not come later; 0 for none.
+    gaps: [AtomicU64; 8],
+    skipped: AtomicU64,
+    late: AtomicU64,
+    doubled: AtomicU64,
+}
+
+/// One CPU's part.
+struct Part {
+    received: AtomicU64,
+    /// With how many its thread goes on.
+    goal: AtomicU64,
+    pairs: Vec<Pair>,
+}
+
+struct Storm {
+    roll: Roll,
+    rounds: u64,
+    parts: Vec<CachePadded<Part>>,
+}
+
+fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
+    let cpus = cpu::count();
+    let pair = || Pair { next: AtomicU64::new(1), ..Pair::default() };
+    let part = || Part { received: AtomicU64::new(0), goal: AtomicU64::new(0), pairs: (0..cpus).map(|_| pair()).collect() };
+    let rounds = (run.steps(MESSAGES) / (BURST * (cpus * cpus) as u64)).max(8);
+    let parts = (0..cpus).map(|_| CachePadded::new(part())).collect();
+    let shared = Arc::new(Storm { roll: Roll::new(cpus), rounds, parts });
+    let before = Traffic::now();
+    let job = Job { name: "storm", shared: shared.clone(), work: send_all, meet: |s, n, t| s.roll.enter(n, t) };
+    let ended = crew::run(run, cx, &job, crew::everywhere());
+    let traffic = Traffic::now().since(&before);
+    let messages = rounds * BURST * (cpus * cpus) as u64;
+    run.count("messages", messages);
+    run.count("ring_full", traffic.full);
+    run.count("ipi_sent", traffic.rung);
+    run.count("ipi_avoided", traffic.avoided);
+    let verdict = shared.verdict(ended);
+    if ended != Ended::Done {
+        // A message may be on its way still, with the address in it.
+        core::mem::forget(shared);
+    }
+    verdict?;
+    Ok(format!("{messages} messages, each once, in order; {} met a full ring", traffic.full))
+}
+
+/// One CPU's thread: in each round a burst to every CPU, then waits until as many have come.
+fn send_all(cx: &mut MayBlock, crew: &Crew, storm: &Storm, me: usize) {
+    let cpus = storm.parts.len();
+    let part = &storm.parts[me];
+    let word = core::ptr::from_ref(storm).expose_provenance();
+    let mut dice = Dice::new(me);
+    for round in 0..storm.rounds {
+        part.goal.store((round + 1) * BURST * cpus as u64, Relaxed);
+        let first = dice.below(cpus);
+        for target in (0..cpus).map(|step| (first + step) % cpus) {
+            cpu::critical(|crit| {
+                for number in round * BURST + 1..=(round + 1) * BURST {
+                    ipi::send(crit, CpuId::at(target), deliver, [me, number as usize, word]);
+                }
+            });
+        }
+        crew.step();
+        thread::yield_now(cx);
+        thread::wait_until(cx, Why::on(Reason::Event, part), |_| {
+            part.received.load(Relaxed) >= part.goal.load(Relaxed) || crew.is_stopped()
+        });
+        if crew.is_stopped() {
+            return;
+        }
+    }
+}
+
+/// A message arrives.
+fn deliver(crit: &Crit, [from, number, word]: [usize; 3]) {
+    // SAFETY: `send_all` made the word from what its crew shares, which outlives every message (`storm`).
+    let storm = unsafe { &*core::ptr::with_exposed_provenance::<Storm>(word) };
+    let me = cpu::here().id().index();
+    let part = &storm.parts[me];
+    part.pairs[from].arrives(number as u64);
+    order::note(from << 8 | me, number);
+    let received = part.received.load(Relaxed) + 1;
+    part.received.store(received, Relaxed);
+    if received >= part.goal.load(Relaxed) {
+        thread::wake(crit, storm.roll.of(me));
+    }
+}
+
+impl Pair {
+    #[inline]
+    fn arrives(&self, number: u64) {
+        let next = self.next.load(Relaxed);
+        if number == next {
+            self.next.store(next + 1, Relaxed);
+        } else {
+            self.arrives_oddly(number, next);
+        }
+    }
+
+    #[cold]
+    fn arrives_oddly(&self, number: u64, next: u64) {
+        let gap = |wanted| self.gaps.iter().find(|gap| gap.load(Relaxed) == wanted);
+        if number > next {
+            for skipped in next..number {
+                add(&self.skipped, 1);
+                if let Some(free) = gap(0) {
+                    free.store(skipped, Relaxed);
+                }
+            }
+            self.next.store(number + 1, Relaxed);
+        } else if let Some(gap) = gap(number) {
+            gap.store(0, Relaxed);
+            add(&self.late, 1);
+        } else {
+            add(&self.doubled, 1);
+        }
+    }
+}
+
+fn add(to: &AtomicU64, value: u64) {
+    to.store(to.load(Relaxed) + value, Relaxed);
+}
+
+impl Storm {
+    fn verdict(&self, ended: Ended) -> Result<(), String> {
+        let sum = |of: fn(&Pair) -> u64| self.parts.iter().flat_map(|p| &p.pairs).map(of).sum::<u64>();
+        let last = self.rounds * BURST;
+        let (late, doubled) = (sum(|p| p.late.load(Relaxed)), sum(|p| p.doubled.load(Relaxed)));
+        let lost = sum(|p| p.skipped.load(Relaxed)) - late;
+        let odd = |p: &Pair| p.skipped.load(Relaxed) + p.doubled.load(Relaxed) > 0;
+        if late + doubled + lost > 0 {
+            let (from, to) = self.find(odd).unwrap_or_default();
+            return Err(format!("{lost} messages lost, {doubled} doubled, {late} out of order; first pair CPU {from} to CPU {to}"));
+        }
+        let Ended::Stuck { deaf } = ended else { return Ok(()) };
+        if let Some(cpu) = deaf {
+            return Err(format!("a doorbell was lost: messages wait for CPU {} and nobody told it", cpu.index()));
+        }
+        match self.find(|p| p.next.load(Relaxed) <= last) {
+            Some((from, to)) => {
+                let next = self.parts[to].pairs[from].next.load(Relaxed);
+                Err(format!("message {next} from CPU {from} to CPU {to} was lost: everybody waits"))
+            }
+            None => Err("a thread that had all its messages was not woken".into()),
+        }
+    }
+
+    /// Source and target of the first pair that `f` is true of.
+    fn find(&self, f: impl Fn(&Pair) -> bool) -> Option<(usize, usize)> {
+        self.parts.iter().enumerate().find_map(|(to, part)| Some((part.pairs.iter().position(&f)?, to)))
+    }
+}
+
+/// What the fabric counts, over all CPUs.
+struct Traffic {
+    full: u64,
+    rung: u64,
+    avoided: u64,
+}
+
+impl Traffic {
+    fn now() -> Self {
+        let sum = |of: fn(&ipiq::Counters) -> u64| cpu::all().map(|cpu| of(ipi::fabric().counters(cpu.id()))).sum();
+        Self { full: sum(|c| c.full.get()), rung: sum(|c| c.rung.get()), avoided: sum(|c| c.avoided.get()) }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self { full: self.full - before.full, rung: self.rung - before.rung, avoided: self.avoided - before.avoided }
+    }
+}

@@ -21,7 +21,7 @@ pub mod process;
 pub mod sync;
 pub mod thread;
 
-pub use abi::{Error, Failure, Handle};
+pub use abi::{Error, Failure, Handle, request};
 pub use call::Layer;
 
 /// Makes `$main`, of type `fn() -> i64`, the program's first thread; its value is the program's status.

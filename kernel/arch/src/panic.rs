@@ -70,6 +70,7 @@ pub fn die(message: fmt::Arguments<'_>, frame: Option<&Frame>) -> ! {
         apic::send_nmi_others();
         wait_for(others);
     }
+    power::tell_of_panic();
     power::exit(Exit::Panic)
 }
 

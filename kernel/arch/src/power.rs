@@ -6,6 +6,8 @@ use crate::{irq, port};
 
 /// Port of QEMU's `isa-debug-exit` as the runner sets it up.
 pub(crate) const DEBUG_EXIT: u16 = 0xf4;
+/// Port of QEMU's `pvpanic`.
+const PANIC: u16 = 0x505;
 /// Power management control: enter the sleep state chosen beside it.
 const SLEEP: u16 = 1 << 13;
 
@@ -37,6 +39,13 @@ pub fn triple_fault() -> ! {
     // SAFETY: the machine ends here, which is what is asked for.
     unsafe { crate::tables::lose_interrupts() };
     irq::halt()
+}
+
+/// Tells the machine of a panic, where it has a device for that (QEMU's `pvpanic`): whoever watches can look at the CPUs
+/// before they go.
+pub(crate) fn tell_of_panic() {
+    // SAFETY: without the device the write goes nowhere.
+    unsafe { port::write8(PANIC, 1) };
 }
 
 /// Ends the run: debug exit, else power-off, else halts.

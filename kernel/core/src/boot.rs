@@ -52,7 +52,9 @@ fn core_main(info: &'static BootInfo) -> ! {
             trace::set_mode(if options.frames { trace::Mode::Frames } else { trace::Mode::Text });
             OPTIONS.call_once(|| options)
         }
-        Err(word) => refuse(format_args!("the command line has a word that means nothing: {}", word.0)),
+        Err(word) => {
+            refuse(format_args!("the command line has a word that means nothing: {}", word.0))
+        }
     };
     crate::plant::hold(true);
     // The heap's first use needs a block behind `gs`, the block needs memory: the first block is static.
@@ -157,15 +159,20 @@ fn start(index: usize, entry: &CpuEntry) -> bool {
         false
     };
     let id = CpuId::at(index);
-    let Ok(memory) = fallible::boxed(Thread::new()) else { return failed(format_args!("no memory")) };
+    let Ok(memory) = fallible::boxed(Thread::new()) else {
+        return failed(format_args!("no memory"));
+    };
     // SAFETY: a fresh thread and a number that no CPU has.
     let scheduler = unsafe { thread::first_scheduler(id, Box::leak(memory)) };
     // SAFETY: as above; only the CPU that is started here will use it.
-    let Ok(block) = fallible::boxed(unsafe { Cpu::new(id, scheduler) }) else { return failed(format_args!("no memory")) };
+    let Ok(block) = fallible::boxed(unsafe { Cpu::new(id, scheduler) }) else {
+        return failed(format_args!("no memory"));
+    };
     let block: &'static Cpu = Box::leak(block);
     // SAFETY: the head's depth is 1 since it was made.
     let crit = unsafe { Crit::assume() };
-    let prepared = tables::prepare(&block.head, index as u32, entry.apic_id, &mut memory::Tables(&crit));
+    let prepared =
+        tables::prepare(&block.head, index as u32, entry.apic_id, &mut memory::Tables(&crit));
     let Ok(prepared) = prepared else { return failed(format_args!("no memory")) };
     cpu::register(block);
     cpu::set_count(index + 1);

@@ -29,7 +29,9 @@ pub fn set_seed(seed: u64) {
     }
     SEED.store(seed, Ordering::Relaxed);
     for cpu in cpu::all() {
-        crate::ipi::call(cpu.id(), |crit| if seed == 0 { timer::set_chaos(crit, None) } else { next_turn(crit) });
+        crate::ipi::call(cpu.id(), |crit| {
+            if seed == 0 { timer::set_chaos(crit, None) } else { next_turn(crit) }
+        });
     }
 }
 
@@ -77,7 +79,8 @@ pub(crate) fn turn() {
         return;
     }
     // One CPU runs at a time in the mode that this is for; elsewhere the digest means nothing.
-    let mixed = mix(TRACE.load(Ordering::Relaxed) ^ arch::time::tsc() ^ u64::from(arch::cpu_id()) << 56);
+    let mixed =
+        mix(TRACE.load(Ordering::Relaxed) ^ arch::time::tsc() ^ u64::from(arch::cpu_id()) << 56);
     TRACE.store(mixed, Ordering::Relaxed);
     TURNS.store(TURNS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     arch::irq::pause();

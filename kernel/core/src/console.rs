@@ -56,7 +56,8 @@ macro_rules! say {
 pub(crate) fn write_program(name: Name, bytes: &[u8]) {
     for part in bytes.split(|byte| *byte == b'\n').filter(|part| !part.is_empty()) {
         for chunk in part.chunks(LINE / 2) {
-            let text = Line::of(format_args!("{}", chunk.utf8_chunks().next().map_or("", |c| c.valid())));
+            let text =
+                Line::of(format_args!("{}", chunk.utf8_chunks().next().map_or("", |c| c.valid())));
             let whole = core::str::from_utf8(chunk).unwrap_or(text.as_str());
             records::emit(&Record::Log { source: name.as_str(), text: whole });
         }

@@ -46,7 +46,8 @@ pub(crate) fn rest(crit: &Crit) {
 fn quiescent(crit: &Crit) {
     // A message or timer interrupt that is under way makes its CPU stop resting; marks are seen at once.
     let busy = |index| ipi::is_marked_on(CpuId::at(index));
-    let still = RESTING.load(Ordering::Acquire) == cpu::count() && TIMED.load(Ordering::Acquire) == 0;
+    let still =
+        RESTING.load(Ordering::Acquire) == cpu::count() && TIMED.load(Ordering::Acquire) == 0;
     if !still || arch::cpu::is_pending() || (0..cpu::count()).any(busy) {
         return;
     }

@@ -11,8 +11,9 @@ use servers::options::Options;
 pub const NAMES: [&str; 6] = ["panic", "triple", "hang", "silent", "deadlock", "overflow"];
 
 /// Whether this build has a fault planted by a feature.
-const PLANTED: bool =
-    cfg!(feature = "plant-lost-wake") || cfg!(feature = "plant-leak-page") || !ipiq::PLANTED.is_empty();
+const PLANTED: bool = cfg!(feature = "plant-lost-wake")
+    || cfg!(feature = "plant-leak-page")
+    || !ipiq::PLANTED.is_empty();
 
 static HELD: AtomicBool = AtomicBool::new(true);
 

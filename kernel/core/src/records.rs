@@ -3,8 +3,8 @@
 use crate::cpu::{self, critical};
 use crate::fallible;
 use alloc::boxed::Box;
-use bench_api::wire::{MAX_BYTES, Record};
 use bench_api::text;
+use bench_api::wire::{MAX_BYTES, Record};
 use core::fmt::{self, Write};
 use trace::{CpuLog, Hooks, Mode};
 

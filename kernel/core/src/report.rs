@@ -13,12 +13,18 @@ use percpu::Crit;
 
 /// Nobody can ever run again: names every thread and what it waits for, and ends the run.
 pub(crate) fn deadlock(crit: &Crit, here: &'static Cpu) -> ! {
-    say!("deadlock: all {} CPUs are halted, no timer is armed, no message is under way", cpu::count());
+    say!(
+        "deadlock: all {} CPUs are halted, no timer is armed, no message is under way",
+        cpu::count()
+    );
     for cpu in cpu::all() {
         threads(crit, cpu);
     }
     trace::emergency_drain();
-    arch::panic::die(format_args!("deadlock, noticed by CPU {} at {} ns", here.id().index(), timer::now()), None)
+    arch::panic::die(
+        format_args!("deadlock, noticed by CPU {} at {} ns", here.id().index(), timer::now()),
+        None,
+    )
 }
 
 /// Names the threads of a CPU that stands still.
@@ -27,7 +33,11 @@ fn threads(crit: &Crit, cpu: &'static Cpu) {
     cpu.scheduler.with(crit, |scheduler| {
         for thread in scheduler.threads() {
             let line = crate::console::Line::of(format_args!("{thread}"));
-            let record = Record::Thread { name: thread.name.as_str(), cpu: cpu.id().index() as u64, state: line.as_str() };
+            let record = Record::Thread {
+                name: thread.name.as_str(),
+                cpu: cpu.id().index() as u64,
+                state: line.as_str(),
+            };
             records::emit(&record);
         }
     });
@@ -47,7 +57,10 @@ pub(crate) fn kernel_fault(frame: &Frame) -> ! {
 /// Ends the run if `address` is in the guard page below a kernel stack.
 fn overflow(frame: &Frame, address: usize) {
     if let Some((cpu, slot)) = arch::stack::guard(address) {
-        arch::panic::die(format_args!("the kernel stack in slot {slot} of CPU {cpu} overflowed"), Some(frame));
+        arch::panic::die(
+            format_args!("the kernel stack in slot {slot} of CPU {cpu} overflowed"),
+            Some(frame),
+        );
     }
 }
 
@@ -96,7 +109,9 @@ impl fmt::Display for Exception<'_> {
             6 => f.write_str("undefined instruction (vector instructions are off)"),
             7 => f.write_str("vector or floating-point instruction, which are off"),
             vector::DOUBLE_FAULT => f.write_str("double fault"),
-            vector::PROTECTION => write!(f, "privileged instruction or non-canonical address (error {error:#x})"),
+            vector::PROTECTION => {
+                write!(f, "privileged instruction or non-canonical address (error {error:#x})")
+            }
             vector::PAGE_FAULT => {
                 let verb = match crate::process::wanted(self.frame) {
                     Use::Read => "read of",

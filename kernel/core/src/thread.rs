@@ -8,7 +8,10 @@ use crate::cpu::{self, Cpu, critical, here};
 use crate::{idle, ipi, memory, process};
 use alloc::boxed::Box;
 use arch::stack;
-use lwkt_sched::{Context, Join, Left, Life, MayBlock, Name, Next, Priority, Rare, Thread, ThreadCache, ThreadRef, Unstarted, Wake, Why};
+use lwkt_sched::{
+    Context, Join, Left, Life, MayBlock, Name, Next, Priority, Rare, Thread, ThreadCache,
+    ThreadRef, Unstarted, Wake, Why,
+};
 use percpu::{CpuId, Crit};
 
 /// The scheduler of this kernel: bitmap of FIFOs.
@@ -52,19 +55,33 @@ pub struct OutOfMemory;
 pub struct Handle(ThreadRef);
 
 /// Starts a thread on this CPU.
-pub fn spawn(name: Name, priority: Priority, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Result<Handle, OutOfMemory> {
+pub fn spawn(
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<Handle, OutOfMemory> {
     let boxed = boxed(f)?;
     critical(|crit| start(crit, name, priority, Life::Joinable, boxed)).map(Handle)
 }
 
 /// Starts a thread on a CPU.
-pub fn spawn_on(cpu: CpuId, name: Name, priority: Priority, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Result<Handle, OutOfMemory> {
+pub fn spawn_on(
+    cpu: CpuId,
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<Handle, OutOfMemory> {
     let boxed = boxed(f)?;
     ipi::call(cpu, |crit| start(crit, name, priority, Life::Joinable, boxed)).map(Handle)
 }
 
 /// Starts a thread that nobody joins, on a CPU.
-pub fn spawn_detached(cpu: CpuId, name: Name, priority: Priority, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Result<ThreadRef, OutOfMemory> {
+pub fn spawn_detached(
+    cpu: CpuId,
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<ThreadRef, OutOfMemory> {
     let boxed = boxed(f)?;
     ipi::call(cpu, |crit| start(crit, name, priority, Life::Detached, boxed))
 }
@@ -91,7 +108,9 @@ impl Handle {
             }
         });
         if !over {
-            wait_until(cx, Why::on(lwkt_sched::Reason::Join, &*thread), |crit| here().scheduler.with(crit, |s| s.take_joined(crit)));
+            wait_until(cx, Why::on(lwkt_sched::Reason::Join, &*thread), |crit| {
+                here().scheduler.with(crit, |s| s.take_joined(crit))
+            });
         }
     }
 }
@@ -125,14 +144,20 @@ pub fn give_way(_: &mut MayBlock) {
 /// The critical section is the outermost: what was looked at in it cannot change before the thread waits.
 #[inline]
 pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
-    debug_assert!(arch::cpu::crit_depth() == 1, "a thread blocks in its outermost critical section only");
+    debug_assert!(
+        arch::cpu::crit_depth() == 1,
+        "a thread blocks in its outermost critical section only"
+    );
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.block(crit, why)));
     go(crit, from, next);
 }
 
 /// Waits until somebody wakes this thread, or until `deadline`, in nanoseconds since boot.
 pub fn sleep_until(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) {
-    debug_assert!(arch::cpu::crit_depth() == 1, "a thread sleeps in its outermost critical section only");
+    debug_assert!(
+        arch::cpu::crit_depth() == 1,
+        "a thread sleeps in its outermost critical section only"
+    );
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.sleep(crit, why, deadline)));
     crate::timer::rearm(crit);
     go(crit, from, next);
@@ -220,7 +245,9 @@ fn switch(from: ThreadRef, to: ThreadRef) {
     unsafe { arch::switch(from, to) };
 }
 
-const _: () = assert!(core::mem::offset_of!(Context, sp) == 0 && size_of::<arch::Context>() == size_of::<usize>());
+const _: () = assert!(
+    core::mem::offset_of!(Context, sp) == 0 && size_of::<arch::Context>() == size_of::<usize>()
+);
 
 /// On the stack of the thread that came: whatever is rare about this switch.
 #[inline(always)]
@@ -272,7 +299,13 @@ fn boxed<F>(f: F) -> Result<Box<F>, OutOfMemory> {
 }
 
 /// Starts a thread on this CPU that runs the closure in a box.
-fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(crit: &Crit, name: Name, priority: Priority, life: Life, f: Box<F>) -> Result<ThreadRef, OutOfMemory> {
+fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
+    crit: &Crit,
+    name: Name,
+    priority: Priority,
+    life: Life,
+    f: Box<F>,
+) -> Result<ThreadRef, OutOfMemory> {
     let cpu = here();
     let spare = cpu.spares.with(crit, |spares| spares.threads.take());
     let mut memory = match spare {
@@ -297,7 +330,10 @@ fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
     // SAFETY: each slot is mapped once, by its own CPU: `next_slot` moves on below, and a failed map is tried again.
     let stack = unsafe { stack::map(cpu.id().index() as u32, slot, &mut memory::Tables(crit)) };
     let stack_top = stack.map_err(|_| OutOfMemory)?;
-    let body = crate::fallible::boxed(Body { stack_top, carrier: core::cell::Cell::new(core::ptr::null()) });
+    let body = crate::fallible::boxed(Body {
+        stack_top,
+        carrier: core::cell::Cell::new(core::ptr::null()),
+    });
     let body = Box::leak(body.map_err(|_| OutOfMemory)?);
     cpu.spares.with(crit, |spares| spares.next_slot += 1);
     let mut memory = Unstarted::new(Box::leak(thread));
@@ -354,7 +390,9 @@ pub(crate) fn idle_forever() -> ! {
 
 /// Kernel stacks that threads use, over all CPUs; idle threads not counted. Exact while no thread comes or goes.
 pub fn stacks_in_use() -> usize {
-    cpu::all().map(|cpu| ipi::call(cpu.id(), |crit| here().spares.with(crit, |spares| spares.in_use()))).sum()
+    cpu::all()
+        .map(|cpu| ipi::call(cpu.id(), |crit| here().spares.with(crit, |spares| spares.in_use())))
+        .sum()
 }
 
 /// Checks what must hold of each scheduler outside its calls.
@@ -362,10 +400,14 @@ pub fn stacks_in_use() -> usize {
 /// # Errors
 /// The first law that does not hold.
 pub fn check() -> Result<(), lwkt_sched::Broken> {
-    cpu::all().try_for_each(|cpu| ipi::call(cpu.id(), |crit| here().scheduler.with(crit, |s| s.check(crit))))
+    cpu::all().try_for_each(|cpu| {
+        ipi::call(cpu.id(), |crit| here().scheduler.with(crit, |s| s.check(crit)))
+    })
 }
 
 /// Switches between threads so far, over all CPUs.
 pub fn switches() -> u64 {
-    cpu::all().map(|cpu| ipi::call(cpu.id(), |crit| here().scheduler.with(crit, |s| s.switches()))).sum()
+    cpu::all()
+        .map(|cpu| ipi::call(cpu.id(), |crit| here().scheduler.with(crit, |s| s.switches())))
+        .sum()
 }

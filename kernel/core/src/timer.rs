@@ -81,7 +81,8 @@ pub(crate) fn is_armed(crit: &Crit) -> bool {
 /// Arms the hardware for the earliest deadline of this CPU, if that has changed.
 pub(crate) fn rearm(crit: &Crit) {
     let earliest = earliest(crit);
-    let changed = here().timer.with(crit, |timer| core::mem::replace(&mut timer.armed, earliest) != earliest);
+    let changed =
+        here().timer.with(crit, |timer| core::mem::replace(&mut timer.armed, earliest) != earliest);
     if changed {
         arm(earliest);
     }
@@ -94,7 +95,8 @@ pub(crate) fn fired(crit: &Crit) {
     cpu.scheduler.with(crit, |s| s.expire(crit, now).for_each(drop));
     let (tick, turn) = cpu.timer.with(crit, |timer| {
         timer.armed = NEVER;
-        let take = |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
+        let take =
+            |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
         (take(&mut timer.tick), take(&mut timer.chaos))
     });
     if tick {

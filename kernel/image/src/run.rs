@@ -1,8 +1,8 @@
 //! What thread "main" does: the parts of the run that the command line names, one after the other.
 
 use arch::power::Exit;
-use bench_api::wire::{Record, VERSION};
 use bench_api::Settings;
+use bench_api::wire::{Record, VERSION};
 use kernel_core::{boot, chaos, cpu, process, records, say};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;

@@ -51,7 +51,9 @@ impl Region {
     /// Whether the page at `address` may hold memory (false in a guard hole).
     pub fn backs(&self, address: u64) -> bool {
         match self.backing {
-            Backing::Stacks { stride, size } => (address - self.range.start) % stride >= stride - size,
+            Backing::Stacks { stride, size } => {
+                (address - self.range.start) % stride >= stride - size
+            }
             _ => true,
         }
     }
@@ -109,7 +111,11 @@ impl Regions {
             return Err(RegionError::BadRange);
         }
         if let Backing::Stacks { stride, size } = region.backing
-            && (stride == 0 || size == 0 || size >= stride || stride % page != 0 || size % page != 0)
+            && (stride == 0
+                || size == 0
+                || size >= stride
+                || stride % page != 0
+                || size % page != 0)
         {
             return Err(RegionError::BadRange);
         }
@@ -121,7 +127,12 @@ impl Regions {
     }
 
     /// Finds the lowest gap of `length` bytes inside `within` and adds a region there; returns its start.
-    pub fn place(&mut self, within: Range<u64>, length: u64, backing: Backing) -> Result<u64, RegionError> {
+    pub fn place(
+        &mut self,
+        within: Range<u64>,
+        length: u64,
+        backing: Backing,
+    ) -> Result<u64, RegionError> {
         let mut start = within.start;
         for region in &self.list {
             if region.range.end <= start {

@@ -102,7 +102,8 @@ proptest! {
 #[test]
 fn stacks_have_guard_holes() {
     let page = PAGE as u64;
-    let region = Region { range: 0..8 * page, backing: Backing::Stacks { stride: 2 * page, size: page } };
+    let region =
+        Region { range: 0..8 * page, backing: Backing::Stacks { stride: 2 * page, size: page } };
     assert!(!region.backs(0));
     assert!(region.backs(page));
     assert!(!region.backs(2 * page));

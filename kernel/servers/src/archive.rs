@@ -65,14 +65,17 @@ impl<'a> Archive<'a> {
         let name = self.bytes.get(at..at + NAME).ok_or(ArchiveError::Truncated)?;
         let end = name.iter().position(|&b| b == 0).unwrap_or(NAME);
         let name = core::str::from_utf8(&name[..end]).map_err(|_| ArchiveError::BadName)?;
-        let offset = usize::try_from(word(self.bytes, at + NAME)?).map_err(|_| ArchiveError::Truncated)?;
-        let length = usize::try_from(word(self.bytes, at + NAME + 8)?).map_err(|_| ArchiveError::Truncated)?;
+        let offset =
+            usize::try_from(word(self.bytes, at + NAME)?).map_err(|_| ArchiveError::Truncated)?;
+        let length = usize::try_from(word(self.bytes, at + NAME + 8)?)
+            .map_err(|_| ArchiveError::Truncated)?;
         let end = offset.checked_add(length).ok_or(ArchiveError::Truncated)?;
         self.bytes.get(offset..end).map(|file| (name, file)).ok_or(ArchiveError::Truncated)
     }
 }
 
 fn word(bytes: &[u8], at: usize) -> Result<u64, ArchiveError> {
-    let word = bytes.get(at..at + 8).and_then(|w| w.try_into().ok()).ok_or(ArchiveError::Truncated)?;
+    let word =
+        bytes.get(at..at + 8).and_then(|w| w.try_into().ok()).ok_or(ArchiveError::Truncated)?;
     Ok(u64::from_le_bytes(word))
 }

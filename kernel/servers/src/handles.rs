@@ -25,7 +25,9 @@ pub enum Kind {
 
 impl Kind {
     fn from_bits(bits: u64) -> Option<Self> {
-        [Self::PipeRead, Self::PipeWrite, Self::PortServer, Self::PortClient].into_iter().find(|k| *k as u64 == bits)
+        [Self::PipeRead, Self::PipeWrite, Self::PortServer, Self::PortClient]
+            .into_iter()
+            .find(|k| *k as u64 == bits)
     }
 }
 
@@ -78,10 +80,9 @@ impl Handles {
     pub fn install(&self, object: Object) -> Option<u64> {
         let word = object.pack()?;
         // Release pairs with the acquire in `get` and `close`: who finds the handle finds the object made before it.
-        let at = self
-            .words
-            .iter()
-            .position(|w| w.compare_exchange(0, word, Ordering::Release, Ordering::Relaxed).is_ok())?;
+        let at = self.words.iter().position(|w| {
+            w.compare_exchange(0, word, Ordering::Release, Ordering::Relaxed).is_ok()
+        })?;
         Some(at as u64 + 1)
     }
 

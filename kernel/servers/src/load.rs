@@ -2,9 +2,9 @@
 
 use arrayvec::ArrayVec;
 use core::ops::Range;
+use object::Endianness;
 use object::elf::{ET_EXEC, FileHeader64, PF_W, PF_X, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::Endianness;
 
 const PAGE: u64 = 4096;
 
@@ -55,7 +55,10 @@ pub fn plan(file: &[u8], within: Range<u64>) -> Result<Plan<'_>, LoadError> {
     let header = FileHeader64::<Endianness>::parse(file).map_err(|_| LoadError::NotExecutable)?;
     let endian = header.endian().map_err(|_| LoadError::NotExecutable)?;
     let machine = header.e_machine(endian);
-    if header.e_type(endian) != ET_EXEC || machine != object::elf::EM_X86_64 || endian != Endianness::Little {
+    if header.e_type(endian) != ET_EXEC
+        || machine != object::elf::EM_X86_64
+        || endian != Endianness::Little
+    {
         return Err(LoadError::NotExecutable);
     }
     let mut segments = ArrayVec::<Segment<'_>, MAX_SEGMENTS>::new();
@@ -67,7 +70,8 @@ pub fn plan(file: &[u8], within: Range<u64>) -> Result<Plan<'_>, LoadError> {
         let pages = address / PAGE * PAGE..last;
         let data = load.data(endian, file).map_err(|()| LoadError::BadSegment)?;
         let after = segments.last().map_or(within.start, |s| s.pages.end);
-        if pages.start < after || pages.end > within.end || data.len() as u64 > load.p_memsz(endian) {
+        if pages.start < after || pages.end > within.end || data.len() as u64 > load.p_memsz(endian)
+        {
             return Err(LoadError::BadSegment);
         }
         let flags = load.p_flags(endian);

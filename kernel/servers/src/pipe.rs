@@ -44,7 +44,13 @@ pub enum End {
 impl<W: Copy + PartialEq> Pipe<W> {
     /// An empty pipe with one handle on each end.
     pub const fn new() -> Self {
-        Self { buffer: VecDeque::new(), readers: VecDeque::new(), writers: VecDeque::new(), read_ends: 1, write_ends: 1 }
+        Self {
+            buffer: VecDeque::new(),
+            readers: VecDeque::new(),
+            writers: VecDeque::new(),
+            read_ends: 1,
+            write_ends: 1,
+        }
     }
 
     /// Takes up to `max` bytes; may wake a writer.
@@ -116,7 +122,9 @@ impl<W: Copy + PartialEq> Pipe<W> {
             End::Write => {
                 self.write_ends = self.write_ends.saturating_sub(1);
                 if self.write_ends == 0 {
-                    self.readers.drain(..).for_each(|(who, _)| answer(who, Reply::Data(Vec::new())));
+                    self.readers
+                        .drain(..)
+                        .for_each(|(who, _)| answer(who, Reply::Data(Vec::new())));
                 }
             }
         }

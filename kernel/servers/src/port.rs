@@ -43,7 +43,9 @@ impl<W: Copy + PartialEq> Port<W> {
             self.waiting.push_back(Call { who, request });
             return Outcome::Later;
         }
-        let Some(number) = self.in_service.insert(Some(who)) else { return Outcome::Now(Reply::NoMemory) };
+        let Some(number) = self.in_service.insert(Some(who)) else {
+            return Outcome::Now(Reply::NoMemory);
+        };
         if let Some(receiver) = self.receivers.pop_front() {
             answer(receiver, Reply::Request(number, request));
         }
@@ -60,13 +62,20 @@ impl<W: Copy + PartialEq> Port<W> {
             return Outcome::Later;
         }
         let Some(client) = self.waiting.front().map(|c| c.who) else { return Outcome::Later };
-        let Some(number) = self.in_service.insert(Some(client)) else { return Outcome::Now(Reply::NoMemory) };
+        let Some(number) = self.in_service.insert(Some(client)) else {
+            return Outcome::Now(Reply::NoMemory);
+        };
         let request = self.waiting.pop_front().map(|c| c.request).unwrap_or_default();
         Outcome::Now(Reply::Request(number, request))
     }
 
     /// A server answers request `number` (edge 2). `None`: there is no such request in service.
-    pub fn reply(&mut self, number: u64, bytes: &[u8], mut answer: impl FnMut(W, Reply)) -> Option<()> {
+    pub fn reply(
+        &mut self,
+        number: u64,
+        bytes: &[u8],
+        mut answer: impl FnMut(W, Reply),
+    ) -> Option<()> {
         let client = self.in_service.remove(number)?;
         if let Some(client) = client {
             answer(client, copied(bytes).map_or(Reply::NoMemory, Reply::Data));
@@ -92,7 +101,10 @@ impl<W: Copy + PartialEq> Port<W> {
     pub fn close(&mut self, mut answer: impl FnMut(W, Reply)) {
         self.waiting.drain(..).for_each(|c| answer(c.who, Reply::Closed));
         self.receivers.drain(..).for_each(|who| answer(who, Reply::Closed));
-        self.in_service.iter_mut().filter_map(Option::take).for_each(|who| answer(who, Reply::Closed));
+        self.in_service
+            .iter_mut()
+            .filter_map(Option::take)
+            .for_each(|who| answer(who, Reply::Closed));
     }
 }
 

@@ -138,7 +138,10 @@ fn full_pipe_keeps_its_writer() {
     }
     assert_eq!(pipe.write(100, &[8; 10], |_, _| ()), Outcome::Later);
     let mut answers = Vec::new();
-    assert_eq!(pipe.read(101, 100, |w, r| answers.push((w, r))), Outcome::Now(Reply::Data(vec![7; 100])));
+    assert_eq!(
+        pipe.read(101, 100, |w, r| answers.push((w, r))),
+        Outcome::Now(Reply::Data(vec![7; 100]))
+    );
     assert_eq!(answers, [(100, Reply::Count(10))]);
 }
 
@@ -146,7 +149,9 @@ fn full_pipe_keeps_its_writer() {
 fn port_answers_each_call_once() {
     let mut port = Port::new();
     assert_eq!(port.call(1, b"one", |_, _| ()), Outcome::Later);
-    let Outcome::Now(Reply::Request(number, request)) = port.receive(10) else { panic!("a call waits") };
+    let Outcome::Now(Reply::Request(number, request)) = port.receive(10) else {
+        panic!("a call waits")
+    };
     assert_eq!(request, b"one");
     assert_eq!(port.receive(10), Outcome::Later);
     let mut answers = Vec::new();
@@ -200,7 +205,8 @@ fn archive_refuses_what_it_is_not() {
 fn command_line_is_spelled_exactly() {
     use crate::options::{BadWord, Clock, Options, Parts};
     assert_eq!(Options::parse(""), Ok(Options::DEFAULT));
-    let options = Options::parse(" frames mode=insns seed=7 run=stress,test filter=ring quick").expect("good words");
+    let options = Options::parse(" frames mode=insns seed=7 run=stress,test filter=ring quick")
+        .expect("good words");
     assert!(options.frames && options.quick && !options.list);
     assert_eq!((options.clock, options.seed, options.filter), (Clock::Insns, 7, "ring"));
     assert_eq!(options.parts, Parts { stress: true, test: true, ..Parts::default() });

@@ -11,8 +11,8 @@ use crate::cpu;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU64, Ordering};
-use memory::classes::{CLASSES, class_of, per_page, size_of_class};
 use memory::Magazine;
+use memory::classes::{CLASSES, class_of, per_page, size_of_class};
 use percpu::Crit;
 use spin::Mutex;
 use talc::TalcLock;
@@ -87,9 +87,14 @@ unsafe impl GlobalAlloc for Heap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         cpu::critical(|crit| {
-            let Some(class) = class_of(layout.size(), layout.align()) else { return large(crit, layout) };
+            let Some(class) = class_of(layout.size(), layout.align()) else {
+                return large(crit, layout);
+            };
             let cpu = cpu::here();
-            let object = cpu.heap.with(crit, |heap| heap.classes[class].pop()).or_else(|| refill(crit, class));
+            let object = cpu
+                .heap
+                .with(crit, |heap| heap.classes[class].pop())
+                .or_else(|| refill(crit, class));
             let Some(object) = object else { return null_mut() };
             cpu.counters.heap.add(crit, size_of_class(class) as u64);
             object as *mut u8

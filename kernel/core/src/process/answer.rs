@@ -41,13 +41,25 @@ pub(crate) fn send(crit: &Crit, who: Who, reply: Reply) {
         Reply::Count(count) => COUNT + count,
         Reply::Data(_) | Reply::Request(..) => {
             match fallible::boxed(Parcel { who, reply }) {
-                Ok(parcel) => return ipi::send(crit, who.cpu, unpack, [Box::into_raw(parcel).expose_provenance(), 0, 0]),
+                Ok(parcel) => {
+                    return ipi::send(
+                        crit,
+                        who.cpu,
+                        unpack,
+                        [Box::into_raw(parcel).expose_provenance(), 0, 0],
+                    );
+                }
                 // The bytes are lost, the caller is told.
                 Err(_) => NO_MEMORY,
             }
         }
     };
-    ipi::send(crit, who.cpu, deliver_small, [who.carrier as usize, who.call.to_bits() as usize, small]);
+    ipi::send(
+        crit,
+        who.cpu,
+        deliver_small,
+        [who.carrier as usize, who.call.to_bits() as usize, small],
+    );
 }
 
 fn unpack(crit: &Crit, [parcel, ..]: [usize; 3]) {
@@ -68,7 +80,9 @@ fn deliver_small(crit: &Crit, [carrier, call, small]: [usize; 3]) {
 
 /// On the CPU of the CPU process: publishes, or stages what has bytes. A CPU process that is gone gets nothing.
 fn deliver(crit: &Crit, number: u64, call: PendingId, reply: Reply) {
-    let Some(found) = here().objects.with(crit, |o| o.carriers.get_mut(number).copied()) else { return };
+    let Some(found) = here().objects.with(crit, |o| o.carriers.get_mut(number).copied()) else {
+        return;
+    };
     // SAFETY: it is in the table of this CPU, and this critical section began before it could leave.
     let carrier = unsafe { &*found.0 };
     match values(reply) {
@@ -98,7 +112,12 @@ fn values(reply: Reply) -> Result<Result<[u64; 2], Failure>, Reply> {
 }
 
 /// An answer given at once: copies its bytes for the context that asked.
-pub(crate) fn take(carrier: &Carrier, into: Output, port: u64, reply: Reply) -> Result<[u64; 2], Failure> {
+pub(crate) fn take(
+    carrier: &Carrier,
+    into: Output,
+    port: u64,
+    reply: Reply,
+) -> Result<[u64; 2], Failure> {
     match values(reply) {
         Ok(outcome) => outcome,
         Err(Reply::Request(number, bytes)) => {

@@ -90,7 +90,17 @@ impl Carrier {
         };
         // SAFETY: the caller's promise; closures of this module lend it once.
         let own = unsafe { Own::new(own) };
-        Self { process, cpu, index, thread, attention: Attention::new(), own, snapshot: UnsafeCell::new([0; abi::list::MAX_WORDS]), completions, area }
+        Self {
+            process,
+            cpu,
+            index,
+            thread,
+            attention: Attention::new(),
+            own,
+            snapshot: UnsafeCell::new([0; abi::list::MAX_WORDS]),
+            completions,
+            area,
+        }
     }
 
     /// The CPU that it runs on.
@@ -116,7 +126,9 @@ impl Carrier {
 
     /// Publishes the completion of a call, if it is still pending, and wakes who waits for it. Own CPU.
     pub(crate) fn publish(&self, crit: &Crit, call: PendingId, outcome: Result<[u64; 2], Failure>) {
-        let published = self.own.with(crit, |own| own.pending.complete(call, outcome, self.completions()).is_ok());
+        let published = self
+            .own
+            .with(crit, |own| own.pending.complete(call, outcome, self.completions()).is_ok());
         if published {
             self.rouse(crit);
         }
@@ -138,7 +150,11 @@ impl Carrier {
     pub(crate) fn wake(&self) {
         let address = core::ptr::from_ref(self).expose_provenance();
         critical(|crit| {
-            if self.cpu == here().id() { wake_here(crit, [address, 0, 0]) } else { ipi::send(crit, self.cpu, wake_here, [address, 0, 0]) }
+            if self.cpu == here().id() {
+                wake_here(crit, [address, 0, 0])
+            } else {
+                ipi::send(crit, self.cpu, wake_here, [address, 0, 0])
+            }
         });
     }
 
@@ -174,15 +190,22 @@ impl Carrier {
         loop {
             self.look(cx);
             let produced = critical(|crit| {
-                let (produced, token) = self.own.with(crit, |own| (own.pending.produced(), core::mem::take(&mut own.wake_token)));
-                let over = deadline != abi::NO_DEADLINE && (deadline == abi::POLL || timer::now() >= deadline);
+                let (produced, token) = self.own.with(crit, |own| {
+                    (own.pending.produced(), core::mem::take(&mut own.wake_token))
+                });
+                let over = deadline != abi::NO_DEADLINE
+                    && (deadline == abi::POLL || timer::now() >= deadline);
                 if token || over || produced != seen {
                     return Some(produced);
                 }
                 if !self.attention.any() {
                     self.own.with(crit, |own| own.waiting = true);
                     let why = Why::on(Reason::Completion, self);
-                    if deadline == abi::NO_DEADLINE { thread::block(crit, cx, why) } else { thread::sleep_until(crit, cx, why, deadline) }
+                    if deadline == abi::NO_DEADLINE {
+                        thread::block(crit, cx, why)
+                    } else {
+                        thread::sleep_until(crit, cx, why, deadline)
+                    }
                     self.own.with(crit, |own| own.waiting = false);
                 }
                 None
@@ -207,14 +230,21 @@ impl Carrier {
     }
 
     /// Runs a copy from or to ring 3, giving pages of the range their frames when it faults.
-    pub(crate) fn with_pages<R>(&self, range: UserRange, wanted: Use, mut copy: impl FnMut() -> Result<R, Fault>) -> Result<R, Failure> {
+    pub(crate) fn with_pages<R>(
+        &self,
+        range: UserRange,
+        wanted: Use,
+        mut copy: impl FnMut() -> Result<R, Fault>,
+    ) -> Result<R, Failure> {
         if let Ok(done) = copy() {
             return Ok(done);
         }
         let first = range.start() as u64 & !(PAGE - 1);
         let last = (range.start() + range.bytes()) as u64;
         let present = self.process.with_space(|crit, space| {
-            (first..last).step_by(PAGE as usize).try_for_each(|page| space.fault_in(crit, page, wanted))
+            (first..last)
+                .step_by(PAGE as usize)
+                .try_for_each(|page| space.fault_in(crit, page, wanted))
         });
         match present {
             Some(Ok(())) => copy().map_err(|_| Failure::new(Error::Fault)),

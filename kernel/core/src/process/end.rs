@@ -56,7 +56,8 @@ pub struct Ended {
 /// Says how a process ends, unless somebody has, and tells all its CPU processes.
 pub(crate) fn begin(process: &Process, how: How) {
     // Pairs with: `Process::ending`, acquire.
-    let first = process.ending.compare_exchange(0, how.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    let first =
+        process.ending.compare_exchange(0, how.word(), Ordering::AcqRel, Ordering::Relaxed).is_ok();
     if first {
         process.each_carrier(tell);
     }
@@ -66,7 +67,11 @@ pub(crate) fn begin(process: &Process, how: How) {
 pub(crate) fn tell(carrier: &Carrier) {
     let address = core::ptr::from_ref(carrier).expose_provenance();
     critical(|crit| {
-        if carrier.cpu() == here().id() { end_here(crit, [address, 0, 0]) } else { ipi::send(crit, carrier.cpu(), end_here, [address, 0, 0]) }
+        if carrier.cpu() == here().id() {
+            end_here(crit, [address, 0, 0])
+        } else {
+            ipi::send(crit, carrier.cpu(), end_here, [address, 0, 0])
+        }
     });
 }
 
@@ -88,7 +93,8 @@ pub(crate) fn leave(cx: &mut MayBlock, carrier: &Carrier) -> ! {
         arch::paging::activate_kernel();
     });
     // Pairs with: itself. The last one sees all that the others did before.
-    let last = process.ended.fetch_add(1, Ordering::AcqRel) + 1 == process.made.load(Ordering::Acquire);
+    let last =
+        process.ended.fetch_add(1, Ordering::AcqRel) + 1 == process.made.load(Ordering::Acquire);
     if last {
         take_apart(&process);
     }
@@ -99,10 +105,15 @@ pub(crate) fn leave(cx: &mut MayBlock, carrier: &Carrier) -> ! {
 /// Lets the pending calls go, each as the table says.
 fn depart(cx: &mut MayBlock, carrier: &Carrier) {
     loop {
-        let next = critical(|crit| carrier.own.with(crit, |own| own.pending.depart().map(|call| (call, own.number))));
+        let next = critical(|crit| {
+            carrier.own.with(crit, |own| own.pending.depart().map(|call| (call, own.number)))
+        });
         let Some((call, number)) = next else { break };
         if call.fate == AtExit::Cancel {
-            object::cancel(call.detail.object, Who { cpu: carrier.cpu(), carrier: number, call: call.id });
+            object::cancel(
+                call.detail.object,
+                Who { cpu: carrier.cpu(), carrier: number, call: call.id },
+            );
         }
     }
     // What is left has to complete first.

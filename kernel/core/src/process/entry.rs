@@ -10,9 +10,9 @@ use super::space::{SpaceError, Use};
 use super::{Attention, Carrier, answer, end, start, trap};
 use crate::cpu::{self, critical, here};
 use crate::{console, fallible, ipi, memory, thread, timer};
+use ::memory::Backing;
 use abi::answer as answers;
 use abi::{Error, Failure, Handle, Head, Input, Output, Receive, request};
-use ::memory::Backing;
 use alloc::vec::Vec;
 use arch::layout::PAGE;
 use arch::upcall::Answer;
@@ -60,7 +60,14 @@ extern "C" fn core_syscall_send(head: u64, cookie: u64, a: u64, b: u64, c: u64, 
 
 /// Entry 1.
 #[unsafe(no_mangle)]
-extern "C" fn core_syscall_receive(port: u64, cookie: u64, buffer: u64, length: u64, _: u64, _: u64) -> Answer {
+extern "C" fn core_syscall_receive(
+    port: u64,
+    cookie: u64,
+    buffer: u64,
+    length: u64,
+    _: u64,
+    _: u64,
+) -> Answer {
     count_entry();
     let Reply { status, value } = dispatch::receive(Entry, port, cookie, buffer, length);
     Answer { status, value }
@@ -68,7 +75,14 @@ extern "C" fn core_syscall_receive(port: u64, cookie: u64, buffer: u64, length: 
 
 /// Entry 2.
 #[unsafe(no_mangle)]
-extern "C" fn core_syscall_wait(seen: u64, deadline: u64, _: u64, _: u64, _: u64, _: u64) -> Answer {
+extern "C" fn core_syscall_wait(
+    seen: u64,
+    deadline: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+) -> Answer {
     count_entry();
     let Reply { status, value } = dispatch::wait(Entry, seen, deadline);
     Answer { status, value }
@@ -98,7 +112,10 @@ impl dispatch::Kernel for Entry {
         Ok(answers::Null {})
     }
 
-    fn console_write(&mut self, r: request::ConsoleWrite) -> Result<answers::ConsoleWrite, Failure> {
+    fn console_write(
+        &mut self,
+        r: request::ConsoleWrite,
+    ) -> Result<answers::ConsoleWrite, Failure> {
         slow(|carrier| {
             let bytes = copied_in(carrier, r.text)?;
             console::write_program(carrier.process.name(), &bytes);
@@ -119,7 +136,10 @@ impl dispatch::Kernel for Entry {
 
     fn rfork(&mut self, r: request::Rfork) -> Result<answers::Rfork, Failure> {
         slow(|carrier| {
-            let cpu = usize::try_from(r.cpu).ok().and_then(CpuId::new).ok_or(Failure::element(Error::BadElement, 1))?;
+            let cpu = usize::try_from(r.cpu)
+                .ok()
+                .and_then(CpuId::new)
+                .ok_or(Failure::element(Error::BadElement, 1))?;
             match start::fork(&carrier.process, cpu) {
                 Ok(index) => Ok(answers::Rfork { index }),
                 Err(start::StartError::NoCpu) => Err(Failure::element(Error::BadElement, 1)),
@@ -143,8 +163,12 @@ impl dispatch::Kernel for Entry {
 
     fn unmap(&mut self, r: request::Unmap) -> Result<answers::Unmap, Failure> {
         slow(|carrier| {
-            let end = r.address.checked_add(r.length).ok_or(Failure::element(Error::BadElement, 2))?;
-            let range = r.address..end.checked_next_multiple_of(PAGE as u64).ok_or(Failure::element(Error::BadElement, 2))?;
+            let end =
+                r.address.checked_add(r.length).ok_or(Failure::element(Error::BadElement, 2))?;
+            let range = r.address
+                ..end
+                    .checked_next_multiple_of(PAGE as u64)
+                    .ok_or(Failure::element(Error::BadElement, 2))?;
             let unmapped = carrier.process.with_space(|_, space| space.unmap(range));
             match unmapped {
                 Some(Ok(frames)) => {
@@ -180,24 +204,35 @@ impl dispatch::Kernel for Entry {
             let max = length(r.into.length);
             range(r.into.address, max)?;
             let detail = Detail { object, into: r.into, port: 0 };
-            let outcome = blocking(carrier, later, detail, |who, keep| object::read(object, who, max, keep))?;
+            let outcome =
+                blocking(carrier, later, detail, |who, keep| object::read(object, who, max, keep))?;
             Ok(with_count(outcome, |count| answers::Read { count }))
         })
     }
 
-    fn write(&mut self, r: request::Write, later: Later) -> Result<Outcome<answers::Write>, Failure> {
+    fn write(
+        &mut self,
+        r: request::Write,
+        later: Later,
+    ) -> Result<Outcome<answers::Write>, Failure> {
         slow(|carrier| {
             let object = lookup(carrier, r.to, Kind::PipeWrite)?;
             let bytes = copied_in(carrier, r.from)?;
             let detail = Detail { object, into: NOTHING, port: 0 };
-            let outcome = blocking(carrier, later, detail, |who, keep| object::write(object, who, &bytes, keep))?;
+            let outcome = blocking(carrier, later, detail, |who, keep| {
+                object::write(object, who, &bytes, keep)
+            })?;
             Ok(with_count(outcome, |count| answers::Write { count }))
         })
     }
 
     fn close(&mut self, r: request::Close) -> Result<answers::Close, Failure> {
         slow(|carrier| {
-            let object = carrier.process.handles.close(r.handle.0).ok_or(Failure::element(Error::BadHandle, 1))?;
+            let object = carrier
+                .process
+                .handles
+                .close(r.handle.0)
+                .ok_or(Failure::element(Error::BadHandle, 1))?;
             object::close(object);
             Ok(answers::Close {})
         })
@@ -217,13 +252,19 @@ impl dispatch::Kernel for Entry {
         })
     }
 
-    fn port_call(&mut self, r: request::PortCall, later: Later) -> Result<Outcome<answers::PortCall>, Failure> {
+    fn port_call(
+        &mut self,
+        r: request::PortCall,
+        later: Later,
+    ) -> Result<Outcome<answers::PortCall>, Failure> {
         slow(|carrier| {
             let object = lookup(carrier, r.port, Kind::PortClient)?;
             let bytes = copied_in(carrier, r.request)?;
             range(r.reply.address, length(r.reply.length))?;
             let detail = Detail { object, into: r.reply, port: 0 };
-            let outcome = blocking(carrier, later, detail, |who, keep| object::call_port(object, who, &bytes, keep))?;
+            let outcome = blocking(carrier, later, detail, |who, keep| {
+                object::call_port(object, who, &bytes, keep)
+            })?;
             Ok(with_count(outcome, |count| answers::PortCall { count }))
         })
     }
@@ -233,7 +274,8 @@ impl dispatch::Kernel for Entry {
             let object = lookup(carrier, Handle(r.request.0 >> 56), Kind::PortServer)?;
             let bytes = copied_in(carrier, r.reply)?;
             let number = r.request.0 & ((1 << 56) - 1);
-            object::reply(object, number, &bytes).map_err(|_| Failure::element(Error::BadHandle, 1))?;
+            object::reply(object, number, &bytes)
+                .map_err(|_| Failure::element(Error::BadHandle, 1))?;
             Ok(answers::Reply {})
         })
     }
@@ -254,7 +296,9 @@ impl dispatch::Kernel for Entry {
     fn set_tick(&mut self, r: request::SetTick) -> Result<answers::SetTick, Failure> {
         slow(|carrier| {
             critical(|crit| {
-                carrier.own.with(crit, |own| own.interval = if r.interval == 0 { 0 } else { r.interval.max(LEAST_TICK) });
+                carrier.own.with(crit, |own| {
+                    own.interval = if r.interval == 0 { 0 } else { r.interval.max(LEAST_TICK) }
+                });
                 super::carrier::start_tick(crit, carrier);
             });
             Ok(answers::SetTick {})
@@ -263,7 +307,8 @@ impl dispatch::Kernel for Entry {
 
     fn wake(&mut self, r: request::Wake) -> Result<answers::Wake, Failure> {
         slow(|carrier| {
-            let other = carrier.process.carrier(r.index).ok_or(Failure::element(Error::BadElement, 1))?;
+            let other =
+                carrier.process.carrier(r.index).ok_or(Failure::element(Error::BadElement, 1))?;
             other.wake();
             Ok(answers::Wake {})
         })
@@ -275,7 +320,8 @@ impl dispatch::Kernel for Entry {
                 return Err(Failure::element(Error::BadElement, 1));
             }
             let bytes = copied_in(carrier, r.bytes)?;
-            crate::records::from_program(&bytes).map_err(|_| Failure::element(Error::BadElement, 1))?;
+            crate::records::from_program(&bytes)
+                .map_err(|_| Failure::element(Error::BadElement, 1))?;
             Ok(answers::Record {})
         })
     }
@@ -289,7 +335,11 @@ impl dispatch::Kernel for Entry {
             let (id, detail, who) = critical(|crit| {
                 carrier.own.with(crit, |own| {
                     let (id, detail) = own.pending.abort(r.cookie)?;
-                    Ok::<_, Failure>((id, detail, object::Who { cpu: carrier.cpu(), carrier: own.number, call: id }))
+                    Ok::<_, Failure>((
+                        id,
+                        detail,
+                        object::Who { cpu: carrier.cpu(), carrier: own.number, call: id },
+                    ))
                 })
             })?;
             if object::cancel(detail.object, who) {
@@ -303,9 +353,13 @@ impl dispatch::Kernel for Entry {
         slow(|carrier| {
             let list = statistics(carrier);
             let mut words = [0; answers::StatsList::MAX_WORDS];
-            let used = list.encode(r.wanted, &mut words).map_err(|_| Failure::new(Error::BadElement))?;
+            let used =
+                list.encode(r.wanted, &mut words).map_err(|_| Failure::new(Error::BadElement))?;
             let mut bytes = [0; answers::StatsList::MAX_WORDS * 8];
-            bytes.chunks_exact_mut(8).zip(&words[..used]).for_each(|(b, w)| b.copy_from_slice(&w.to_le_bytes()));
+            bytes
+                .chunks_exact_mut(8)
+                .zip(&words[..used])
+                .for_each(|(b, w)| b.copy_from_slice(&w.to_le_bytes()));
             let needed = used * 8;
             if (r.into.length as usize) < needed {
                 return Err(Failure { error: Error::TooSmall, detail: needed as u64 });
@@ -329,7 +383,8 @@ fn backing(flags: u64) -> Option<Backing> {
     match flags & 0xff {
         0 if flags == 0 => Some(Backing::Anonymous),
         STACKS if flags >> 56 == 0 => {
-            let (stride, size) = ((flags >> 8 & 0xff_ffff) * PAGE as u64, (flags >> 32 & 0xff_ffff) * PAGE as u64);
+            let (stride, size) =
+                ((flags >> 8 & 0xff_ffff) * PAGE as u64, (flags >> 32 & 0xff_ffff) * PAGE as u64);
             (size > 0 && size < stride).then_some(Backing::Stacks { stride, size })
         }
         _ => None,
@@ -345,7 +400,9 @@ fn blocking(
 ) -> Result<Outcome<[u64; 2]>, Failure> {
     if !later.may_wait() {
         return match ask(carrier.nobody(), Keep::NoWait).map_err(failure)? {
-            Served::Now(reply) => answer::take(carrier, detail.into, detail.port, reply).map(Outcome::Now),
+            Served::Now(reply) => {
+                answer::take(carrier, detail.into, detail.port, reply).map(Outcome::Now)
+            }
             Served::Later => Err(Failure::new(Error::WouldBlock)),
         };
     }
@@ -396,7 +453,9 @@ fn shoot_down(cpus: &CpuSet) {
 
 fn statistics(carrier: &Carrier) -> answers::StatsList {
     let sum = |f: fn(&cpu::Cpu) -> u64| cpu::all().map(f).sum();
-    let message = |f: fn(&ipiq::Counters) -> u64| cpu::all().map(|cpu| f(ipi::fabric().counters(cpu.id()))).sum();
+    let message = |f: fn(&ipiq::Counters) -> u64| {
+        cpu::all().map(|cpu| f(ipi::fabric().counters(cpu.id()))).sum()
+    };
     let mut pending = 0;
     carrier.process.each_carrier(|c| {
         pending += ipi::call(c.cpu(), |crit| c.own.with(crit, |own| own.pending.len() as u64));

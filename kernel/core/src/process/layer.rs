@@ -1,9 +1,9 @@
 //! The program image, and the emulation layer in it: loaded once, mapped read and execute into every process.
 
 use super::space::{Space, SpaceError, kernel_copy};
+use ::memory::Backing;
 use abi::layer::{LayerHeader, MAGIC, VERSION};
 use abi::{LayerCall, map};
-use ::memory::Backing;
 use alloc::vec::Vec;
 use arch::layout::Phys;
 use core::ops::Range;
@@ -64,11 +64,15 @@ pub fn init(crit: &Crit, image: &'static [u8]) -> Result<(), LayerError> {
         if segment.write {
             return Err(LayerError::Writable);
         }
-        let frames = kernel_copy(crit, segment.pages.clone(), segment.address, segment.data).ok_or(LayerError::NoMemory)?;
+        let frames = kernel_copy(crit, segment.pages.clone(), segment.address, segment.data)
+            .ok_or(LayerError::NoMemory)?;
         parts.push(Part { pages: segment.pages.clone(), frames, execute: segment.execute });
     }
-    let first = plan.segments.first().filter(|s| s.address == map::LAYER).ok_or(LayerError::Header)?;
-    let word = |at: usize| first.data.get(at..at + 8).and_then(|w| w.try_into().ok()).map(u64::from_le_bytes);
+    let first =
+        plan.segments.first().filter(|s| s.address == map::LAYER).ok_or(LayerError::Header)?;
+    let word = |at: usize| {
+        first.data.get(at..at + 8).and_then(|w| w.try_into().ok()).map(u64::from_le_bytes)
+    };
     let call = |call: LayerCall| word((LayerHeader::slot(call) - map::LAYER) as usize);
     let known = word(0) == Some(MAGIC) && word(8).is_some_and(|w| w as u32 == VERSION);
     let inside = |address: u64| parts.iter().any(|p| p.execute && p.pages.contains(&address));

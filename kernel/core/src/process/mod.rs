@@ -76,8 +76,13 @@ impl Process {
     }
 
     /// Does something with the address space, on its home; `None` when the process has let go of it.
-    pub(crate) fn with_space<R: Send>(&self, f: impl FnOnce(&Crit, &mut Space) -> R + Send) -> Option<R> {
-        ipi::call(self.home, |crit| self.space.with(crit, |space| space.as_mut().map(|space| f(crit, space))))
+    pub(crate) fn with_space<R: Send>(
+        &self,
+        f: impl FnOnce(&Crit, &mut Space) -> R + Send,
+    ) -> Option<R> {
+        ipi::call(self.home, |crit| {
+            self.space.with(crit, |space| space.as_mut().map(|space| f(crit, space)))
+        })
     }
 
     /// CPU processes that it has.
@@ -98,7 +103,9 @@ impl Process {
 
     /// Calls `f` with each CPU process that is in the table; they stay there until the process is taken apart.
     pub(crate) fn each_carrier(&self, mut f: impl FnMut(&Carrier)) {
-        (0..MAX_CPU_PROCESSES).filter_map(|index| self.carrier(index)).for_each(|carrier| f(carrier));
+        (0..MAX_CPU_PROCESSES)
+            .filter_map(|index| self.carrier(index))
+            .for_each(|carrier| f(carrier));
     }
 
     /// The CPU process with an index.

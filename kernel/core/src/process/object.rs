@@ -81,8 +81,12 @@ fn operate<R>(crit: &Crit, f: impl FnOnce(&mut Objects, &mut Answers) -> R) -> R
 /// Makes a pipe on this CPU; its two ends.
 pub(crate) fn make_pipe(crit: &Crit) -> Result<(Object, Object), ObjectError> {
     let home = here().id().index() as u16;
-    let number = here().objects.with(crit, |o| o.pipes.insert(Pipe::new())).ok_or(ObjectError::NoMemory)?;
-    Ok((Object { kind: Kind::PipeRead, home, number }, Object { kind: Kind::PipeWrite, home, number }))
+    let number =
+        here().objects.with(crit, |o| o.pipes.insert(Pipe::new())).ok_or(ObjectError::NoMemory)?;
+    Ok((
+        Object { kind: Kind::PipeRead, home, number },
+        Object { kind: Kind::PipeWrite, home, number },
+    ))
 }
 
 /// Whether a call may be kept by the object for a later answer.
@@ -95,7 +99,12 @@ pub(crate) enum Keep {
 }
 
 /// Reads from a pipe, on its home.
-pub(crate) fn read(object: Object, who: Who, max: usize, keep: Keep) -> Result<Outcome, ObjectError> {
+pub(crate) fn read(
+    object: Object,
+    who: Who,
+    max: usize,
+    keep: Keep,
+) -> Result<Outcome, ObjectError> {
     at_home(object, move |crit| {
         operate(crit, |objects, answers| {
             let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
@@ -109,7 +118,12 @@ pub(crate) fn read(object: Object, who: Who, max: usize, keep: Keep) -> Result<O
 }
 
 /// Writes to a pipe, on its home.
-pub(crate) fn write(object: Object, who: Who, bytes: &[u8], keep: Keep) -> Result<Outcome, ObjectError> {
+pub(crate) fn write(
+    object: Object,
+    who: Who,
+    bytes: &[u8],
+    keep: Keep,
+) -> Result<Outcome, ObjectError> {
     at_home(object, move |crit| {
         operate(crit, |objects, answers| {
             let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
@@ -126,8 +140,14 @@ pub(crate) fn write(object: Object, who: Who, bytes: &[u8], keep: Keep) -> Resul
 pub(crate) fn make_port(name: &[u8]) -> Result<Object, ObjectError> {
     let home = here().id();
     let number = ipi::call(home, |crit| here().objects.with(crit, |o| o.ports.insert(Port::new())));
-    let port = Object { kind: Kind::PortServer, home: home.index() as u16, number: number.ok_or(ObjectError::NoMemory)? };
-    let named = ipi::call(CpuId::at(0), move |crit| here().objects.with(crit, |objects| objects.enter(name, port)));
+    let port = Object {
+        kind: Kind::PortServer,
+        home: home.index() as u16,
+        number: number.ok_or(ObjectError::NoMemory)?,
+    };
+    let named = ipi::call(CpuId::at(0), move |crit| {
+        here().objects.with(crit, |objects| objects.enter(name, port))
+    });
     if named.is_err() {
         close(port);
     }
@@ -138,7 +158,8 @@ pub(crate) fn make_port(name: &[u8]) -> Result<Object, ObjectError> {
 pub(crate) fn find_port(name: &[u8]) -> Result<Object, ObjectError> {
     ipi::call(CpuId::at(0), move |crit| {
         here().objects.with(crit, |objects| {
-            let named = objects.names.iter().find(|n| n.name == name).ok_or(ObjectError::NotFound)?;
+            let named =
+                objects.names.iter().find(|n| n.name == name).ok_or(ObjectError::NotFound)?;
             Ok(Object { kind: Kind::PortClient, ..named.port })
         })
     })
@@ -159,7 +180,12 @@ impl Objects {
 }
 
 /// Calls a port, on its home.
-pub(crate) fn call_port(object: Object, who: Who, request: &[u8], keep: Keep) -> Result<Outcome, ObjectError> {
+pub(crate) fn call_port(
+    object: Object,
+    who: Who,
+    request: &[u8],
+    keep: Keep,
+) -> Result<Outcome, ObjectError> {
     if keep == Keep::NoWait {
         // A server in ring 3 never answers at once.
         return Ok(Outcome::Later);
@@ -200,8 +226,12 @@ pub(crate) fn reply(object: Object, number: u64, bytes: &[u8]) -> Result<(), Obj
 pub(crate) fn cancel(object: Object, who: Who) -> bool {
     at_home(object, move |crit| {
         operate(crit, |objects, _| match object.kind {
-            Kind::PipeRead | Kind::PipeWrite => objects.pipes.get_mut(object.number).is_some_and(|p| p.cancel(who)),
-            Kind::PortServer | Kind::PortClient => objects.ports.get_mut(object.number).is_some_and(|p| p.cancel(who)),
+            Kind::PipeRead | Kind::PipeWrite => {
+                objects.pipes.get_mut(object.number).is_some_and(|p| p.cancel(who))
+            }
+            Kind::PortServer | Kind::PortClient => {
+                objects.ports.get_mut(object.number).is_some_and(|p| p.cancel(who))
+            }
         })
     })
 }
@@ -210,7 +240,9 @@ pub(crate) fn cancel(object: Object, who: Who) -> bool {
 pub(crate) fn close(object: Object) {
     at_home(object, move |crit| operate(crit, |objects, answers| objects.close(object, answers)));
     if object.kind == Kind::PortServer {
-        ipi::call(CpuId::at(0), |crit| here().objects.with(crit, |o| o.names.retain(|n| n.port != object)));
+        ipi::call(CpuId::at(0), |crit| {
+            here().objects.with(crit, |o| o.names.retain(|n| n.port != object))
+        });
     }
 }
 

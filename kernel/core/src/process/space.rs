@@ -3,12 +3,12 @@
 //! Law: only the home CPU reads or changes it. A CPU process elsewhere asks ([`crate::ipi::call`]), also for its page
 //! faults. What is unmapped is reused only after every CPU of the process has acknowledged a shootdown.
 
-use crate::memory::{self, Tables};
 use crate::fallible;
+use crate::memory::{self, Tables};
+use ::memory::{Backing, Region, RegionError, Regions};
 use alloc::vec::Vec;
 use arch::layout::{PAGE, Phys};
 use arch::paging::{Access, AddressSpace, MapError};
-use ::memory::{Backing, Region, RegionError, Regions};
 use core::ops::Range;
 use percpu::Crit;
 use servers::load::Plan;
@@ -98,7 +98,13 @@ impl Space {
     }
 
     /// Maps pages that the kernel keeps and shares: the layer's image, carrier areas, completions.
-    pub(crate) fn pin(&mut self, crit: &Crit, start: u64, frames: &[Phys], backing: Backing) -> Result<(), SpaceError> {
+    pub(crate) fn pin(
+        &mut self,
+        crit: &Crit,
+        start: u64,
+        frames: &[Phys],
+        backing: Backing,
+    ) -> Result<(), SpaceError> {
         let range = start..start + (frames.len() * PAGE) as u64;
         self.regions.insert(Region { range: range.clone(), backing })?;
         for (page, frame) in range.step_by(PAGE).zip(frames) {
@@ -109,13 +115,22 @@ impl Space {
 
     /// Finds room for zeroed memory that gets its frames at first touch.
     pub(crate) fn place(&mut self, length: u64, backing: Backing) -> Result<u64, SpaceError> {
-        let length = length.checked_next_multiple_of(PAGE as u64).filter(|l| *l > 0).ok_or(SpaceError::BadRange)?;
+        let length = length
+            .checked_next_multiple_of(PAGE as u64)
+            .filter(|l| *l > 0)
+            .ok_or(SpaceError::BadRange)?;
         Ok(self.regions.place(abi::map::HEAP..abi::map::USER_END, length, backing)?)
     }
 
     /// Gives the page of an address its frame, if the region there allows the use. Also right when it has one.
-    pub(crate) fn fault_in(&mut self, crit: &Crit, address: u64, wanted: Use) -> Result<(), SpaceError> {
-        let region = self.regions.find(address).filter(|r| r.backs(address)).ok_or(SpaceError::NotMapped)?;
+    pub(crate) fn fault_in(
+        &mut self,
+        crit: &Crit,
+        address: u64,
+        wanted: Use,
+    ) -> Result<(), SpaceError> {
+        let region =
+            self.regions.find(address).filter(|r| r.backs(address)).ok_or(SpaceError::NotMapped)?;
         let allowed = match wanted {
             Use::Read => true,
             Use::Write => region.writable(),
@@ -134,7 +149,11 @@ impl Space {
 
     /// Takes a region out; its frames must not be used again before every CPU of the process has flushed.
     pub(crate) fn unmap(&mut self, range: Range<u64>) -> Result<Vec<Phys>, SpaceError> {
-        let mapped = self.regions.find(range.start).filter(|r| r.range == range).ok_or(SpaceError::NotMapped)?;
+        let mapped = self
+            .regions
+            .find(range.start)
+            .filter(|r| r.range == range)
+            .ok_or(SpaceError::NotMapped)?;
         if !matches!(mapped.backing, Backing::Anonymous | Backing::Stacks { .. }) {
             return Err(SpaceError::NotMapped);
         }
@@ -199,7 +218,12 @@ fn fill(frame: Phys, page: u64, address: u64, data: &[u8]) {
 }
 
 /// Frames for `data`, page by page, that are the kernel's for good: the layer's image.
-pub(crate) fn kernel_copy(crit: &Crit, pages: Range<u64>, address: u64, data: &[u8]) -> Option<Vec<Phys>> {
+pub(crate) fn kernel_copy(
+    crit: &Crit,
+    pages: Range<u64>,
+    address: u64,
+    data: &[u8],
+) -> Option<Vec<Phys>> {
     let mut frames = Vec::new();
     frames.try_reserve_exact(pages.clone().step_by(PAGE).count()).ok()?;
     for page in pages.step_by(PAGE) {

@@ -6,8 +6,8 @@ use super::space::{Pages, Space, SpaceError};
 use super::{Carrier, GIVEN_UP, Process, end, layer};
 use crate::cpu::{self, critical};
 use crate::{fallible, ipi, thread, timer};
-use abi::{COMPLETION_SLOTS, Completions, map};
 use ::memory::Backing;
+use abi::{COMPLETION_SLOTS, Completions, map};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -50,7 +50,9 @@ impl Launch {
     pub fn wait(self, cx: &mut MayBlock) -> Ended {
         let process = &*self.0;
         // Pairs with: `end::take_apart`, release.
-        thread::wait_until(cx, Why::on(Reason::Event, process), |_| process.gone.load(Ordering::Acquire));
+        thread::wait_until(cx, Why::on(Reason::Event, process), |_| {
+            process.gone.load(Ordering::Acquire)
+        });
         let how = process.ending().unwrap_or(How::Faulted);
         Ended { how, carriers: process.made.load(Ordering::Relaxed) }
     }
@@ -91,7 +93,8 @@ pub fn start(name: &str, cpu: CpuId, arguments: &[u64]) -> Result<Launch, StartE
         handles: Handles::new(),
         // SAFETY: only the home CPU lends it (`Process::with_space`), and only once at a time.
         space: unsafe { Own::new(Some(space)) },
-        carriers: [const { AtomicPtr::new(core::ptr::null_mut()) }; map::MAX_CPU_PROCESSES as usize],
+        carriers: [const { AtomicPtr::new(core::ptr::null_mut()) };
+            map::MAX_CPU_PROCESSES as usize],
         made: AtomicU32::new(0),
         ended: AtomicU32::new(0),
         ending: AtomicU64::new(0),
@@ -115,14 +118,16 @@ pub(crate) fn fork(process: &Arc<Process>, cpu: CpuId) -> Result<u64, StartError
     }
     let slots = slots().ok_or(StartError::NoMemory)?;
     let completions = Pages::new(Completions::PAGES).ok_or(StartError::NoMemory)?;
-    let area = Pages::new((map::CARRIER_LENGTH / map::PAGE) as usize).ok_or(StartError::NoMemory)?;
+    let area =
+        Pages::new((map::CARRIER_LENGTH / map::PAGE) as usize).ok_or(StartError::NoMemory)?;
     let index = claim(process)?;
     write_header(&completions, index, cpu);
     write_area(&area, index);
     let pins = [(map::completions(index), &completions, false), (map::carrier(index), &area, true)];
     for (start, pages, write) in pins {
         let frames: Vec<_> = pages.frames().collect();
-        let pinned = process.with_space(|crit, space| space.pin(crit, start, &frames, Backing::Pinned { write }));
+        let pinned = process
+            .with_space(|crit, space| space.pin(crit, start, &frames, Backing::Pinned { write }));
         pinned.unwrap_or(Err(SpaceError::NoMemory)).inspect_err(|_| give_up(process))?;
     }
     let begun = begin(process, cpu, index, slots, [completions, area]);
@@ -137,9 +142,16 @@ pub(crate) fn fork(process: &Arc<Process>, cpu: CpuId) -> Result<u64, StartError
 }
 
 /// Starts the thread that is the CPU process. It waits for its `Carrier`, which needs the thread.
-fn begin(process: &Arc<Process>, cpu: CpuId, index: u64, slots: Box<[Slot<Detail>]>, pages: [Pages; 2]) -> Result<(), StartError> {
+fn begin(
+    process: &Arc<Process>,
+    cpu: CpuId,
+    index: u64,
+    slots: Box<[Slot<Detail>]>,
+    pages: [Pages; 2],
+) -> Result<(), StartError> {
     let own = Arc::clone(process);
-    let thread = thread::spawn_detached(cpu, process.name, Priority::USER, move |cx| run(cx, &own, index));
+    let thread =
+        thread::spawn_detached(cpu, process.name, Priority::USER, move |cx| run(cx, &own, index));
     let thread = thread.map_err(|_| StartError::NoMemory)?;
     // SAFETY: the thread was started on that CPU and becomes this CPU process (`run`).
     let carrier = unsafe { Carrier::new(Arc::clone(process), cpu, index, thread, slots, pages) };
@@ -214,4 +226,3 @@ fn write_area(area: &Pages, index: u64) {
     carrier.index = index;
     carrier.stack_top = map::carrier_stack_top(index);
 }
-

@@ -8,9 +8,9 @@ use crate::{report, thread};
 use abi::Error;
 use arch::Frame;
 use arch::trap::vector;
+use core::sync::atomic::Ordering;
 use lwkt_sched::MayBlock;
 use percpu::Crit;
-use core::sync::atomic::Ordering;
 
 /// An exception in ring 0 is a bug of the kernel; in ring 3 it is the program's, unless it wants a page.
 #[unsafe(no_mangle)]
@@ -59,7 +59,8 @@ extern "C" fn core_foreign_syscall(frame: &mut Frame) {
 extern "C" fn core_return_to_user(frame: &mut Frame) {
     // SAFETY: ring 3 was interrupted or is entered for the first time: outside critical sections.
     unsafe { arch::irq::enable() };
-    let carrier = critical(|crit| carrier::current(crit)).expect("only a CPU process goes to ring 3");
+    let carrier =
+        critical(|crit| carrier::current(crit)).expect("only a CPU process goes to ring 3");
     // SAFETY: the context of a thread that is on its way to ring 3 has no other one (`carrier::run` gave its own up).
     if before_ring3(&mut unsafe { MayBlock::assume() }, carrier) & Attention::TICK != 0 {
         upcall(carrier, frame);

@@ -57,10 +57,12 @@ impl Due {
 }
 
 impl Condition {
-    /// A condition variable for the threads of all carriers.
-    #[must_use]
-    pub const fn shared() -> Self {
-        Self::make(0)
+    const_fn! {
+        /// A condition variable for the threads of all carriers.
+        #[must_use]
+        pub const fn shared() -> Self {
+            Self::make(0)
+        }
     }
 
     /// A condition variable for the threads of `home`'s carrier alone.
@@ -69,8 +71,10 @@ impl Condition {
         Self::make(home.carrier())
     }
 
-    const fn make(local: usize) -> Self {
-        Self { local: Cell::new(local), waiters: Fifo::new(), home: AtomicPtr::new(null_mut()), notices: AtomicU64::new(0), mail: Mail::new(), due: Cell::new(0), next_due: Cell::new(None) }
+    const_fn! {
+        const fn make(local: usize) -> Self {
+            Self { local: Cell::new(local), waiters: Fifo::new(), home: AtomicPtr::new(null_mut()), notices: AtomicU64::new(0), mail: Mail::new(), due: Cell::new(0), next_due: Cell::new(None) }
+        }
     }
 
     /// The condition around `mail`.

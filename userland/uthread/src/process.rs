@@ -10,7 +10,11 @@ use core::cell::Cell;
 use core::ptr::{NonNull, null_mut};
 
 /// Most carriers of a process.
+#[cfg(not(feature = "loom"))]
 pub const MAX_CARRIERS: usize = abi::map::MAX_CPU_PROCESSES as usize;
+/// Most carriers of a process in a model.
+#[cfg(feature = "loom")]
+pub const MAX_CARRIERS: usize = 4;
 /// Number of stack classes.
 pub const CLASSES: usize = 3;
 /// Stacks that are cut at once.

@@ -41,10 +41,12 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    /// A semaphore with `units` free for the threads of all carriers.
-    #[must_use]
-    pub const fn shared(units: i64) -> Self {
-        Self::make(0, 0, units)
+    const_fn! {
+        /// A semaphore with `units` free for the threads of all carriers.
+        #[must_use]
+        pub const fn shared(units: i64) -> Self {
+            Self::make(0, 0, units)
+        }
     }
 
     /// A semaphore with `units` free for the threads of `home`'s carrier alone.
@@ -53,17 +55,19 @@ impl Semaphore {
         Self::make(home.carrier(), units, 0)
     }
 
-    const fn make(local: usize, free: i64, units: i64) -> Self {
-        Self {
-            local: Cell::new(local),
-            state: Cell::new(if free > 0 { UNITS } else { 0 }),
-            free: Cell::new(free),
-            waiters: Fifo::new(),
-            units: AtomicU64::new(units as u64),
-            home: AtomicPtr::new(null_mut()),
-            credits: Cell::new(0),
-            releases: AtomicU64::new(0),
-            mail: Mail::new(),
+    const_fn! {
+        const fn make(local: usize, free: i64, units: i64) -> Self {
+            Self {
+                local: Cell::new(local),
+                state: Cell::new(if free > 0 { UNITS } else { 0 }),
+                free: Cell::new(free),
+                waiters: Fifo::new(),
+                units: AtomicU64::new(units as u64),
+                home: AtomicPtr::new(null_mut()),
+                credits: Cell::new(0),
+                releases: AtomicU64::new(0),
+                mail: Mail::new(),
+            }
         }
     }
 

@@ -10,9 +10,14 @@ use runner::probe;
 use crate::cli::BootArgs;
 use crate::{Status, guest};
 
+/// What the kernel is told beside its machine.
+fn words(args: &BootArgs) -> guest::Words {
+    args.program.iter().map(|name| format!("program={name}")).collect()
+}
+
 /// Prints QEMU's command and becomes it.
 pub fn boot(args: &BootArgs) -> Result<Status> {
-    let mut request = guest::request(&args.machine, args.seed.seed, Vec::new())?;
+    let mut request = guest::request(&args.machine, args.seed.seed, words(args))?;
     request.gdb = args.gdb;
     let probe = match probe::ask(&request.qemu) {
         Ok(Ok(probe)) => probe,

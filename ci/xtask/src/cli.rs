@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use runner::Mode;
 
-use crate::Status;
+use crate::{Status, place};
 use crate::run::Run;
 
 const EXAMPLES: &str = "\
@@ -264,6 +264,10 @@ impl StressArgs {
 /// `./x boot`
 #[derive(Args, Debug)]
 pub struct BootArgs {
+    /// Run this program of userland/programs instead of the benchmarks.
+    #[arg(value_name = "PROGRAM", value_parser = program)]
+    pub program: Option<String>,
+
     #[command(flatten)]
     pub machine: Machine,
     #[command(flatten)]
@@ -324,6 +328,20 @@ fn shard(text: &str) -> Result<Shard, String> {
         Some((index, of)) if 1 <= index && index <= of => Ok(Shard { index, of }),
         _ => Err("write it as 1/4: the first of four parts".into()),
     }
+}
+
+/// The name of a program: one that has a source file.
+fn program(text: &str) -> Result<String, String> {
+    let folder = place::root().join("userland/programs/src/bin");
+    if folder.join(text).with_extension("rs").is_file() && !text.contains('/') {
+        return Ok(text.to_owned());
+    }
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .map_err(|error| error.to_string())?
+        .filter_map(|file| file.ok()?.path().file_stem()?.to_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    Err(format!("there are {}", names.join(", ")))
 }
 
 fn existing_file(text: &str) -> Result<PathBuf, String> {

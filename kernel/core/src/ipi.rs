@@ -64,6 +64,12 @@ pub fn send(crit: &Crit, to: CpuId, func: CallFn, args: [usize; 3]) {
     FABRIC.send(crit, to, Call::new(func, args));
 }
 
+/// Has a CPU execute calls, one after the other; interrupts it once at most.
+#[inline]
+pub fn send_burst(crit: &Crit, to: CpuId, calls: impl IntoIterator<Item = Call>) {
+    FABRIC.send_burst(crit, to, calls);
+}
+
 /// Executes what other CPUs sent here.
 pub(crate) fn drain(crit: &Crit) {
     FABRIC.drain(crit);

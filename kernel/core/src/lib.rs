@@ -11,6 +11,7 @@ pub mod boot;
 pub mod chaos;
 pub mod console;
 pub mod cpu;
+pub mod exec;
 mod fallible;
 mod idle;
 pub mod ipi;

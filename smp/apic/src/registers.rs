@@ -84,21 +84,25 @@ pub(crate) fn command(to: u32, low: u32) {
             unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
             write_msr(Register::Command, u64::from(to) << 32 | u64::from(low));
         }
-        _ => command_in_page(to, low),
+        base => command_in_page(base, to, low),
     }
 }
 
 /// The memory-mapped form is two stores, which nothing may come between.
 #[inline]
-fn command_in_page(to: u32, low: u32) {
+fn command_in_page(base: usize, to: u32, low: u32) {
     let flags: u64;
     // SAFETY: reads the flags and masks interrupts; undone below.
     unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
-    while read(Register::Command) & DELIVERY_PENDING != 0 {
+    let [command, high] = [Register::Command, Register::CommandHigh].map(|register| page(base, register as u32));
+    // SAFETY: as in `write`.
+    while unsafe { command.read_volatile() } & DELIVERY_PENDING != 0 {
         core::hint::spin_loop();
     }
-    write(Register::CommandHigh, to << 24);
-    write(Register::Command, low);
+    // SAFETY: as in `write`.
+    unsafe { high.write_volatile(to << 24) };
+    // SAFETY: as in `write`.
+    unsafe { command.write_volatile(low) };
     // SAFETY: the flags that were in force before.
     unsafe { asm!("push {}", "popfq", in(reg) flags) };
 }

@@ -83,12 +83,12 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             [acknowledge.word(), (func as *const ()).expose_provenance(), arg],
         );
         let mut count = 0;
-        for to in cpus.starting_at(me) {
+        cpus.for_each_from(me, |to| {
             if to != me {
                 self.send(crit, to, call);
                 count += 1;
             }
-        }
+        });
         if cpus.contains(me) {
             func(crit, arg);
         }

@@ -5,14 +5,15 @@
 //!
 //! | step | sender | target |
 //! |---|---|---|
-//! | 1 | push the call into the ring | exchange the word for `next`, acquire |
+//! | 1 | push the call into the ring | exchange the word for `POLLING`, acquire |
 //! | 2 | or its mark into the word, release; was it zero? | read the rings of the marks that were in it |
-//! | 3 | zero: interrupt the target | `next` is `POLLING`: go to 1 later; it is 0: wait for an interrupt |
+//! | 3 | zero: interrupt the target | compare the word with `POLLING` and exchange it for 0; it has marks: go to 1 |
 //!
 //! Forbidden: a call in a ring, the target done, and nobody about to interrupt it. Both sides change the word by one
-//! read-modify-write, so one comes first. The sender first: the target's exchange takes the mark and, as it
-//! acquires, sees the call. The target first: the sender finds `next`. If that is zero it interrupts; if it is
-//! `POLLING` the target has promised to look again. Checked by the model `empty_to_pending`.
+//! read-modify-write, so one comes first. The sender first: the target's exchange (1) takes the mark and, as it
+//! acquires, sees the call; or the target's comparison (3) finds the mark, and it looks again. The target first: the sender
+//! finds zero and interrupts, or `POLLING`, and the target has promised step 3. Checked by the model `empty_to_pending`.
+//! The word is zero only while the target reads no ring: a call that it reads costs no interrupt any more.
 //!
 //! A target that is busy with an interrupt it has not yet served, or that drains, or polls, has a word that is not zero:
 //! it gets no further interrupt. The word is exchanged *before* the rings are read, each time, and by nothing else.
@@ -109,17 +110,25 @@ impl Doorbell {
         self.passive.fetch_or(mark, Ordering::Release);
     }
 
-    /// Takes all marks, before their rings are read, and leaves `next`: [`POLLING`] or 0. Target only.
+    /// Takes all marks, before their rings are read, and promises another look. Target only.
     #[inline]
-    pub fn take(&self, next: u64) -> u64 {
+    pub fn take(&self) -> u64 {
         // Pairs with: `knock`, release.
-        let mut marks = self.word.swap(next, Ordering::Acquire);
+        let mut marks = self.word.swap(POLLING, Ordering::Acquire);
         chaos_point();
         if self.passive.load(Ordering::Relaxed) != 0 {
             // Pairs with: `note`, release.
             marks |= self.passive.swap(0, Ordering::Acquire);
         }
         marks & MARKS
+    }
+
+    /// Ends a look, and leaves `rest`, [`POLLING`] or 0; false if there are new marks: look again. Target only.
+    #[inline]
+    pub fn settle(&self, rest: u64) -> bool {
+        chaos_point();
+        // Relaxed: nothing is read after it but what an interrupt, or the next look, will have acquired.
+        self.word.compare_exchange(POLLING, rest, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Returns whether there is a mark. A glance: it orders nothing, `take` does.

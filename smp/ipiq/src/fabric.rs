@@ -104,6 +104,25 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         }
     }
 
+    /// Sends calls to one CPU, one after the other, and rings after the last: a burst costs one interrupt at most.
+    ///
+    /// One that meets a full ring too, if it fits into a ring: what fills it was rung for, so the target is going to look.
+    #[inline]
+    pub fn send_burst(&self, crit: &Crit, to: CpuId, calls: impl IntoIterator<Item = Call>) {
+        let me = B::here(crit);
+        let mut posted = 0;
+        for call in calls {
+            if let Err(Full(call)) = self.post(crit, me, to, call) {
+                self.post_waiting(crit, me, to, call);
+            }
+            posted += 1;
+        }
+        if posted != 0 {
+            self.nodes.on(me).counters.sent.add(crit, posted);
+            self.knock(crit, me, to);
+        }
+    }
+
     /// Sends a call, or returns it if there is no room. Never waits.
     #[inline]
     pub fn try_send(&self, crit: &Crit, to: CpuId, call: Call) -> Result<(), Full> {
@@ -215,22 +234,31 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         Ok(ring)
     }
 
-    /// Sends where `post` failed: rules 1 and 2 of back pressure.
+    /// Sends where `post` failed.
     #[cold]
     #[inline(never)]
     fn send_slow(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) {
-        let node = self.nodes.on(me);
-        node.counters.sent.add(crit, 1);
-        if self.post_slow(crit, me, to, call).is_ok() {
-            return self.knock(crit, me, to);
+        self.nodes.on(me).counters.sent.add(crit, 1);
+        if self.post_waiting(crit, me, to, call) {
+            self.knock(crit, me, to);
         }
+    }
+
+    /// Posts where `post` failed, rules 1 and 2 of back pressure; false if the call was parked instead, which rings by itself.
+    #[cold]
+    #[inline(never)]
+    fn post_waiting(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> bool {
+        if self.post_slow(crit, me, to, call).is_ok() {
+            return true;
+        }
+        let node = self.nodes.on(me);
         node.counters.full.add(crit, 1);
-        // The ring may have been filled passively: without this its target might never look.
+        // The ring may have been filled without a doorbell: without this its target might never look.
         self.knock(crit, me, to);
         loop {
             if node.state.with(crit, |state| state.in_call) {
                 if self.park(crit, me, to, call) {
-                    return;
+                    return false;
                 }
                 node.counters.held.add(crit, 1);
                 self.flush(crit, me);
@@ -239,7 +267,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             }
             hint::spin_loop();
             if self.post_slow(crit, me, to, call).is_ok() {
-                return self.knock(crit, me, to);
+                return true;
             }
         }
     }

@@ -122,6 +122,24 @@ impl CpuSet {
             left: WORDS,
         }
     }
+
+    /// Shows `f` each CPU, in the order of [`CpuSet::starting_at`]: without a state to keep, a few instructions for an empty word.
+    #[inline]
+    pub fn for_each_from(&self, start: CpuId, mut f: impl FnMut(CpuId)) {
+        let mut each = |word: usize, mut bits: u64| {
+            while bits != 0 {
+                f(CpuId::at(word * BITS + bits.trailing_zeros() as usize));
+                bits &= bits - 1;
+            }
+        };
+        let (first, bit) = place(start);
+        each(first, self.words[first] & !(bit - 1));
+        for step in 1..WORDS {
+            let word = (first + step) % WORDS;
+            each(word, self.words[word]);
+        }
+        each(first, self.words[first] & (bit - 1));
+    }
 }
 
 const fn place(cpu: CpuId) -> (usize, u64) {

@@ -61,8 +61,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
 
     /// Looks, executes, looks again, until the word can be left at rest.
     ///
-    /// While calls run the word is `POLLING`: who sends meanwhile need not interrupt. The last look leaves the word as it is to
-    /// rest, and only then an interrupt is asked for again.
+    /// Until then the word is `POLLING`: who sends meanwhile need not interrupt.
     #[inline(never)]
     fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
         let node = self.nodes.on(me);
@@ -73,19 +72,14 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             return 0;
         }
         let before = node.counters.ran.get();
-        let mut next = POLLING;
         loop {
-            let marks = node.doorbell.take(next);
-            if marks != 0 {
-                self.serve(crit, me, marks);
-            }
-            if !self.flush(crit, me) {
-                next = POLLING;
-                hint::spin_loop();
-            } else if next == rest {
-                break;
+            self.serve(crit, me, node.doorbell.take());
+            if self.flush(crit, me) {
+                if node.doorbell.settle(rest) {
+                    break;
+                }
             } else {
-                next = rest;
+                hint::spin_loop();
             }
         }
         node.state.with(crit, |state| state.in_call = false);

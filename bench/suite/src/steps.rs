@@ -1,0 +1,179 @@
+//! Steps that several costs share: who answers, here or on another CPU.
+//!
+//! Law: a partner is a thread of its own, started before the clock runs and joined before its benchmark ends, so
+//! nothing of it is left over in the next window.
+
+use crate::environment::may_block;
+use alloc::sync::Arc;
+use bench_api::{Bencher, Peer};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use kernel_core::cpu::critical;
+use kernel_core::exec::Threads;
+use kernel_core::thread::{self, Handle};
+use lwkt_port::{Body, Message, Owned, Port, ThreadPort};
+use lwkt_sched::{MayBlock, Name, Priority, Reason, ThreadRef, Why};
+use percpu::CpuId;
+
+/// The CPU that this runs on.
+pub(crate) fn here() -> CpuId {
+    CpuId::at(arch::cpu_id() as usize)
+}
+
+/// Another CPU; there is one, if the benchmark says `cpus: 2`.
+pub(crate) fn other() -> CpuId {
+    CpuId::at(usize::from(arch::cpu_id() == 0))
+}
+
+/// A step that keeps its CPU busy, with interrupts on, and gives way to the other CPUs at each turn.
+pub(crate) fn spin(peer: &Peer<'_>) {
+    while !peer.stopped() {
+        arch::irq::pause();
+    }
+}
+
+fn partner(cpu: CpuId, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Handle {
+    thread::spawn_on(cpu, Name::new("partner"), Priority::SERVER, f).expect("memory for a benchmark's thread")
+}
+
+/// Two threads that wake each other in turn: the word is even when it is the leader's turn.
+struct Duet(AtomicU64);
+
+/// Ends the follower; odd.
+const OVER: u64 = u64::MAX;
+
+impl Duet {
+    fn lead(&self, cx: &mut MayBlock, follower: ThreadRef) {
+        critical(|crit| {
+            // Relaxed, all of these: the word says nothing about other memory, and the wake that follows orders it.
+            let turn = self.0.load(Relaxed) + 1;
+            self.0.store(turn, Relaxed);
+            thread::wake(crit, follower);
+            while self.0.load(Relaxed) == turn {
+                thread::block(crit, cx, Why::on(Reason::Event, self));
+            }
+        });
+    }
+
+    fn follow(&self, cx: &mut MayBlock, leader: ThreadRef) {
+        loop {
+            let turn = critical(|crit| {
+                loop {
+                    let turn = self.0.load(Relaxed);
+                    if turn % 2 == 1 {
+                        break turn;
+                    }
+                    thread::block(crit, cx, Why::on(Reason::Event, self));
+                }
+            });
+            if turn == OVER {
+                return;
+            }
+            critical(|crit| {
+                self.0.store(turn + 1, Relaxed);
+                thread::wake(crit, leader);
+            });
+        }
+    }
+}
+
+/// Measures a wake of a blocked thread of `cpu` and the wake back.
+pub(crate) fn wake_and_back(b: &mut Bencher<'_>, cpu: CpuId) {
+    let (mut cx, leader) = (may_block(), thread::current());
+    let duet = Arc::new(Duet(AtomicU64::new(0)));
+    let follower = partner(cpu, {
+        let duet = duet.clone();
+        move |cx| duet.follow(cx, leader)
+    });
+    let before = b.counters();
+    b.iter(|| duet.lead(&mut cx, follower.thread()));
+    let rounds = duet.0.load(Relaxed) / 2;
+    let switches = b.counters().since(&before).get(bench_api::Counter::Switches);
+    b.check(rounds > 2, "the other thread answered each wake");
+    b.check(switches >= 2 * rounds, "each wake ended a wait");
+    critical(|crit| {
+        duet.0.store(OVER, Relaxed);
+        thread::wake(crit, follower.thread());
+    });
+    follower.join(&mut cx);
+}
+
+/// What the benchmarks ask of a port: the number after this one.
+pub(crate) struct Ask {
+    number: u64,
+    last: bool,
+}
+
+impl Body for Ask {
+    type Reply = u64;
+    type Exec = Threads;
+}
+
+impl Ask {
+    /// A message that asks for the number after `number`.
+    pub(crate) const fn after(number: u64) -> Message<Ask> {
+        Message::new(Ask { number, last: false })
+    }
+
+    /// The answer.
+    #[inline(always)]
+    pub(crate) fn answer(&self) -> u64 {
+        self.number + 1
+    }
+}
+
+/// The port at which the partner of [`with_server`] receives.
+static PORT: ThreadPort<Ask> = ThreadPort::new();
+
+fn serve(cx: &mut MayBlock) {
+    let mut server = PORT.claim(cx).expect("its port is assigned to this thread");
+    loop {
+        let message = server.receive(cx);
+        let (answer, last) = (message.body().answer(), message.body().last);
+        message.reply(answer);
+        if last {
+            return;
+        }
+    }
+}
+
+/// Runs `body` while a thread of `cpu` answers at the port.
+fn with_server(cpu: CpuId, body: impl FnOnce(&mut MayBlock, &'static ThreadPort<Ask>)) {
+    let mut cx = may_block();
+    let server = partner(cpu, serve);
+    // Unless it was quicker, on its CPU: then the port is its own already.
+    let _ = PORT.assign(server.thread());
+    body(&mut cx, &PORT);
+    let goodbye = PORT.do_(&mut cx, &mut Message::new(Ask { number: 0, last: true }));
+    assert!(goodbye == Ok(1), "the server answers its last message");
+    server.join(&mut cx);
+}
+
+/// Measures a message to a thread of `cpu` that is waited for: `do`.
+pub(crate) fn port_do(b: &mut Bencher<'_>, cpu: CpuId) {
+    with_server(cpu, |cx, port| {
+        let mut message = Ask::after(0);
+        b.iter(|| message.body().number = port.do_(cx, &mut message).unwrap_or(0));
+        let rounds = message.body().number;
+        b.check(rounds > 2, "each message was answered, with the number after its own");
+    });
+}
+
+/// Measures a message to a thread of `cpu` that is sent, and whose reply is then waited for.
+pub(crate) fn port_send_reply(b: &mut Bencher<'_>, cpu: CpuId) {
+    with_server(cpu, |cx, port| {
+        let memory = alloc::boxed::Box::leak(alloc::boxed::Box::new(Ask::after(0)));
+        let mut message = Some(Owned::new(memory));
+        b.iter(|| {
+            let sent = message.take().map(|message| port.send(message));
+            message = sent.map(|sent| {
+                let (reply, mut message) = sent.wait(cx).take();
+                message.body().number = reply.unwrap_or(0);
+                message
+            });
+        });
+        let memory = message.expect("each reply brings the message back").into_inner();
+        b.check(memory.body().number > 2, "each message was answered, with the number after its own");
+        // SAFETY: it came out of the box above, and no handle to it is left.
+        drop(unsafe { alloc::boxed::Box::from_raw(memory) });
+    });
+}

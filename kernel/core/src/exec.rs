@@ -1,0 +1,52 @@
+//! The kernel under the ports of `lwkt-port`: threads, critical sections and messages between CPUs as they are here.
+
+use crate::cpu::{self, Machine, here};
+use crate::{ipi, thread};
+use lwkt_port::Exec;
+use lwkt_sched::{MayBlock, ThreadRef, Why};
+use percpu::{CpuId, Crit, Here};
+
+/// The threads of this kernel: messages name it as where they travel (`type Exec = Threads`).
+#[derive(Debug)]
+pub enum Threads {}
+
+// SAFETY:
+// 1. `critical` ends what it begins, and the number is the head's own (`Machine`).
+// 2. A message between CPUs runs once, in a critical section, in the order of the sends, and its ring publishes what was
+//    done before it (`ipiq`).
+// 3. `block` checks that the section is the only one; `thread::wake` reaches a thread on any CPU.
+unsafe impl Exec for Threads {
+    #[inline(always)]
+    fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
+        cpu::critical(f)
+    }
+
+    #[inline(always)]
+    fn here(crit: &Crit) -> CpuId {
+        Machine::here(crit)
+    }
+
+    #[inline(always)]
+    fn current(crit: &Crit) -> ThreadRef {
+        here().scheduler.with(crit, |s| s.current())
+    }
+
+    #[inline]
+    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]) {
+        ipi::send(crit, to, func, args);
+    }
+
+    #[inline]
+    fn wake(crit: &Crit, thread: ThreadRef) {
+        thread::wake(crit, thread);
+    }
+
+    #[inline]
+    fn block(crit: &Crit, cx: &mut MayBlock, why: Why) {
+        assert!(
+            arch::cpu::crit_depth() == 1,
+            "a thread waits in its outermost critical section only"
+        );
+        thread::block(crit, cx, why);
+    }
+}

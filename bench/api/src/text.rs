@@ -34,8 +34,8 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
         }
         Record::BenchSkip { name, reason } => writeln!(to, "{name:<24} skipped: {reason}"),
         Record::BenchInfo { name, doc, goal, .. } => writeln!(to, "{name:<24} {goal:<4} {doc}"),
-        Record::StressEnd { name, seed, ok, message, .. } => {
-            writeln!(to, "{name:<24} seed {seed}  {}  {message}", verdict(ok))
+        Record::StressEnd { name, seed, ok, trace, message, .. } => {
+            writeln!(to, "{name:<24} seed {seed}  {}  {message}  (trace {trace:016x})", verdict(ok))
         }
         Record::StressInfo { name, doc } => writeln!(to, "{name:<24} {doc}"),
         Record::TestEnd { name, ok, message } => {

@@ -1,6 +1,6 @@
 //! Faults on purpose, so that tests see what each looks like: by name on the command line, or by a feature.
 //!
-//! Those of a feature strike only while a stress test lets them ([`hold`]): the rest of the kernel stays whole.
+//! Those of a feature strike only while a stress test lets them ([`allow`]): the rest of the kernel stays whole.
 
 use crate::{cpu, thread};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,22 +15,45 @@ const PLANTED: bool = cfg!(feature = "plant-lost-wake")
     || cfg!(feature = "plant-leak-page")
     || !ipiq::PLANTED.is_empty();
 
-static HELD: AtomicBool = AtomicBool::new(true);
+/// Which faults of features may happen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Faults {
+    /// None: from boot on.
+    None,
+    /// Pages may leak.
+    Pages,
+    /// Messages and wakes may be lost, too.
+    All,
+}
 
-/// Holds the faults of features back, or lets them happen. From boot on they are held.
-pub fn hold(on: bool) {
+static PAGES: AtomicBool = AtomicBool::new(false);
+static WAKES: AtomicBool = AtomicBool::new(false);
+
+/// Says which faults of features may happen from now on, if this build has any.
+pub fn allow(faults: Faults) {
     if PLANTED {
-        HELD.store(on, Ordering::Relaxed);
-        ipiq::plant::hold(on);
+        PAGES.store(faults != Faults::None, Ordering::Relaxed);
+        WAKES.store(faults == Faults::All, Ordering::Relaxed);
+        ipiq::plant::hold(faults != Faults::All);
     }
 }
 
+/// Whether this page, which is put back, leaks: one in a hundred does.
+#[inline]
+pub(crate) fn leaks_page() -> bool {
+    cfg!(feature = "plant-leak-page") && PAGES.load(Ordering::Relaxed) && strikes(100)
+}
+
+/// Whether this wake from another CPU is lost: one in a thousand is.
+#[inline]
+pub(crate) fn loses_wake() -> bool {
+    cfg!(feature = "plant-lost-wake") && WAKES.load(Ordering::Relaxed) && strikes(1000)
+}
+
 /// Whether a planted fault happens now: once in `odds`, by the seed and what came before.
-pub(crate) fn strikes(odds: u64) -> bool {
+#[cold]
+fn strikes(odds: u64) -> bool {
     static DICE: AtomicU64 = AtomicU64::new(0);
-    if HELD.load(Ordering::Relaxed) {
-        return false;
-    }
     let next = crate::chaos::mix(DICE.load(Ordering::Relaxed) ^ crate::chaos::seed());
     DICE.store(next, Ordering::Relaxed);
     next % odds == 0

@@ -193,7 +193,7 @@ pub fn wake(crit: &Crit, thread: ThreadRef) {
 
 /// The message of a remote wake.
 fn wake_here(crit: &Crit, [thread, ..]: [usize; 3]) {
-    if cfg!(feature = "plant-lost-wake") && crate::plant::strikes(1000) {
+    if crate::plant::loses_wake() {
         return;
     }
     // SAFETY: `wake` made the word from a thread.

@@ -5,14 +5,15 @@
 //!   thread:  wait for go ─▶ work, noting each step ─▶ done
 //! ```
 //! Law: between go and done no message travels but the test's own, so what a planted fault hits is the test's. A crew
-//! that makes no progress is told to stop, and the kernel is brought back to where the next test can run.
+//! that makes no progress is told to stop; threads that do not even then stay behind, and the next test can run.
 
 use crate::registry::Run;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ipiq::Bell;
-use kernel_core::{chaos, cpu, ipi, plant, thread, timer};
+use kernel_core::plant::{self, Faults};
+use kernel_core::{chaos, cpu, ipi, thread, timer};
 use lwkt_sched::{MayBlock, Name, Priority, ThreadRef};
 use percpu::{CpuId, Crit};
 
@@ -63,6 +64,8 @@ pub(crate) struct Job<T: 'static> {
     pub shared: Arc<T>,
     /// What each does; its number comes last.
     pub work: fn(&mut MayBlock, &Crew, &T, usize),
+    /// Which planted faults it is there to see.
+    pub faults: Faults,
     /// Gets each thread before any of them works.
     pub meet: fn(&T, usize, ThreadRef),
 }
@@ -91,14 +94,17 @@ pub(crate) fn run<T: Send + Sync>(run: &Run<'_>, cx: &mut MayBlock, job: &Job<T>
         relax(cx);
     }
     chaos::set_seed(run.options.seed);
-    plant::hold(false);
+    plant::allow(job.faults);
     crew.go.store(true, Ordering::Release);
     let ended = watch(run, cx, &crew, threads.len());
-    plant::hold(true);
+    plant::allow(Faults::None);
     if ended != Ended::Done {
         rescue(&crew, &threads);
     }
     chaos::set_seed(0);
+    if ended != Ended::Done && watch(run, cx, &crew, threads.len()) != Ended::Done {
+        return ended;
+    }
     for handle in threads {
         handle.join(cx);
     }

@@ -84,7 +84,7 @@ pub fn take_zeroed(crit: &Crit) -> Option<Phys> {
 /// Puts a frame back that `take` gave and that nothing maps any more, on any CPU.
 #[inline]
 pub fn put(crit: &Crit, frame: Phys) {
-    if cfg!(feature = "plant-leak-page") && crate::plant::strikes(100) {
+    if crate::plant::leaks_page() {
         return;
     }
     let cpu = cpu::here();

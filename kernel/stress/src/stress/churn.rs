@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use kernel_core::plant::Faults;
 use kernel_core::{cpu, ipi, memory, thread};
 use lwkt_sched::{MayBlock, Name, Priority};
 use percpu::CpuId;
@@ -45,7 +46,7 @@ fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let each = (run.steps(THREADS) / cpus as u64).max(4);
     let counts = Arc::new(Counts::default());
     let shared = Arc::new(Churn { each, open, counts: counts.clone() });
-    let job = Job { name: "maker", shared: shared.clone(), work: make, meet: |_, _, _| () };
+    let job = Job { name: "maker", shared: shared.clone(), work: make, faults: Faults::Pages, meet: |_, _, _| () };
     let before = Held::now();
     let ended = crew::run(run, cx, &job, crew::everywhere());
     let after = Held::soon(cx, before.stacks);

@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
+use kernel_core::plant::Faults;
 use kernel_core::{cpu, thread, timer};
 use lwkt_sched::{MayBlock, Why};
 use percpu::CpuId;
@@ -57,7 +58,7 @@ fn timers(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let shared = Arc::new(Timers { roll: Roll::new(2 * pairs), pairs: made, each });
     // Threads 0.. sleep, the second half wakes, each from the CPU after its sleeper's.
     let places = (0..2 * pairs).map(move |n| CpuId::at(if n < pairs { n % cpus } else { (n + 1) % cpus }));
-    let job = Job { name: "timers", shared: shared.clone(), work, meet: |s, n, t| s.roll.enter(n, t) };
+    let job = Job { name: "timers", shared: shared.clone(), work, faults: Faults::All, meet: |s, n, t| s.roll.enter(n, t) };
     let ended = crew::run(run, cx, &job, places);
     let sum = |of: fn(&Pair) -> &AtomicU64| shared.pairs.iter().map(|p| of(p).load(Ordering::Relaxed)).sum::<u64>();
     let (woken, expired) = (sum(|p| &p.woken), sum(|p| &p.expired));

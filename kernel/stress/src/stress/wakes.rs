@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crossbeam_utils::CachePadded;
+use kernel_core::plant::Faults;
 use kernel_core::{cpu, thread};
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::CpuId;
@@ -99,12 +100,12 @@ fn wakes(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let meet = |s: &Wakes, n, t| s.roll.enter(n, t);
 
     let relays = Wakes::new(threads, EACH, (run.steps(WAKES) / EACH as u64) as usize);
-    let ended = crew::run(run, cx, &Job { name: "relay", shared: relays.clone(), work: relay, meet }, places());
+    let ended = crew::run(run, cx, &Job { name: "relay", shared: relays.clone(), work: relay, faults: Faults::All, meet }, places());
     let single = relays.verdict(ended, "one at a time")?;
 
     let rounds = (run.steps(WAKES) / (2 * threads as u64)).max(4) as usize;
     let herds = Wakes::new(threads, 1, rounds);
-    let ended = crew::run(run, cx, &Job { name: "herd", shared: herds.clone(), work: herd, meet }, places());
+    let ended = crew::run(run, cx, &Job { name: "herd", shared: herds.clone(), work: herd, faults: Faults::All, meet }, places());
     let many = herds.verdict(ended, "all at once")?;
 
     run.count("wakes", single);

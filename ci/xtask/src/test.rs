@@ -75,7 +75,7 @@ fn report(step: &Step, done: &Done, took: Duration) {
     };
     let count = format!("{} passed, {} failed", done.passed, done.failed);
     println!(
-        "{:<16} {verdict:<6} {count:<24} {:>6.1} s{}",
+        "{:<16} {verdict:<6} {count:<24} {:>6.1} s  {}",
         step.name,
         took.as_secs_f64(),
         done.note

@@ -11,6 +11,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod arguments;
 mod bencher;
 mod counters;
 mod env;

@@ -1,8 +1,8 @@
 //! What thread "main" does: the parts of the run that the command line names, one after the other.
 
 use arch::power::Exit;
-use bench_api::Settings;
 use bench_api::wire::{Record, VERSION};
+use bench_api::{Settings, arguments};
 use kernel_core::{boot, chaos, cpu, process, records, say};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
@@ -15,6 +15,7 @@ pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
     let mut ok = true;
     if options.parts.bench {
         ok &= bench_suite::run(cx, &settings(options), options.list);
+        ok &= user_benches(cx, &settings(options), options.list);
     }
     if options.parts.test {
         ok &= kernel_stress::tests(cx, options);
@@ -57,6 +58,39 @@ fn begin(options: &Options<'_>) {
         tick_hz: arch::time::rates().tsc,
         cpu_model: brand.as_ref().map_or("unknown", |b| b.as_str()).trim(),
     });
+}
+
+/// The program that measures from ring 3.
+const USER_BENCHES: &str = "bench-user";
+
+/// Runs the benchmarks of ring 3 that match, or has them listed; says whether all passed.
+fn user_benches(cx: &mut MayBlock, settings: &Settings<'_>, list: bool) -> bool {
+    let mut ok = true;
+    for filter in arguments::pieces(settings.filter) {
+        let Some(words) = arguments::pack(&Settings { filter, ..*settings }, list) else {
+            continue;
+        };
+        match process::start(USER_BENCHES, CpuId::at(0), &words) {
+            Ok(launch) => {
+                let how = launch.wait(cx).how;
+                if how != process::How::Exited(0) {
+                    say!("{USER_BENCHES} ended: {how:?}");
+                    ok = false;
+                }
+            }
+            Err(process::StartError::Missing) => {
+                records::emit(&Record::BenchSkip {
+                    name: "user",
+                    reason: "the image carries no bench-user",
+                });
+            }
+            Err(error) => {
+                say!("{USER_BENCHES} was not started: {error:?}");
+                ok = false;
+            }
+        }
+    }
+    ok
 }
 
 /// Runs one program of the image to its end.

@@ -1,0 +1,79 @@
+//! Ring 3 as the place where benchmarks run.
+
+use abi::answer::StatsList;
+use bench_api::{Counter, Counters, Env};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use program::{process, thread};
+use uarch::message::time_stamp;
+
+/// User threads, one time-stamp counter, the figures that the kernel tells. CPU process `i` runs on CPU `i`.
+pub struct Ring3;
+
+/// CPU processes that there are.
+static CARRIERS: AtomicU64 = AtomicU64::new(1);
+/// Entries that reading the counters took: they are not what is measured.
+static READINGS: AtomicU64 = AtomicU64::new(0);
+
+impl Env for Ring3 {
+    #[inline(always)]
+    fn ticks() -> u64 {
+        time_stamp()
+    }
+
+    fn cpus() -> usize {
+        process::cpus() as usize
+    }
+
+    fn cpu() -> usize {
+        process::index() as usize
+    }
+
+    /// Makes the CPU processes up to that of `cpu`, in order, where they are still missing. Only the first thread starts others.
+    fn start(cpu: usize, entry: fn(usize), arg: usize) {
+        let mut carriers = CARRIERS.load(Relaxed);
+        while carriers <= cpu as u64 {
+            let index = process::rfork(carriers).expect("a CPU process on another CPU");
+            assert!(
+                u64::from(index) == carriers,
+                "CPU processes are numbered in the order of their making"
+            );
+            carriers += 1;
+            CARRIERS.store(carriers, Relaxed);
+        }
+        let started = thread::builder().on(cpu as u8).spawn(move || entry(arg));
+        drop(started.expect("a stack for a benchmark's thread"));
+    }
+
+    fn relax() {
+        core::hint::spin_loop();
+        thread::yield_now();
+    }
+
+    fn counters() -> Counters {
+        let mut counters = Counters::ZERO;
+        let stats = stats();
+        let readings = READINGS.load(Relaxed) + 1;
+        READINGS.store(readings, Relaxed);
+        for (counter, value) in [
+            (Counter::IpisSent, stats.ipis_sent),
+            (Counter::IpisAvoided, stats.ipis_avoided),
+            (Counter::RingFull, stats.rings_full),
+            (Counter::Switches, stats.switches),
+            (Counter::KernelEntries, stats.kernel_entries - readings),
+            (Counter::SpuriousIrqs, stats.unasked_interrupts),
+        ] {
+            counters.set(counter, value);
+        }
+        counters
+    }
+}
+
+/// The kernel's figures.
+fn stats() -> StatsList {
+    let mut bytes = [0; StatsList::MAX_WORDS * 8];
+    let used = process::stats(&mut bytes, u64::MAX).expect("room for all figures");
+    let words: [u64; StatsList::MAX_WORDS] = core::array::from_fn(|word| {
+        u64::from_le_bytes(core::array::from_fn(|byte| bytes[8 * word + byte]))
+    });
+    StatsList::decode(&words[..used / 8]).expect("a list of the kernel's").value
+}

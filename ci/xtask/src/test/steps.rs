@@ -64,8 +64,8 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     for (feature, word) in
         [("loom", "every interleaving within the bound"), ("shuttle", "random interleavings")]
     {
-        for package in workspace.with_feature(feature) {
-            steps.push(model(feature, &package.name, word));
+        for (package, targets) in workspace.models(feature) {
+            steps.push(model(feature, &package.name, targets, word));
         }
     }
     steps.extend(peers());
@@ -136,8 +136,8 @@ fn host() -> Step {
     })
 }
 
-/// A crate's models. Its tests named after the checker are the models; the feature swaps the atomics under them.
-fn model(feature: &'static str, package: &str, what: &str) -> Step {
+/// A crate's models; the checker's feature swaps the atomics under them.
+fn model(feature: &'static str, package: &str, targets: Vec<String>, what: &str) -> Step {
     let package = package.to_owned();
     step(format!("{feature}-{package}"), format!("{package}'s models hold in {what}"), move || {
         let mut test = tool_cargo();
@@ -146,15 +146,13 @@ fn model(feature: &'static str, package: &str, what: &str) -> Step {
             "--quiet",
             "--profile",
             "models",
-            "--lib",
-            "--tests",
             "--features",
             feature,
         ])
         .args(["-p", &package])
         .arg("--target-dir")
         .arg(place::out())
-        .arg(feature)
+        .args(&targets)
         .env(
             "LOOM_MAX_PREEMPTIONS",
             std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or_else(|_| "2".into()),
@@ -163,7 +161,8 @@ fn model(feature: &'static str, package: &str, what: &str) -> Step {
         if done.passed + done.failed == 0 {
             done.failed = 1;
             done.output.push_str(&format!(
-                "{package} has a feature `{feature}`, but no test named after it\n"
+                "none of {package}'s models ran: {}\n",
+                targets.join(" ")
             ));
         }
         Ok(done)

@@ -1,5 +1,6 @@
 //! What the workspace holds, as cargo tells.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +12,8 @@ use crate::{place, toolchain};
 pub struct Package {
     /// Its name.
     pub name: String,
+    /// Where it lies.
+    pub folder: PathBuf,
     /// The cargo features it has.
     pub features: Vec<String>,
     /// It builds on the host, and is tested there.
@@ -41,6 +44,10 @@ impl Workspace {
         let hosted = list(&metadata["workspace_default_members"]);
         let packages = list(&metadata["packages"]).into_iter().map(|package| Package {
             name: package["name"].as_str().unwrap_or_default().to_owned(),
+            folder: Path::new(package["manifest_path"].as_str().unwrap_or_default())
+                .parent()
+                .map(Path::to_owned)
+                .unwrap_or_default(),
             features: package["features"]
                 .as_object()
                 .into_iter()
@@ -62,10 +69,49 @@ impl Workspace {
         self.packages.iter().filter(|package| !package.on_host)
     }
 
-    /// The packages with that feature.
-    pub fn with_feature<'a>(&'a self, feature: &'a str) -> impl Iterator<Item = &'a Package> {
-        self.packages.iter().filter(move |package| package.features.iter().any(|f| f == feature))
+    /// The packages with models for that checker, a feature of theirs, and cargo's words for running them.
+    pub fn models<'a>(
+        &'a self,
+        checker: &'a str,
+    ) -> impl Iterator<Item = (&'a Package, Vec<String>)> {
+        self.packages.iter().filter_map(move |package| {
+            let targets = package.models(checker);
+            let has = package.features.iter().any(|feature| feature == checker);
+            (has && !targets.is_empty()).then_some((package, targets))
+        })
     }
+}
+
+impl Package {
+    /// Its models: test files that exist under the checker's feature only, and unit tests in a module named after it.
+    fn models(&self, checker: &str) -> Vec<String> {
+        let gate = format!("#![cfg(feature = \"{checker}\")]");
+        let gated = |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&gate));
+        let mut words: Vec<String> = files(&self.folder.join("tests"))
+            .filter(|path| gated(path))
+            .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
+            .flat_map(|name| ["--test".to_owned(), name])
+            .collect();
+        let module = format!("{checker}.rs");
+        if words.is_empty() && files(&self.folder.join("src")).any(|path| path.ends_with(&module)) {
+            words.extend(["--lib".to_owned(), checker.to_owned()]);
+        }
+        words
+    }
+}
+
+/// All files below a folder, in order.
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { left.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found.into_iter()
 }
 
 fn list(value: &Value) -> Vec<Value> {

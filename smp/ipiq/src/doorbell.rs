@@ -143,6 +143,12 @@ impl Doorbell {
         self.passive.load(Ordering::Relaxed) != 0
     }
 
+    /// Returns whether a mark of a sender is one of these, as that sender sees it.
+    #[inline]
+    pub fn is_noted_by(&self, mark: u64) -> bool {
+        self.passive.load(Ordering::Relaxed) & mark != 0
+    }
+
     /// The address that a CPU watches that waits by `monitor` and `mwait`: a mark changes it.
     pub fn watched(&self) -> *const () {
         (&raw const self.word).cast()

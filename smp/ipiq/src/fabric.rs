@@ -104,22 +104,29 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         }
     }
 
-    /// Sends calls to one CPU, one after the other, and rings after the last: a burst costs one interrupt at most.
+    /// Sends calls to one CPU, one after the other, and rings after the last, and after each that may have filled a ring: a burst
+    /// of up to a ring's depth costs one interrupt at most.
     ///
-    /// One that meets a full ring too, if it fits into a ring: what fills it was rung for, so the target is going to look.
+    /// Also if it meets a full ring: then one that was rung for is in it, so the target is going to look.
     #[inline]
     pub fn send_burst(&self, crit: &Crit, to: CpuId, calls: impl IntoIterator<Item = Call>) {
         let me = B::here(crit);
-        let mut posted = 0;
+        let mut unrung = 0;
+        let ring_for = |unrung: usize| {
+            self.nodes.on(me).counters.sent.add(crit, unrung as u64);
+            self.knock(crit, me, to);
+        };
         for call in calls {
             if let Err(Full(call)) = self.post(crit, me, to, call) {
                 self.post_waiting(crit, me, to, call);
             }
-            posted += 1;
+            unrung += 1;
+            if unrung == DEPTH {
+                ring_for(core::mem::take(&mut unrung));
+            }
         }
-        if posted != 0 {
-            self.nodes.on(me).counters.sent.add(crit, posted);
-            self.knock(crit, me, to);
+        if unrung != 0 {
+            ring_for(unrung);
         }
     }
 
@@ -253,8 +260,10 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         }
         let node = self.nodes.on(me);
         node.counters.full.add(crit, 1);
-        // The ring may have been filled without a doorbell: without this its target might never look.
-        self.knock(crit, me, to);
+        // What was sent passively was not rung for: without this its target might never look. The rest was (`send_burst`).
+        if self.nodes.on(to).doorbell.is_noted_by(mark_of(me)) {
+            self.knock(crit, me, to);
+        }
         loop {
             if node.state.with(crit, |state| state.in_call) {
                 if self.park(crit, me, to, call) {

@@ -141,9 +141,11 @@ impl<const DEPTH: usize> Ring<DEPTH> {
                 return Err(Full(call));
             }
             chaos_point();
+            // By word, as in `pop`.
+            let [a, b, c] = call.args;
             slot.args.with_mut(|args| {
                 // SAFETY: the slot is free, so the words are the producer's.
-                unsafe { *args = call.args }
+                unsafe { *args = [a, b, c] }
             });
             // Pairs with: `pop`, the load of the function, acquire.
             slot.func.store(call.func as *mut (), Ordering::Release);

@@ -2,6 +2,7 @@
 
 use abi::Raw;
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 /// Calls the entry point at `target` with up to four arguments; it may switch.
 ///
@@ -23,12 +24,22 @@ pub unsafe fn switching(target: *const (), [rdi, rsi]: [u64; 2]) -> u64 {
     rax
 }
 
-/// Calls the entry point whose address stands at `SLOT`; it may switch.
+/// Registers of which just the first hold something: the others cost no instruction.
+#[inline(always)]
+fn registers<const GIVEN: usize, const ALL: usize>(arguments: [u64; GIVEN]) -> [MaybeUninit<u64>; ALL] {
+    const { assert!(GIVEN <= ALL) };
+    let mut registers = [MaybeUninit::uninit(); ALL];
+    registers.iter_mut().zip(arguments).for_each(|(register, argument)| *register = MaybeUninit::new(argument));
+    registers
+}
+
+/// Calls the entry point whose address stands at `SLOT`, with up to two arguments; it may switch.
 ///
 /// # Safety
 /// The entry point takes these arguments.
 #[inline(always)]
-pub unsafe fn switching_slot<const SLOT: u64>([rdi, rsi]: [u64; 2]) -> u64 {
+pub unsafe fn switching_slot<const SLOT: u64, const N: usize>(arguments: [u64; N]) -> u64 {
+    let [rdi, rsi]: [_; 2] = registers(arguments);
     let rax: u64;
     // SAFETY: the entry point keeps rsp, rbp, rbx; all others are given up.
     unsafe {
@@ -43,12 +54,13 @@ pub unsafe fn switching_slot<const SLOT: u64>([rdi, rsi]: [u64; 2]) -> u64 {
     rax
 }
 
-/// Calls the answering entry point whose address stands at `SLOT`.
+/// Calls the answering entry point whose address stands at `SLOT`, with up to three arguments.
 ///
 /// # Safety
 /// The entry point takes these arguments.
 #[inline(always)]
-pub unsafe fn answering_slot<const SLOT: u64>([rdi, rsi, rdx]: [u64; 3]) -> u64 {
+pub unsafe fn answering_slot<const SLOT: u64, const N: usize>(arguments: [u64; N]) -> u64 {
+    let [rdi, rsi, rdx]: [_; 3] = registers(arguments);
     let rax: u64;
     // SAFETY: the entry point keeps what a C function keeps.
     unsafe {

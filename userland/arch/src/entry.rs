@@ -174,7 +174,7 @@ switching! {
 /// # Safety
 /// Called by a user thread; the semaphore lives until its last waiter has run.
 pub unsafe extern "C" fn semaphore_post<K: Static>(semaphore: &'static Semaphore) {
-    if semaphore.give_here(carrier()) == Given::NotYet {
+    if semaphore.give_here(crate::current()) == Given::NotYet {
         return post_far::<K>(semaphore);
     }
     answer!(K, ())

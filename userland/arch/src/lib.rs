@@ -26,7 +26,8 @@ pub mod switch;
 pub mod upcall;
 
 use core::arch::asm;
-use uthread::{Carrier, Kernel, Landing};
+use core::mem::offset_of;
+use uthread::{Carrier, Kernel, Landing, Tcb};
 
 /// A kernel that needs no state, so that entry points can name it.
 pub trait Static: Kernel + Default {}
@@ -40,6 +41,16 @@ pub(crate) fn carrier() -> &'static Carrier {
     unsafe { asm!("mov {}, gs:[0]", out(reg) carrier, options(pure, nomem, nostack, preserves_flags)) };
     // SAFETY: a carrier lives as long as its process.
     unsafe { &*carrier }
+}
+
+/// The thread that runs on this CPU process.
+#[inline(always)]
+pub(crate) fn current() -> &'static Tcb {
+    let current: *const Tcb;
+    // SAFETY: the context law: the GS base is a carrier area. Not `pure`: it changes with each switch.
+    unsafe { asm!("mov {}, gs:[{}]", out(reg) current, const offset_of!(Carrier, current), options(readonly, nostack, preserves_flags)) };
+    // SAFETY: blocks are never unmapped.
+    unsafe { &*current }
 }
 
 /// The code addresses that threads' blocks hold.

@@ -6,6 +6,21 @@
 
 use core::arch::{asm, naked_asm};
 
+/// Pushes the address of a label. An image for ring 3 lies below 2 GiB: there it is the
+/// immediate of a `push`, spelt out because assemblers take the label for a memory operand.
+#[cfg(target_os = "none")]
+macro_rules! push_address {
+    ($label:literal) => {
+        concat!(".byte 0x68\n.long ", $label)
+    };
+}
+#[cfg(not(target_os = "none"))]
+macro_rules! push_address {
+    ($label:literal) => {
+        concat!("lea rcx, [rip + ", $label, "]\npush rcx")
+    };
+}
+
 /// A context that does not run: its saved stack pointer.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
@@ -41,8 +56,7 @@ pub unsafe fn switch(from: &mut Context, to: Context, passed: u64) -> u64 {
     // SAFETY: all registers that the compiler may use are given up; rbx and rbp are kept on the stack by hand.
     unsafe {
         asm!(
-            "lea rcx, [rip + 2f]",
-            "push rcx",
+            push_address!("2f"),
             "push rbx",
             "push rbp",
             "mov [rdi], rsp",

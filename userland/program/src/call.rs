@@ -20,13 +20,8 @@ macro_rules! stubs {
             unsafe { stubs!($kind $call $($argument)*) }
         } )+
     };
-    (switching $call:ident) => { switching_slot::<{ slot(LayerCall::$call) }>([0, 0]) };
-    (switching $call:ident $a:ident) => { switching_slot::<{ slot(LayerCall::$call) }>([$a, 0]) };
-    (switching $call:ident $a:ident $b:ident) => { switching_slot::<{ slot(LayerCall::$call) }>([$a, $b]) };
-    (answering $call:ident) => { answering_slot::<{ slot(LayerCall::$call) }>([0, 0, 0]) };
-    (answering $call:ident $a:ident) => { answering_slot::<{ slot(LayerCall::$call) }>([$a, 0, 0]) };
-    (answering $call:ident $a:ident $b:ident) => { answering_slot::<{ slot(LayerCall::$call) }>([$a, $b, 0]) };
-    (answering $call:ident $a:ident $b:ident $c:ident) => { answering_slot::<{ slot(LayerCall::$call) }>([$a, $b, $c]) };
+    (switching $call:ident $($argument:ident)*) => { switching_slot::<{ slot(LayerCall::$call) }, _>([$($argument),*]) };
+    (answering $call:ident $($argument:ident)*) => { answering_slot::<{ slot(LayerCall::$call) }, _>([$($argument),*]) };
 }
 
 stubs! {

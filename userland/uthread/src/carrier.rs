@@ -197,9 +197,9 @@ impl Carrier {
     /// Makes `thread`, which is in no list, ready (edges 1 and 4).
     #[inline(always)]
     pub(crate) fn ready(&self, thread: &'static Tcb) {
-        let queue = thread.queue.get();
-        if core::ptr::eq(queue, self.current.get().queue.get()) {
-            queue.push_behind(thread);
+        let (queue, running) = (thread.queue.get(), self.current.get());
+        if core::ptr::eq(queue, running.queue.get()) {
+            queue.push_behind(running, thread);
         } else {
             self.ready_other(thread, queue);
         }

@@ -115,12 +115,12 @@ impl Fifo {
         unsafe { self.tail.get().unwrap_unchecked() }
     }
 
-    /// Adds `thread`, which is in no list, at the tail of a list that holds the running thread.
+    /// Adds `thread`, which is in no list, at the tail of a list whose head is `head`.
     #[inline(always)]
-    pub(crate) fn push_behind(&self, thread: &'static Tcb) {
-        let tail = self.known_tail();
-        thread.next.set(tail.next.get());
-        tail.next.set(thread);
+    pub(crate) fn push_behind(&self, head: &'static Tcb, thread: &'static Tcb) {
+        debug_assert!(self.head().is_some_and(|first| core::ptr::eq(first, head)));
+        thread.next.set(head);
+        self.known_tail().next.set(thread);
         self.tail.set(Some(thread));
     }
 

@@ -12,19 +12,22 @@ use crate::mail::{Asks, Mail};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 use crate::{Carrier, Fifo, Inbox, Kernel, Tcb};
 use core::cell::Cell;
+use core::hint::cold_path;
 use core::mem::offset_of;
 use core::ptr::null_mut;
 
 /// State of a local semaphore with free units: no address.
 const UNITS: usize = 1;
+/// State of a shared semaphore.
+const SHARED: usize = 2;
 
 /// A semaphore.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Semaphore {
-    /// Address of the carrier whose own it is; 0: shared.
+    /// Address of the carrier whose own a local one is: for checks in debug builds.
     local: Cell<usize>,
-    /// A local one: 0, [`UNITS`] when units are free, or the address of the last thread that waits.
+    /// [`SHARED`]; or of a local one 0, [`UNITS`] when units are free, or the address of the last thread that waits.
     state: Cell<usize>,
     /// Free units of a local one.
     free: Cell<i64>,
@@ -45,21 +48,22 @@ impl Semaphore {
         /// A semaphore with `units` free for the threads of all carriers.
         #[must_use]
         pub const fn shared(units: i64) -> Self {
-            Self::make(0, 0, units)
+            Self::make(0, SHARED, 0, units)
         }
     }
 
     /// A semaphore with `units` free for the threads of `home`'s carrier alone.
     #[must_use]
     pub fn local(units: i64, home: &Inbox) -> Self {
-        Self::make(home.carrier(), units, 0)
+        let state = if units > 0 { UNITS } else { 0 };
+        Self::make(home.carrier(), state, units, 0)
     }
 
     const_fn! {
-        const fn make(local: usize, free: i64, units: i64) -> Self {
+        const fn make(local: usize, state: usize, free: i64, units: i64) -> Self {
             Self {
                 local: Cell::new(local),
-                state: Cell::new(if free > 0 { UNITS } else { 0 }),
+                state: Cell::new(state),
                 free: Cell::new(free),
                 waiters: Fifo::new(),
                 units: AtomicU64::new(units as u64),
@@ -92,12 +96,13 @@ impl Semaphore {
 
     /// The running thread takes a unit, or waits for one. Returns whom to run: perhaps the same.
     pub fn take<K: Kernel>(&'static self, carrier: &'static Carrier, running: &'static Tcb, kernel: K) -> &'static Tcb {
-        if self.local.get() != &raw const *carrier as usize {
-            return self.take_shared(carrier, running, kernel);
-        }
-        if self.state.get() == UNITS {
-            self.use_unit();
-            return running;
+        match self.state.get() {
+            SHARED => return self.take_shared(carrier, running, kernel),
+            UNITS => {
+                self.use_unit();
+                return running;
+            }
+            _ => self.check(carrier),
         }
         let next = carrier.unlink(running);
         match self.state.replace(&raw const *running as usize) {
@@ -115,22 +120,31 @@ impl Semaphore {
     /// priority are ready. In all others nothing has happened yet.
     #[inline(always)]
     pub fn take_here(&'static self, carrier: &'static Carrier, running: &'static Tcb) -> Option<&'static Tcb> {
-        if self.local.get() != &raw const *carrier as usize {
-            return None;
-        }
         let state = self.state.get();
-        if state == 0 && !carrier.is_alone(running) {
-            let next = carrier.unlink(running);
-            running.next.set(running);
-            self.state.set(&raw const *running as usize);
-            carrier.current.set(next);
-            return Some(next);
-        }
-        if state == UNITS {
+        if state != 0 {
+            // No colder than the other; but that one costs more, and comes first.
+            cold_path();
+            if state > UNITS {
+                return None;
+            }
             self.use_unit();
             return Some(running);
         }
-        None
+        self.check(carrier);
+        if carrier.is_alone(running) {
+            return None;
+        }
+        let next = carrier.unlink(running);
+        running.next.set(running);
+        self.state.set(&raw const *running as usize);
+        carrier.current.set(next);
+        Some(next)
+    }
+
+    /// A local semaphore is used by its own carrier.
+    #[inline(always)]
+    fn check(&self, carrier: &Carrier) {
+        debug_assert!(self.local.get() == &raw const *carrier as usize);
     }
 
     fn use_unit(&self) {
@@ -144,12 +158,12 @@ impl Semaphore {
     /// Gives a unit back in the usual case: a local one, whose first waiter has the priority of the running thread, or that
     /// nobody waits for. In all others nothing has happened yet, and [`Semaphore::give`] does it.
     #[inline(always)]
-    pub fn give_here(&'static self, carrier: &'static Carrier) -> Given {
-        if self.local.get() != &raw const *carrier as usize {
-            return Given::NotYet;
-        }
+    pub fn give_here(&'static self, running: &'static Tcb) -> Given {
         let state = self.state.get();
-        if state <= UNITS {
+        if state <= SHARED {
+            if state == SHARED {
+                return Given::NotYet;
+            }
             self.state.set(UNITS);
             self.free.set(self.free.get() + 1);
             return Given::Here;
@@ -157,11 +171,11 @@ impl Semaphore {
         let tail = last(state);
         let head = tail.next.get();
         let queue = head.queue.get();
-        if !core::ptr::eq(queue, carrier.current.get().queue.get()) {
+        if !core::ptr::eq(queue, running.queue.get()) {
             return Given::NotYet;
         }
         self.unqueue(tail, head);
-        queue.push_behind(head);
+        queue.push_behind(running, head);
         Given::Here
     }
 
@@ -176,10 +190,11 @@ impl Semaphore {
 
     /// Gives a unit back: the first waiter gets it.
     pub fn give<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
-        if self.local.get() != &raw const *carrier as usize {
+        if self.state.get() == SHARED {
             return self.give_shared(carrier, kernel);
         }
-        if self.give_here(carrier) == Given::NotYet {
+        self.check(carrier);
+        if self.give_here(carrier.current.get()) == Given::NotYet {
             let tail = last(self.state.get());
             let head = tail.next.get();
             self.unqueue(tail, head);
@@ -281,7 +296,7 @@ pub enum Given {
 /// The thread whose address is the state of a local semaphore.
 #[inline(always)]
 fn last(state: usize) -> &'static Tcb {
-    // SAFETY: a state above `UNITS` is the address of the block of who waits last.
+    // SAFETY: a state above `SHARED` is the address of the block of who waits last.
     unsafe { &*(state as *const Tcb) }
 }
 

@@ -84,14 +84,14 @@ impl Carrier {
             return None;
         }
         let thread = self.free[0].get()?;
-        let queue = thread.queue.get();
-        if !core::ptr::eq(queue, self.current.get().queue.get()) {
+        let (queue, running) = (thread.queue.get(), self.current.get());
+        if !core::ptr::eq(queue, running.queue.get()) {
             return None;
         }
         self.free[0].set(thread.free.get());
         prepare(thread, function, argument);
         thread.end.set(OPEN);
-        queue.push_behind(thread);
+        queue.push_behind(running, thread);
         Some(thread)
     }
 

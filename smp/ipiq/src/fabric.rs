@@ -30,7 +30,7 @@ pub trait Bell: Here {
 /// [stocks](Fabric::stock) when it comes up; nothing is allocated on the way of a message.
 ///
 /// # Back pressure
-/// 1. Outside a call, `send` to a full ring makes sure that the target is told, and then serves what
+/// 1. Outside a call, `send` to a full ring makes sure that the target was told, and then serves what
 ///    is sent to its own CPU until there is room. So do `sync` and all other waits.
 /// 2. A call never waits: what it sends to a full ring is parked in its CPU's outbox, behind what is parked there for
 ///    the same target. The outbox is made of rings of the reserve.

@@ -37,7 +37,9 @@ pub struct Carrier {
     /// See [`abi::Carrier`].
     pub frame_full: AtomicU32,
     pub(crate) seen: AtomicU64,
-    reserved: [u64; 2],
+    /// Where the preempted thread that is being resumed goes on, for the last instruction of that.
+    pub resume_at: Cell<u64>,
+    reserved: u64,
     pub(crate) inbox: Inbox,
     /// Where the kernel saved what an upcall interrupted.
     pub frame: Cell<Frame>,
@@ -127,7 +129,8 @@ impl Carrier {
             pending: AtomicU32::new(0),
             frame_full: AtomicU32::new(0),
             seen: AtomicU64::new(completions.count()),
-            reserved: [0; 2],
+            resume_at: Cell::new(0),
+            reserved: 0,
             inbox: Inbox::new(index as u32, &raw const this.pending),
             frame: Cell::new(Frame::default()),
             frame_pad: [0; 4],

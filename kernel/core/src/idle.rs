@@ -7,12 +7,14 @@
 
 use crate::cpu::{self, here};
 use crate::{chaos, ipi, timer};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use percpu::{CpuId, Crit};
 
-/// CPUs that rest, and those among them that wait for a time.
-static RESTING: AtomicUsize = AtomicUsize::new(0);
-static TIMED: AtomicUsize = AtomicUsize::new(0);
+/// CPUs that rest, in the low half; those among them that wait for a time, in the high half.
+static RESTING: AtomicU64 = AtomicU64::new(0);
+/// One CPU in the low half, and in the high half.
+const ONE: u64 = 1;
+const ONE_TIMED: u64 = 1 << 32;
 /// Whether quiescence is a deadlock: not before the first thread runs, not after the last.
 static WATCHING: AtomicBool = AtomicBool::new(false);
 
@@ -25,17 +27,15 @@ pub(crate) fn watch(on: bool) {
 #[inline]
 pub(crate) fn rest(crit: &Crit) {
     chaos::rest(crit);
-    let timed = usize::from(timer::is_armed(crit));
-    // Pairs with: each other's. Read-modify-writes, so the CPU that rests last sees that it is the last.
-    let waiting = TIMED.fetch_add(timed, Ordering::AcqRel) + timed;
-    let resting = RESTING.fetch_add(1, Ordering::AcqRel) + 1;
-    if waiting == 0 && resting == cpu::count() && WATCHING.load(Ordering::Relaxed) {
+    let me = if timer::is_armed(crit) { ONE_TIMED | ONE } else { ONE };
+    // Pairs with: itself on other CPUs. A read-modify-write, so the CPU that rests last sees that it is the last.
+    let resting = RESTING.fetch_add(me, Ordering::AcqRel) + me;
+    if resting == cpu::count() as u64 && WATCHING.load(Ordering::Relaxed) {
         quiescent(crit);
     }
     // SAFETY: in a critical section handlers only leave marks.
     unsafe { arch::irq::idle(|| arch::cpu::is_pending() || ipi::is_marked(crit)) };
-    RESTING.fetch_sub(1, Ordering::AcqRel);
-    TIMED.fetch_sub(timed, Ordering::AcqRel);
+    RESTING.fetch_sub(me, Ordering::AcqRel);
     chaos::rested(crit);
     cpu::serve(crit);
     ipi::tick(crit);
@@ -46,9 +46,7 @@ pub(crate) fn rest(crit: &Crit) {
 fn quiescent(crit: &Crit) {
     // A message or timer interrupt that is under way makes its CPU stop resting; marks are seen at once.
     let busy = |index| ipi::is_marked_on(CpuId::at(index));
-    let still =
-        RESTING.load(Ordering::Acquire) == cpu::count() && TIMED.load(Ordering::Acquire) == 0;
-    if !still || arch::cpu::is_pending() || (0..cpu::count()).any(busy) {
+    if RESTING.load(Ordering::Acquire) != cpu::count() as u64 || arch::cpu::is_pending() || (0..cpu::count()).any(busy) {
         return;
     }
     crate::report::deadlock(crit, here());

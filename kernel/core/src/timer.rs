@@ -75,7 +75,7 @@ pub(crate) fn set_chaos(crit: &Crit, deadline: Option<u64>) {
 
 /// Whether this CPU waits for a time: an idle one without is quiescent until a message comes.
 pub(crate) fn is_armed(crit: &Crit) -> bool {
-    earliest(crit) != NEVER
+    here().timer.with(crit, |timer| timer.armed != NEVER)
 }
 
 /// Arms the hardware for the earliest deadline of this CPU, if that has changed.

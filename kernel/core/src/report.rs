@@ -33,11 +33,9 @@ fn threads(crit: &Crit, cpu: &'static Cpu) {
     cpu.scheduler.with(crit, |scheduler| {
         for thread in scheduler.threads() {
             let line = crate::console::Line::of(format_args!("{thread}"));
-            let record = Record::Thread {
-                name: thread.name.as_str(),
-                cpu: cpu.id().index() as u64,
-                state: line.as_str(),
-            };
+            let name = thread.name.as_str();
+            let state = line.as_str().strip_prefix(name).unwrap_or(line.as_str()).trim_start();
+            let record = Record::Thread { name, cpu: cpu.id().index() as u64, state };
             records::emit(&record);
         }
     });

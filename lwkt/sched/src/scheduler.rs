@@ -8,7 +8,7 @@ use percpu::{CpuId, Crit};
 use crate::report::All;
 use crate::timers::Timers;
 use crate::{
-    Bitmap, Join, Left, Life, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted,
+    Bitmap, Join, Left, Life, Name, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted,
     Wake, Why,
 };
 
@@ -36,6 +36,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     pub unsafe fn new(cpu: CpuId, idle: Unstarted) -> Self {
         let idle = idle.started();
         idle.set_home(cpu);
+        idle.name.set(Name::new("idle"));
         idle.priority.set(Priority::IDLE);
         idle.state.set(State::Ready);
         let mut all = All::new();

@@ -18,6 +18,9 @@ pub const fn builder() -> Builder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoThread;
 
+/// Bytes at the very top of a stack that hold where the thread's function returns to.
+const RETURN: usize = size_of::<usize>();
+
 /// A closure on its way to its thread, then its result on its way back, at the top of the thread's stack.
 #[repr(C, align(16))]
 struct Packet<F, T> {
@@ -59,7 +62,7 @@ impl Builder {
         let block: &'static Tcb = unsafe { thread.as_ref() }.ok_or(NoThread)?;
         let (bottom, length) = Carrier::stack_of(block);
         let size = size_of::<Packet<F, T>>();
-        let at = (bottom + length - size) & !(align_of::<Packet<F, T>>() - 1);
+        let at = (bottom + length - RETURN - size) & !(align_of::<Packet<F, T>>() - 1);
         assert!(size < length / 2, "a closure does not fit its thread's stack");
         let packet = at as *mut Packet<F, T>;
         // SAFETY: the top of a stack that nobody uses yet, aligned.

@@ -348,7 +348,8 @@ extern "C" fn begin<F: FnOnce(&mut MayBlock) + Send + 'static>(argument: usize) 
     cpu::leave();
     let f = core::ptr::with_exposed_provenance_mut::<F>(argument);
     // SAFETY: `start` made the word from a box for this thread, which begins once.
-    let f = unsafe { Box::from_raw(f) };
+    // Out of its box at once: some threads never come back from it (`process::start`).
+    let f = *unsafe { Box::from_raw(f) };
     // SAFETY: this is the thread's entry, outside critical sections.
     f(&mut unsafe { MayBlock::assume() });
     exit()

@@ -66,6 +66,11 @@ impl<T> Slab<T> {
         self.places.len() - self.free.len()
     }
 
+    /// Bytes of its tables, which grow and stay.
+    pub fn table_bytes(&self) -> usize {
+        self.places.capacity() * size_of::<Place<T>>() + self.free.capacity() * size_of::<u32>()
+    }
+
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

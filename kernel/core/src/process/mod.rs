@@ -23,7 +23,7 @@ pub use carrier::Carrier;
 pub(crate) use carrier::{arrive, tick};
 pub use end::{Ended, How};
 pub use layer::{LayerError, init as init_layer, programs};
-pub use object::Objects;
+pub use object::{Objects, table_bytes};
 pub use start::{Launch, StartError, start};
 pub(crate) use trap::wanted;
 

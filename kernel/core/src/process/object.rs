@@ -68,6 +68,17 @@ impl Objects {
     pub(crate) const fn new() -> Self {
         Self { pipes: Slab::new(), ports: Slab::new(), names: Vec::new(), carriers: Slab::new() }
     }
+
+    fn table_bytes(&self) -> usize {
+        let slabs = self.pipes.table_bytes() + self.ports.table_bytes() + self.carriers.table_bytes();
+        slabs + self.names.capacity() * size_of::<Named>()
+    }
+}
+
+/// Heap bytes of the tables of objects, over all CPUs: they grow with the most objects there ever were, and stay.
+pub fn table_bytes() -> u64 {
+    let of = |cpu: &crate::cpu::Cpu| ipi::call(cpu.id(), |crit| here().objects.with(crit, |o| o.table_bytes()));
+    crate::cpu::all().map(|cpu| of(cpu) as u64).sum()
 }
 
 /// Runs `f` on the objects of this CPU and sends the answers that it gave.

@@ -47,14 +47,33 @@ pub struct Launch(Arc<Process>);
 
 impl Launch {
     /// Waits until the process is gone and all that it held is back.
-    pub fn wait(self, cx: &mut MayBlock) -> Ended {
+    pub fn wait(&self, cx: &mut MayBlock) -> Ended {
         let process = &*self.0;
         // Pairs with: `end::take_apart`, release.
         thread::wait_until(cx, Why::on(Reason::Event, process), |_| {
             process.gone.load(Ordering::Acquire)
         });
-        let how = process.ending().unwrap_or(How::Faulted);
-        Ended { how, carriers: process.made.load(Ordering::Relaxed) }
+        self.ended()
+    }
+
+    /// As [`wait`](Self::wait), but not longer than until `deadline`, in nanoseconds since boot.
+    pub fn wait_until(&self, cx: &mut MayBlock, deadline: u64) -> Option<Ended> {
+        let process = &*self.0;
+        critical(|crit| {
+            // Pairs with: `end::take_apart`, release.
+            while !process.gone.load(Ordering::Acquire) {
+                if timer::now() >= deadline {
+                    return None;
+                }
+                thread::sleep_until(crit, cx, Why::on(Reason::Event, process), deadline);
+            }
+            Some(self.ended())
+        })
+    }
+
+    fn ended(&self) -> Ended {
+        let how = self.0.ending().unwrap_or(How::Faulted);
+        Ended { how, carriers: self.0.made.load(Ordering::Relaxed) }
     }
 
     /// Ends the process from outside.
@@ -151,7 +170,7 @@ fn begin(
 ) -> Result<(), StartError> {
     let own = Arc::clone(process);
     let thread =
-        thread::spawn_detached(cpu, process.name, Priority::USER, move |cx| run(cx, &own, index));
+        thread::spawn_detached(cpu, process.name, Priority::USER, move |cx| run(cx, own, index));
     let thread = thread.map_err(|_| StartError::NoMemory)?;
     // SAFETY: the thread was started on that CPU and becomes this CPU process (`run`).
     let carrier = unsafe { Carrier::new(Arc::clone(process), cpu, index, thread, slots, pages) };
@@ -161,16 +180,18 @@ fn begin(
     boxed.map(drop).map_err(|_| StartError::NoMemory)
 }
 
-/// The life of the thread: from its first step to ring 3, from where only `end::leave` comes back.
-fn run(cx: &mut MayBlock, process: &Arc<Process>, index: u64) {
+/// The life of the thread: from its first step to ring 3, from where nothing comes back: what it holds by then is lost.
+fn run(cx: &mut MayBlock, process: Arc<Process>, index: u64) {
     let mut found = None;
-    thread::wait_until(cx, Why::on(Reason::Event, &**process), |_| {
+    thread::wait_until(cx, Why::on(Reason::Event, &*process), |_| {
         found = process.carrier(index);
         found.is_some() || process.given_up(index)
     });
     let Some(carrier) = found else { return };
     let Some((start, _)) = layer::entries() else { return };
     critical(|crit| carrier.attach(crit));
+    // The carrier holds the process from here on.
+    drop(process);
     let frame = arch::user::fresh_frame(start, map::carrier_stack_top(index), index);
     arch::irq::disable();
     // SAFETY: interrupts are off; `attach` has set the address space and this thread's kernel stack.

@@ -1,10 +1,10 @@
-//! Finds the checks: a file for each, in `src/stress` and `src/tests`.
+//! Finds the checks: a file for each, in `src/stress`, `src/tests` and `src/user`.
 
 use std::{env, fs, path::Path};
 
 fn main() {
     let source = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src");
-    let lines: String = ["stress", "tests"].iter().map(|kind| modules(&source.join(kind), kind)).collect();
+    let lines: String = ["stress", "tests", "user"].iter().map(|kind| modules(&source.join(kind), kind)).collect();
     let to = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("checks.rs");
     fs::write(to, lines).expect("the build folder can be written");
 }

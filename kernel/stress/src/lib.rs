@@ -1,4 +1,5 @@
-//! Tests and stress tests inside the kernel: a file for each, in `stress/` and `tests/`, found by the build script and
+//! Tests and stress tests inside the kernel: a file for each, in `stress/`, `tests/` and (programs of
+//! ring 3) `user/`, found by the build script and
 //! the linker.
 //!
 //! A stress test takes a seed, ends by itself, and counts: every message and wake exactly once, in order for each pair
@@ -10,6 +11,7 @@ extern crate alloc;
 
 mod crew;
 mod order;
+mod program;
 mod registry;
 mod run;
 

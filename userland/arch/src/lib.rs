@@ -20,6 +20,7 @@ extern crate std;
 
 pub mod call;
 pub mod entry;
+pub mod hostile;
 pub mod host;
 pub mod message;
 pub mod switch;

@@ -1,0 +1,182 @@
+//! Stress tests that run in ring 3: starts a program of the image, waits for its end, and looks whether all came back.
+//!
+//! ```text
+//!   warm up stacks ─▶ count ─▶ start ─▶ seeded turns ─▶ end, or killed when its time is over ─▶ count again: equal
+//! ```
+//! Law: a program that hangs is killed and its test fails; the kernel goes on with the next.
+
+use crate::crew;
+use crate::registry::{Run, ensure};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+use kernel_core::process::{self, Ended, How, Launch};
+use kernel_core::{chaos, cpu, ipi, memory, thread, timer};
+use lwkt_sched::{MayBlock, Name, Priority};
+use percpu::CpuId;
+use servers::options::Clock;
+
+/// CPU processes that a program is given at most, unless its test says otherwise.
+pub(crate) const CARRIERS: u64 = 4;
+
+/// A program to run, and how it has to end.
+pub(crate) struct Program {
+    /// Its name in the image.
+    pub name: &'static str,
+    /// The CPU of its first CPU process.
+    pub cpu: CpuId,
+    /// What it is to do, after the seed.
+    pub arguments: [u64; 3],
+    /// Makes its seed differ from the run's.
+    pub salt: u64,
+}
+
+impl Program {
+    /// A program that takes so many steps, on as many CPUs as there are, up to [`CARRIERS`].
+    pub fn new(name: &'static str, steps: u64) -> Self {
+        Self { name, cpu: CpuId::at(0), arguments: [steps, carriers(), 0], salt: 0 }
+    }
+
+    /// Starts it.
+    pub fn start(&self, run: &Run<'_>) -> Result<Launch, String> {
+        let [steps, carriers, more] = self.arguments;
+        let arguments = [chaos::mix(run.options.seed ^ self.salt), steps, carriers, more];
+        process::start(self.name, self.cpu, &arguments).map_err(|why| format!("{} was not started: {why:?}", self.name))
+    }
+}
+
+/// CPU processes for a program: one for each CPU, up to [`CARRIERS`].
+pub(crate) fn carriers() -> u64 {
+    CARRIERS.min(cpu::count() as u64)
+}
+
+/// Waits for a program's end; kills it when its time is over.
+pub(crate) fn wait(run: &Run<'_>, cx: &mut MayBlock, name: &str, launch: Launch) -> Result<Ended, String> {
+    wait_for(cx, name, launch, limit(run))
+}
+
+/// As [`wait`], with a time of its own, in nanoseconds.
+pub(crate) fn wait_for(cx: &mut MayBlock, name: &str, launch: Launch, limit: u64) -> Result<Ended, String> {
+    let deadline = timer::now().saturating_add(limit);
+    match launch.wait_until(cx, deadline) {
+        Some(ended) => Ok(ended),
+        None => {
+            launch.kill();
+            let ended = launch.wait(cx);
+            Err(format!("{name} was not over after {} ms, and was killed ({} CPU processes)", limit / 1_000_000, ended.carriers))
+        }
+    }
+}
+
+/// Nanoseconds that a program may take: in mode `insns` that many instructions.
+fn limit(run: &Run<'_>) -> u64 {
+    if run.options.clock == Clock::Insns { 1_500_000_000 } else { 60_000_000_000 }
+}
+
+/// Runs one program, which has to exit with status 0, and checks that everything came back.
+pub(crate) fn run(run: &mut Run<'_>, cx: &mut MayBlock, program: &Program) -> Result<Ended, String> {
+    all_comes_back(run, cx, |run, cx| {
+        let launch = program.start(run)?;
+        let ended = wait(run, cx, program.name, launch)?;
+        ensure!(ended.how == How::Exited(0), "{} ended: {:?}", program.name, ended.how);
+        Ok(ended)
+    })
+}
+
+/// Does something with programs, under seeded turns, and checks that all they held has come back.
+pub(crate) fn all_comes_back<T>(
+    run: &mut Run<'_>,
+    cx: &mut MayBlock,
+    work: impl FnOnce(&mut Run<'_>, &mut MayBlock) -> Result<T, String>,
+) -> Result<T, String> {
+    warm_up(cx);
+    let before = Held::now();
+    chaos::set_seed(run.options.seed);
+    let done = work(run, cx);
+    chaos::set_seed(0);
+    let done = done?;
+    let after = Held::soon(cx, &before);
+    run.count("stacks", after.stacks as u64);
+    run.count("heap_bytes", after.bytes);
+    run.count("frames", after.frames);
+    ensure!(after.frames == before.frames, "{} pages leaked", after.frames.wrapping_sub(before.frames) as i64);
+    ensure!(after.bytes == before.bytes, "{} heap bytes leaked", after.bytes.wrapping_sub(before.bytes) as i64);
+    ensure!(after.stacks == before.stacks, "{} stacks leaked", after.stacks.wrapping_sub(before.stacks) as isize);
+    Ok(done)
+}
+
+/// What is in use. Apart: pages that small objects share, since they stay with them; message rings, which are made on first use;
+/// tables of objects, which keep their size.
+struct Held {
+    stacks: usize,
+    bytes: u64,
+    frames: u64,
+}
+
+impl Held {
+    fn now() -> Self {
+        crew::settle();
+        Self {
+            stacks: thread::stacks_in_use(),
+            bytes: memory::heap_in_use() - ipi::ring_bytes() - process::table_bytes(),
+            frames: memory::frames_in_use().wrapping_sub(memory::heap_pages()),
+        }
+    }
+
+    /// As [`now`](Self::now), when as many stacks are in use as before: a CPU process keeps its own for a moment after its end.
+    fn soon(cx: &mut MayBlock, before: &Self) -> Self {
+        for _ in 0..1000 {
+            if thread::stacks_in_use() == before.stacks {
+                break;
+            }
+            thread::sleep(cx, 10_000);
+        }
+        Self::now()
+    }
+}
+
+/// Threads that live on a CPU at once in the warm-up: more than CPU processes in any test do.
+const WARM: usize = 20;
+
+/// Has each CPU make the stacks that the CPU processes will use; they stay with it.
+fn warm_up(cx: &mut MayBlock) {
+    let go = Arc::new(AtomicBool::new(false));
+    let mut handles = Vec::new();
+    let each = (64 / cpu::count() + 4).max(WARM);
+    for cpu in cpu::all() {
+        for _ in 0..each {
+            let go = go.clone();
+            let started = thread::spawn_on(cpu.id(), Name::new("warm"), Priority::SERVER, move |cx| {
+                while !go.load(Ordering::Acquire) {
+                    thread::sleep(cx, 20_000);
+                }
+            });
+            handles.push(started.expect("memory for a thread of a test"));
+        }
+    }
+    go.store(true, Ordering::Release);
+    handles.into_iter().for_each(|handle| handle.join(cx));
+}
+
+/// How many deeds the program `hostile_deeds` knows at most; it says when there are no more.
+const DEEDS: u64 = 200;
+
+/// Runs the program of deeds once for each; says how many ended it, and how many came back.
+pub(crate) fn deeds(run: &mut Run<'_>, cx: &mut MayBlock) -> Result<(u64, u64), String> {
+    let (mut fatal, mut harmless) = (0, 0);
+    for deed in 0..DEEDS {
+        let mut program = Program::new("hostile_deeds", deed);
+        program.arguments[1] = 1 + deed % carriers();
+        program.cpu = CpuId::at(deed as usize % cpu::count());
+        let launch = program.start(run)?;
+        match wait(run, cx, "hostile_deeds", launch)?.how {
+            How::Exited(99) => break,
+            How::Faulted => fatal += 1,
+            How::Exited(0) => harmless += 1,
+            other => return Err(format!("deed {deed}: {other:?}")),
+        }
+    }
+    Ok((fatal, harmless))
+}

@@ -157,14 +157,24 @@ impl Space {
         if !matches!(mapped.backing, Backing::Anonymous | Backing::Stacks { .. }) {
             return Err(SpaceError::NotMapped);
         }
-        let pages = || range.clone().step_by(PAGE).map(|page| page as usize);
-        let count = pages().filter(|page| self.tables.translate(*page).is_some()).count();
+        let count = self.mapped(&range).count();
         let mut frames = Vec::new();
         frames.try_reserve_exact(count).map_err(|_| SpaceError::NoMemory)?;
-        frames.extend(pages().filter_map(|page| self.tables.unmap(page)));
-        self.regions.remove(range.clone())?;
+        let (mut at, end) = (range.start as usize, range.end as usize);
+        while let Some(page) = self.tables.next_mapped(at, end) {
+            frames.extend(self.tables.unmap(page));
+            at = page + PAGE;
+        }
+        self.regions.remove(range)?;
         self.frames -= count as u64;
         Ok(frames)
+    }
+
+    /// The pages of a range that have frames.
+    fn mapped(&self, range: &Range<u64>) -> impl Iterator<Item = usize> {
+        let (start, end) = (range.start as usize, range.end as usize);
+        let next = move |from: usize| self.tables.next_mapped(from, end);
+        core::iter::successors(next(start), move |page| next(page + PAGE))
     }
 
     /// Gives everything back that belongs to the process.

@@ -22,12 +22,16 @@ extern "C" fn core_exception(frame: &mut Frame) {
     // SAFETY: ring 3 was interrupted, so this CPU is outside critical sections.
     unsafe { arch::irq::enable() };
     let carrier = critical(|crit| carrier::current(crit)).expect("only a CPU process is in ring 3");
-    if frame.vector != vector::PAGE_FAULT || repair(carrier, address, wanted(frame)).is_err() {
+    let lacks_page = frame.vector == vector::PAGE_FAULT && frame.error & PRESENT == 0;
+    if !lacks_page || repair(carrier, address, wanted(frame)).is_err() {
         report::program_fault(carrier, frame, address);
         end::begin(&carrier.process, How::Faulted);
     }
     arch::irq::disable();
 }
+
+/// Error code of a page fault: the page is there, this use of it is not allowed.
+pub(crate) const PRESENT: u64 = 1;
 
 /// What a page fault of ring 3 wanted.
 pub(crate) fn wanted(frame: &Frame) -> Use {
@@ -42,6 +46,8 @@ pub(crate) fn wanted(frame: &Frame) -> Use {
     }
 }
 
+/// Gives the page its frame. A fault at a page that is there is no lack of a frame: nothing that is mapped ever comes to
+/// allow more, so trying again would fault again.
 fn repair(carrier: &Carrier, address: u64, wanted: Use) -> Result<(), SpaceError> {
     let repaired = carrier.process.with_space(|crit, space| space.fault_in(crit, address, wanted));
     critical(|crit| here().counters.page_faults.add(crit, 1));

@@ -5,6 +5,7 @@
 
 use crate::env::World;
 use crate::peers::{self, Peer};
+use crate::wire::{Record, Values};
 use crate::{Counters, Mode, Settings};
 use core::ops::Range;
 use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
@@ -15,6 +16,10 @@ const SAMPLES: usize = 1000;
 const QUICK: usize = 8;
 /// Runs of the empty loop.
 const EMPTY: usize = 32;
+/// Runs of the empty loop before these: they warm the path up.
+const EMPTY_WARMUP: usize = 2;
+/// Samples whose instructions are written down, when that is asked for.
+const FOLLOWED: usize = 3;
 
 /// Measures one benchmark: handed to its steps.
 pub struct Bencher<'a> {
@@ -25,6 +30,8 @@ pub struct Bencher<'a> {
     limit: usize,
     batch: Option<u64>,
     ops: u64,
+    /// Whether instructions are written down.
+    why: bool,
 }
 
 /// What the loop leaves beside the samples.
@@ -67,7 +74,16 @@ impl<'a> Bencher<'a> {
             failed: None,
             skipped: None,
         };
-        Self { world, settings, samples, result, limit: SAMPLES, batch: None, ops: 1 }
+        Self {
+            world,
+            settings,
+            samples,
+            result,
+            limit: SAMPLES,
+            batch: None,
+            ops: 1,
+            why: settings.why,
+        }
     }
 
     /// Takes `count` samples instead of 1,000 (fewer in a quick run).
@@ -168,6 +184,7 @@ impl<'a> Bencher<'a> {
 
     /// Takes each sample as counted by `step`, which gets the number of the sample; no clock, no warm-up, no overhead.
     pub fn iter_count(&mut self, mut step: impl FnMut(usize) -> u64) {
+        self.why = false;
         self.begin(1, |_| 0);
         let mut number = 0;
         self.window(0, || {
@@ -202,10 +219,18 @@ impl<'a> Bencher<'a> {
     fn begin(&mut self, batch: u64, empty: impl Fn(u64) -> u64) {
         self.check(self.result.n == 0, "a benchmark measures once");
         let (mut min, mut max) = (u64::MAX, 0);
-        for round in 0..EMPTY + 2 {
+        let measured = EMPTY_WARMUP + EMPTY;
+        for round in 0..measured + usize::from(self.why) {
+            if round == measured {
+                (self.world.path)(&Record::PathBegin {});
+            }
             let overhead = empty(batch);
-            // The first two warm the path up.
-            if round >= 2 {
+            if round == measured {
+                (self.world.path)(&Record::PathEnd {
+                    empty: true,
+                    ticks: Values::Plain(&[overhead]),
+                });
+            } else if round >= EMPTY_WARMUP {
                 min = min.min(overhead);
                 max = max.max(overhead);
             }
@@ -227,21 +252,40 @@ impl<'a> Bencher<'a> {
         (self.count() / 10).max(2)
     }
 
-    /// Drops `warmup` samples, then fills the buffer.
+    /// Drops `warmup` samples, fills the buffer, then has a few more followed, if that is asked for. There is one place
+    /// that takes a sample, so that what is followed is the code that was measured.
     fn window(&mut self, warmup: usize, mut sample: impl FnMut() -> u64) {
         let count = self.count();
-        for _ in 0..warmup {
-            sample();
+        let measured = warmup + count;
+        let mut followed = [0; FOLLOWED];
+        let mut before = Counters::ZERO;
+        for turn in 0.. {
+            if turn == warmup {
+                before = (self.world.counters)();
+            }
+            if turn == measured {
+                self.result.counters = (self.world.counters)().since(&before);
+                if self.why {
+                    (self.world.path)(&Record::PathBegin {});
+                }
+            }
+            if turn == measured + if self.why { FOLLOWED } else { 0 } {
+                break;
+            }
+            let value = sample();
+            if turn >= measured {
+                followed[turn - measured] = value;
+            } else if turn >= warmup {
+                self.samples[turn - warmup] = value;
+            }
         }
-        self.result.warmup = warmup;
-        let before = (self.world.counters)();
-        for slot in &mut self.samples[..count] {
-            *slot = sample();
+        if self.why {
+            (self.world.path)(&Record::PathEnd { empty: false, ticks: Values::Plain(&followed) });
         }
-        self.result.counters = (self.world.counters)().since(&before);
         for slot in &mut self.samples[..count] {
             *slot = slot.saturating_sub(self.result.overhead);
         }
+        self.result.warmup = warmup;
         self.result.n = count;
     }
 }

@@ -1,6 +1,7 @@
 //! Where benchmarks run: the clock, the CPUs, the counters.
 
 use crate::Counters;
+use crate::wire::Record;
 
 /// How the machine under the guest is run; decides what a tick is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +54,8 @@ pub struct Settings<'a> {
     pub seed: u64,
     /// See [`matches`](crate::matches).
     pub filter: &'a str,
+    /// Have whoever watches the machine write down the instructions of a few more samples ([`Env::path`]).
+    pub why: bool,
 }
 
 /// The world under the benchmarks, resolved statically.
@@ -71,6 +74,9 @@ pub trait Env {
     fn counters() -> Counters;
     /// Returns when the other CPUs have nothing left to do, so that no leftover work falls into a window.
     fn settle() {}
+    /// Sends a [`Record::PathBegin`] or [`Record::PathEnd`] at once: what is executed between the two is written down. Not
+    /// called unless [`Settings::why`] asks for it.
+    fn path(_: &Record<'_>) {}
 }
 
 /// The same as function pointers, so that a benchmark's steps are not generic over the world.
@@ -82,6 +88,7 @@ pub(crate) struct World {
     pub relax: fn(),
     pub counters: fn() -> Counters,
     pub settle: fn(),
+    pub path: fn(&Record<'_>),
 }
 
 impl World {
@@ -94,6 +101,7 @@ impl World {
             relax: E::relax,
             counters: E::counters,
             settle: E::settle,
+            path: E::path,
         }
     }
 }

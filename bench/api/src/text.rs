@@ -53,7 +53,9 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
         | Record::Samples { .. }
         | Record::Counters { .. }
         | Record::StressBegin { .. }
-        | Record::TestBegin { .. } => Ok(()),
+        | Record::TestBegin { .. }
+        | Record::PathBegin {}
+        | Record::PathEnd { .. } => Ok(()),
     }
 }
 

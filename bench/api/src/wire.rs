@@ -10,7 +10,7 @@ pub use codec::{Error, Named, Values};
 use codec::{Field, Reader, Writer};
 
 /// Changes whenever a record does.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 /// No encoded record is longer.
 pub const MAX_BYTES: usize = 768;
 /// The text in front of the bytes in a decoded defmt frame.
@@ -216,6 +216,15 @@ records! {
         cpu: u64,
         /// `running`, `ready`, or what it waits for.
         state: &'a str,
+    }
+    /// From here on whoever watches the machine writes down every instruction.
+    16 PathBegin {}
+    /// Up to here. Belongs to the benchmark that has begun.
+    17 PathEnd {
+        /// Whether this was the empty loop.
+        empty: bool,
+        /// The loop's samples on this way, in order, overhead included.
+        ticks: Values<'a>,
     }
 }
 

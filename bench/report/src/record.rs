@@ -96,6 +96,9 @@ pub enum Event {
     Thread { name: String, cpu: u64, state: String },
     /// The guest has ended its run.
     End { ok: bool, lost: u64 },
+    /// The instructions of a few samples (or of the empty loop) of the benchmark that has begun were written down; their
+    /// ticks, overhead included.
+    Path { empty: bool, ticks: Vec<u64> },
     /// A part of a benchmark's result, kept for its end.
     Part,
 }
@@ -206,6 +209,10 @@ impl Collector {
                     self.samples.extend(std::iter::repeat_n(pair[0], count));
                 }
                 Event::Part
+            }
+            Record::PathBegin {} => Event::Part,
+            Record::PathEnd { empty, ticks } => {
+                Event::Path { empty, ticks: ticks.iter().collect() }
             }
             Record::Counters { name: _, values } => {
                 self.counters = Some(Counters::from_values(values.iter()));

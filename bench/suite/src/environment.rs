@@ -1,6 +1,7 @@
 //! The kernel as the place where benchmarks run.
 
 use alloc::vec;
+use bench_api::wire::Record;
 use bench_api::{Counter, Counters, Env, Settings};
 use ipiq::Counters as Messages;
 use kernel_core::{cpu, ipi, records, thread};
@@ -66,11 +67,15 @@ impl Env for Kernel {
             ipi::call(cpu.id(), |_| ());
         }
     }
+
+    fn path(record: &Record<'_>) {
+        records::emit(record);
+    }
 }
 
 /// Runs the benchmarks that match, or lists them; says whether all passed.
 pub fn run(_: &mut MayBlock, settings: &Settings<'_>, list: bool) -> bool {
-    let mut sink = |record: &bench_api::wire::Record<'_>| records::emit(record);
+    let mut sink = |record: &Record<'_>| records::emit(record);
     if list {
         bench_api::list(settings.filter, &mut sink);
         return true;

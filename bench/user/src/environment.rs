@@ -1,6 +1,7 @@
 //! Ring 3 as the place where benchmarks run.
 
 use abi::answer::StatsList;
+use bench_api::wire::Record;
 use bench_api::{Counter, Counters, Env};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use program::{process, thread};
@@ -47,6 +48,10 @@ impl Env for Ring3 {
     fn relax() {
         core::hint::spin_loop();
         thread::yield_now();
+    }
+
+    fn path(record: &Record<'_>) {
+        crate::emit(record);
     }
 
     fn counters() -> Counters {

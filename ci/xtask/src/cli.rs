@@ -8,14 +8,15 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use runner::Mode;
 
-use crate::{Status, place};
 use crate::run::Run;
+use crate::{Status, place};
 
 const EXAMPLES: &str = "\
 Examples:
   ./x run                         build, boot 4 CPUs, benchmarks, stress tests, one table
   ./x bench ipi -v                benchmarks whose name holds `ipi`, with all their figures
   ./x bench --list                what there is to measure
+  ./x bench kernel/switch --why   where the instructions of one switch go
   ./x stress storm --seeds 1..100 one stress test under 100 interleavings
   ./x run --mode tcg --smp 16     16 CPUs, emulated in parallel: wall cycles, not a claim
   ./x boot -- -d int              the kernel in this terminal, QEMU logging interrupts
@@ -168,7 +169,7 @@ pub struct Output {
     #[arg(long)]
     pub all: bool,
 
-    /// Explain: what each row measures, and what its goal comes from.
+    /// Explain each figure: where the instructions of one iteration go, by function and line.
     #[arg(long)]
     pub why: bool,
 }

@@ -9,6 +9,7 @@ use bench_report::{BenchResult, Collector, Event, Goals, RunKey, StressResult, r
 use runner::Frame;
 
 use crate::guest;
+use crate::why::Paths;
 
 /// The results of one run.
 pub struct Collected {
@@ -22,8 +23,12 @@ pub struct Collected {
     pub tests: Vec<(String, bool, String)>,
     /// What could be run, when that was the question: name and one sentence.
     pub offers: Vec<(String, String)>,
+    /// Instructions that were written down.
+    pub paths: Paths,
     /// Records that made no sense.
     pub errors: Vec<String>,
+    /// The benchmark that has begun.
+    running: String,
     collector: Collector,
     goals: Goals,
     writers: Vec<Lines>,
@@ -38,7 +43,9 @@ impl Collected {
             stress: Vec::new(),
             tests: Vec::new(),
             offers: Vec::new(),
+            paths: Paths::default(),
             errors: Vec::new(),
+            running: String::new(),
             collector: Collector::default(),
             goals: Goals::builtin(),
             writers,
@@ -50,6 +57,7 @@ impl Collected {
         match event {
             runner::Event::Probed(probe) => self.key.qemu.clone_from(&probe.version),
             runner::Event::Frame(frame) => self.frame(frame),
+            runner::Event::Path(steps) => self.paths.executed(steps),
             _ => {}
         }
     }
@@ -60,6 +68,9 @@ impl Collected {
             return;
         };
         match self.collector.feed(&bytes) {
+            Ok(Event::Path { empty, ticks }) => {
+                self.paths.explained(&self.running, frame.cpu, empty, ticks);
+            }
             Ok(event) => self.take(event),
             Err(error) => self.errors.push(error.to_string()),
         }
@@ -68,6 +79,7 @@ impl Collected {
     fn take(&mut self, event: Event) {
         match event {
             Event::Start(start) => guest::complete(&mut self.key, &start),
+            Event::BenchBegin(name) => self.running = name,
             Event::Bench(result) => {
                 for lines in &mut self.writers {
                     lines.write(&json::bench(&result, &self.goals, &self.key, lines.raw));

@@ -17,6 +17,7 @@ mod run;
 mod seeds;
 mod test;
 mod toolchain;
+mod why;
 
 use std::process::ExitCode;
 

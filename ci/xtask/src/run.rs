@@ -10,12 +10,12 @@ use bench_report::json::Raw;
 use bench_report::table::{self, Rows, Style, Totals};
 use bench_report::{Comparison, Goals, baseline};
 use runner::screen::{Live, Look, Screen, Tally};
-use runner::{Event, Request, Sink};
+use runner::{Event, Mode, Request, Sink};
 
 use crate::cli::{Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
 use crate::test::baselines;
-use crate::{Status, guest, list, place};
+use crate::{Status, guest, list, place, why};
 
 /// One boot of the kernel with everything that was asked of it.
 pub struct Run<'a> {
@@ -37,6 +37,10 @@ pub struct Run<'a> {
 pub fn run(run: &Run<'_>) -> Result<Status> {
     if run.choice.list {
         return list::list(run.parts, run.machine);
+    }
+    if run.output.why && run.machine.mode != Mode::Insns {
+        eprintln!("x: --why counts instructions, which only --mode insns does");
+        return Ok(Status::Usage);
     }
     let words = words(run);
     let request = guest::request(run.machine, run.seed, words)?;
@@ -65,6 +69,11 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
     }
     if status == Status::Passed && collected.is_empty() {
         return list::nothing(run.parts, run.choice, run.machine);
+    }
+    if run.output.why {
+        let columns = screen.look().width;
+        let why = why::explain(&collected.paths, &collected.benches, &request.kernel, columns)?;
+        screen.line(why.trim_end());
     }
     if status == Status::Passed && !collected.passed() {
         status = Status::Failed;
@@ -208,7 +217,9 @@ fn next(collected: &Collected, status: Status) -> String {
         .iter()
         .find(|result| goals.of(&result.name).is_some_and(|goal| goal.met(result) == Some(false)));
     match missed {
-        Some(result) if status == Status::Passed => format!("next: ./x bench {} -v", result.name),
+        Some(result) if status == Status::Passed => {
+            format!("next: ./x bench {} --why", result.name)
+        }
         _ => String::new(),
     }
 }

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use bench_api::text;
 use bench_api::wire::{MAX_BYTES, Record};
 use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use trace::{CpuLog, Hooks, Mode};
 
 /// This machine, for the transport of frames.
@@ -63,12 +64,20 @@ pub(crate) fn attach() {
     }
 }
 
+/// Whether a runner watches who writes down instructions ([`Record::PathBegin`]).
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Says whether a runner watches who writes down instructions.
+pub fn set_watched(watched: bool) {
+    WATCHED.store(watched, Relaxed);
+}
+
 /// Sends a record out.
 pub fn emit(record: &Record<'_>) {
     if trace::mode() == Mode::Frames {
         let mut buffer = [0; MAX_BYTES];
         if let Ok(bytes) = record.encode(&mut buffer) {
-            send(bytes);
+            send(record, bytes);
         }
     } else {
         // The serial port takes everything.
@@ -76,9 +85,17 @@ pub fn emit(record: &Record<'_>) {
     }
 }
 
-fn send(bytes: &[u8]) {
+fn send(record: &Record<'_>, bytes: &[u8]) {
+    let watched = WATCHED.load(Relaxed);
+    // Sending is no part of the path: it begins after its first record, and ends before its last.
+    if watched && matches!(record, Record::PathEnd { .. }) {
+        arch::power::toggle_path();
+    }
     critical(|_| trace::record(bytes));
     trace::drain();
+    if watched && matches!(record, Record::PathBegin {}) {
+        arch::power::toggle_path();
+    }
 }
 
 /// What a program sent was no record.
@@ -89,7 +106,7 @@ pub(crate) struct NoRecord;
 pub(crate) fn from_program(bytes: &[u8]) -> Result<(), NoRecord> {
     let record = Record::decode(bytes).map_err(|_| NoRecord)?;
     if trace::mode() == Mode::Frames {
-        send(bytes);
+        send(&record, bytes);
     } else {
         let _ = text::line(&mut Serial, &record);
     }

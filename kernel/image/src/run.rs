@@ -12,6 +12,7 @@ use servers::options::{Clock, Options};
 /// Runs everything and says how it went.
 pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
     begin(options);
+    records::set_watched(options.why);
     let mut ok = true;
     if options.parts.bench {
         ok &= bench_suite::run(cx, &settings(options), options.list);
@@ -37,7 +38,7 @@ fn settings(options: &Options<'static>) -> Settings<'static> {
         Clock::Tcg | Clock::Unknown => bench_api::Mode::Tcg,
         Clock::Kvm => bench_api::Mode::Kvm,
     };
-    Settings { mode, quick: options.quick, seed: options.seed, filter: options.filter }
+    Settings { mode, quick: options.quick, seed: options.seed, filter: options.filter, why: options.why }
 }
 
 fn begin(options: &Options<'_>) {

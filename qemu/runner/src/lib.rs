@@ -12,6 +12,7 @@
 //! | text to COM1 | keeps the last lines, shows them when something fails |
 //! | 0x10, 0x11 or 0x12 to port 0xf4 | status 33, 35, 37: success, test failed, panic; nothing else is success |
 //! | at a panic, once all CPUs stand: bit 0 to port 0x505 (pvpanic), then 0x12 to 0xf4 | the machine pauses at the first write; the stacks of all CPUs are read and unwound; it goes on to the second |
+//! | bit 1 to port 0x505, then bit 0: a mark | the machine pauses; from the first of two marks to the second each instruction is written down ([`Event::Path`]) |
 //! | a panic message that begins `deadlock` | ended as [`Outcome::Deadlock`] |
 //! | `.eh_frame` or `.debug_frame` kept in the ELF | exact stacks; else guessed ones, marked `?` |
 
@@ -23,6 +24,7 @@ pub mod explain;
 pub mod frame;
 pub mod machine;
 pub mod outcome;
+pub mod path;
 pub mod probe;
 pub mod registers;
 pub mod request;
@@ -40,6 +42,7 @@ mod unwind;
 pub use frame::{Frame, Level, Location};
 pub use machine::Machine;
 pub use outcome::{CpuStack, Limit, Outcome, Report, StackFrame, Trust, code};
+pub use path::Step;
 pub use probe::Probe;
 pub use request::{Apic, Frames, Limits, Mode, Request};
 pub use session::run;
@@ -69,6 +72,8 @@ pub enum Event<'a> {
     Frame(&'a Frame),
     /// A line of text came from the serial port.
     Text(&'a str),
+    /// The instructions between two marks of the kernel's, on all CPUs.
+    Path(&'a [Step]),
     /// The machine waits for a debugger; these lines start one.
     Debugger(&'a [String]),
     /// About ten times a second, for a moving line on a terminal.

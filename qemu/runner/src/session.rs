@@ -109,6 +109,7 @@ pub(crate) fn boot(
         deadlock: false,
         garbage: 0,
         looks: watch::Looks::default(),
+        marks: follow::Marks::default(),
         report: Report { scale, command: line, ..Report::empty(Outcome::PoweredOff) },
         text: VecDeque::new(),
         frames: VecDeque::new(),
@@ -156,6 +157,7 @@ struct Session<'s> {
     deadlock: bool,
     garbage: u64,
     looks: watch::Looks,
+    marks: follow::Marks,
     report: Report,
     text: VecDeque<String>,
     frames: VecDeque<Frame>,
@@ -229,6 +231,7 @@ impl Session<'_> {
                     self.note(format!("QEMU's monitor: {error:#}"));
                 }
             }
+            Heard::Event(event) if self.mark(&event) => {}
             Heard::Event(event) => self.event(&event),
             Heard::Undecodable(why) => self.note(format!("frames cannot be decoded: {why}")),
             Heard::Garbage => self.garbage += 1,
@@ -353,6 +356,7 @@ fn keep<T>(queue: &mut VecDeque<T>, item: T) {
     queue.push_back(item);
 }
 
+mod follow;
 mod watch;
 
 #[cfg(test)]

@@ -130,6 +130,11 @@ impl Symbols {
         self.code_before(address, 0).is_some()
     }
 
+    /// Returns `length` bytes of code from `address` on.
+    pub fn code(&self, address: u64, length: usize) -> Option<&[u8]> {
+        self.code_before(address.checked_add(length as u64)?, length)
+    }
+
     /// Returns whether the instruction before `address` can be a call: only then can the word
     /// be a return address.
     pub fn follows_call(&self, address: u64) -> bool {

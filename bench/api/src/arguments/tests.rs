@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::vec::Vec;
 
 fn settings(filter: &str) -> Settings<'_> {
-    Settings { mode: Mode::Tcg, quick: true, seed: 7, filter }
+    Settings { mode: Mode::Tcg, quick: true, seed: 7, filter, why: true }
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn words_say_what_was_packed() {
         (read.mode, read.quick, read.seed, read.filter),
         (Mode::Tcg, true, 7, "user/yield,clock")
     );
-    assert!(list);
+    assert!(list && read.why);
 }
 
 #[test]

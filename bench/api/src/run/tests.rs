@@ -114,7 +114,7 @@ crate::bench! {
 }
 
 fn records(filter: &str, quick: bool) -> (Outcome, Vec<Vec<u8>>) {
-    let settings = Settings { mode: Mode::Insns, quick, seed: 1, filter };
+    let settings = Settings { mode: Mode::Insns, quick, seed: 1, filter, why: false };
     let mut samples = vec![0; 4096];
     let mut sent = Vec::new();
     let outcome = run::<Test>(&settings, &mut samples, &mut |record| {

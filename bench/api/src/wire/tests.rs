@@ -50,6 +50,8 @@ fn all() -> Vec<Record<'static>> {
         Record::Log { source: "echo", text: "hällo" },
         Record::RunEnd { ok: true, lost: 0 },
         Record::Thread { name: "idle", cpu: 3, state: "port server" },
+        Record::PathBegin {},
+        Record::PathEnd { empty: false, ticks: Values::Plain(&[70, 70, u64::MAX]) },
     ]
 }
 

@@ -291,7 +291,7 @@ impl Sink for Live<'_> {
                 }
             }
             Event::Note(line) => self.screen.line(&format!("x: {line}")),
-            Event::Tick => self.draw_progress(),
+            Event::Path(_) | Event::Tick => self.draw_progress(),
         }
     }
 }

@@ -1,0 +1,178 @@
+//! `./x bench NAME --why`: where the instructions of one iteration go.
+//!
+//! The kernel has the runner write down the instructions of an empty loop and of a few more samples, and says what the clock
+//! measured meanwhile. A sample's instructions are those between its two readings of the clock, on all CPUs; less the empty
+//! loop's they are the figure. [`table`] counts them by function and line.
+
+mod table;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use bench_report::BenchResult;
+use runner::Step;
+use runner::symbols::{Place, Symbols};
+
+use crate::place;
+
+use table::draw;
+
+/// What is known of the paths of a run, in the order in which it came.
+#[derive(Debug, Default)]
+pub struct Paths {
+    /// What was executed.
+    steps: Vec<Vec<Step>>,
+    /// What that was. The records come by another way than the steps, and may come before them.
+    ends: Vec<End>,
+}
+
+#[derive(Debug)]
+struct End {
+    bench: String,
+    /// The CPU that measured.
+    cpu: u32,
+    /// Whether it was the empty loop.
+    empty: bool,
+    /// What the clock said.
+    ticks: Vec<u64>,
+}
+
+/// One sample of a benchmark and the empty loop beside it.
+#[derive(Debug)]
+pub struct Followed {
+    /// The CPU that measured.
+    cpu: u32,
+    /// Between the sample's two readings of the clock.
+    sample: Vec<Step>,
+    /// Between those of the empty loop.
+    empty: Vec<Step>,
+    /// What the clock said of the two: the difference is the sample's figure.
+    ticks: (u64, u64),
+}
+
+impl Paths {
+    /// What was executed between two marks.
+    pub fn executed(&mut self, steps: &[Step]) {
+        self.steps.push(steps.to_vec());
+    }
+
+    /// What that was: of which benchmark, by which CPU, the empty loop or samples, and the clock's word on each.
+    pub fn explained(&mut self, bench: &str, cpu: u32, empty: bool, ticks: Vec<u64>) {
+        self.ends.push(End { bench: bench.to_owned(), cpu, empty, ticks });
+    }
+
+    /// The sample of a benchmark whose figure is `figure`, else the nearest.
+    pub fn followed(
+        &self,
+        bench: &str,
+        figure: u64,
+        reads_clock: &dyn Fn(u64) -> bool,
+    ) -> Option<Followed> {
+        let of = |wanted: bool| {
+            let mut both = self.ends.iter().zip(&self.steps);
+            both.find(|(end, _)| end.bench == bench && end.empty == wanted)
+        };
+        let (empty, empty_steps) = of(true)?;
+        let (end, steps) = of(false)?;
+        let overhead = *empty.ticks.first()?;
+        let distance =
+            |sample: &usize| end.ticks[*sample].saturating_sub(overhead).abs_diff(figure);
+        let nearest = (0..end.ticks.len()).min_by_key(distance)?;
+        let reads = |step: &Step| step.cpu == end.cpu && reads_clock(step.address);
+        Some(Followed {
+            cpu: end.cpu,
+            sample: windows(steps, &end.ticks, &reads).get(nearest)?.to_vec(),
+            empty: windows(empty_steps, &empty.ticks, &reads).first()?.to_vec(),
+            ticks: (end.ticks[nearest], overhead),
+        })
+    }
+}
+
+/// The steps of each sample: from behind one reading of the clock up to and with another, as many as the clock says. A sample
+/// that the clock disagrees with (it jumps when all CPUs sleep) is taken between two readings in turn.
+fn windows<'s>(
+    steps: &'s [Step],
+    ticks: &[u64],
+    reads_clock: &dyn Fn(&Step) -> bool,
+) -> Vec<&'s [Step]> {
+    let reads: Vec<usize> = (0..steps.len()).filter(|at| reads_clock(&steps[*at])).collect();
+    let mut windows = Vec::new();
+    let mut from = 0;
+    for ticks in ticks {
+        let exact = (from..reads.len()).find_map(|first| {
+            let last = reads[first] + usize::try_from(*ticks).ok()?;
+            reads[first + 1..].binary_search(&last).is_ok().then_some((first, last))
+        });
+        let (first, last) = match exact {
+            Some((first, last)) => (first, last),
+            None if from + 1 < reads.len() => (from, reads[from + 1]),
+            None => break,
+        };
+        windows.push(&steps[reads[first] + 1..=last]);
+        from = reads.partition_point(|read| *read <= last);
+    }
+    windows
+}
+
+/// The code of a run: the kernel's, the layer's, and that of the program that measures.
+pub struct Code {
+    kernel: Symbols,
+    programs: Vec<Symbols>,
+}
+
+impl Code {
+    /// Reads the kernel that ran, and the ring-3 programs that lie beside it with their symbols.
+    pub fn of(kernel: &Path) -> Result<Self> {
+        let read = |path: &Path| -> Result<Symbols> {
+            let elf = std::fs::read(path).with_context(|| path.display().to_string())?;
+            Symbols::read(&elf).with_context(|| path.display().to_string())
+        };
+        let programs =
+            ["layer", "bench-user"].map(|name| place::made().join("programs").join(name));
+        Ok(Self {
+            kernel: read(kernel)?,
+            programs: programs.iter().filter_map(|path| read(path).ok()).collect(),
+        })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Symbols> {
+        std::iter::once(&self.kernel).chain(&self.programs)
+    }
+
+    /// The functions at an address, innermost first.
+    pub fn places(&self, address: u64) -> Vec<Place> {
+        self.all()
+            .map(|symbols| symbols.places(address))
+            .find(|places| !places.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// Whether the instruction at an address is RDTSC.
+    fn reads_clock(&self, address: u64) -> bool {
+        self.all().any(|symbols| symbols.code(address, 2) == Some(&[0x0f, 0x31]))
+    }
+}
+
+/// The explanation of each result.
+pub fn explain(
+    paths: &Paths,
+    results: &[BenchResult],
+    kernel: &Path,
+    columns: usize,
+) -> Result<String> {
+    let code = Code::of(kernel)?;
+    let explain = |result: &BenchResult| {
+        let reads_clock = |address| code.reads_clock(address);
+        match paths.followed(&result.name, result.summary.min, &reads_clock) {
+            Some(followed) => draw(result, &followed, &|address| code.places(address), columns),
+            None if result.unit == "insns" => {
+                format!("why {}: its instructions were not written down\n", result.name)
+            }
+            None => format!("why {}: it counts {}\n", result.name, result.unit),
+        }
+    };
+    Ok(results.iter().map(explain).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,12 +28,13 @@ pub fn index() -> u64 {
     send(&request::Info {}).map_or(0, |info| info.index)
 }
 
-/// A word that the process was started with.
+/// A word that the process was started with; 0 where there is none.
 #[must_use]
 pub fn argument(index: usize) -> u64 {
     let shared = map::SHARED as *const Shared;
-    // SAFETY: the kernel fills the page before the first entry, and nobody changes the arguments.
-    unsafe { (&raw const (*shared).arguments).cast::<u64>().add(index % 7).read() }
+    // SAFETY: the kernel maps the page and fills it before the first entry; nobody changes the arguments.
+    let arguments = unsafe { &(*shared).arguments };
+    arguments.get(index).copied().unwrap_or(0)
 }
 
 /// Nanoseconds since boot, without an entry into the kernel.

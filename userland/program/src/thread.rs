@@ -1,7 +1,8 @@
 //! Threads.
 
 use crate::call;
-use core::mem::{ManuallyDrop, MaybeUninit};
+use core::mem::{ManuallyDrop, MaybeUninit, offset_of};
+use core::ptr::null_mut;
 use uthread::{Carrier, Class, Options, Run, Tcb};
 
 /// What a thread is to be, before it is spawned.
@@ -56,10 +57,21 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        if const { Word::fits::<F>() && Word::fits::<T>() } {
+            let options = Options { run: Run::AtOnce, ..self.0 };
+            let function = run_word::<F, T> as *const () as u64;
+            let word = Word::pack(closure);
+            // SAFETY: the function takes the closure as its argument.
+            let thread = unsafe { call::thread_create(function, word, options.word()) };
+            if thread == 0 {
+                // SAFETY: packed above, and no thread took it.
+                drop(unsafe { Word::unpack::<F>(word) });
+            }
+            return Ok(JoinHandle { block: block(thread)?, result: null_mut() });
+        }
         // SAFETY: held, it runs nothing before it is launched.
-        let thread = unsafe { call::thread_create(0, 0, self.0.word()) } as *const Tcb;
-        // SAFETY: null, or the block of the new thread, which is never unmapped.
-        let block: &'static Tcb = unsafe { thread.as_ref() }.ok_or(NoThread)?;
+        let thread = unsafe { call::thread_create(0, 0, self.0.word()) };
+        let block = block(thread)?;
         let (bottom, length) = Carrier::stack_of(block);
         let size = size_of::<Packet<F, T>>();
         let at = (bottom + length - RETURN - size) & !(align_of::<Packet<F, T>>() - 1);
@@ -68,25 +80,56 @@ impl Builder {
         // SAFETY: the top of a stack that nobody uses yet, aligned.
         unsafe { packet.write(Packet { run: run::<F, T>, closure: MaybeUninit::new(closure), result: MaybeUninit::uninit() }) };
         // SAFETY: the packet is what the function takes.
-        unsafe { call::thread_launch(thread as u64, uarch::entry::below_argument as *const () as u64, packet as u64) };
-        Ok(JoinHandle { block, packet: (&raw const *unpacked(packet)).cast::<MaybeUninit<T>>().cast_mut() })
+        unsafe { call::thread_launch(thread, uarch::entry::below_argument as *const () as u64, packet as u64) };
+        Ok(JoinHandle { block, result: packet.wrapping_byte_add(offset_of!(Packet<F, T>, result)).cast() })
     }
 }
 
-/// Place of the result in a packet.
-fn unpacked<F, T>(packet: *mut Packet<F, T>) -> &'static MaybeUninit<T> {
-    // SAFETY: the packet was written, and its stack is kept until the join.
-    unsafe { &(*packet).result }
+/// The thread whose block is at `address`; 0 is none.
+fn block(address: u64) -> Result<&'static Tcb, NoThread> {
+    // SAFETY: null, or a thread's block, which is never unmapped.
+    unsafe { (address as *const Tcb).as_ref() }.ok_or(NoThread)
+}
+
+/// What fits a register travels in it.
+struct Word;
+
+impl Word {
+    const fn fits<T>() -> bool {
+        size_of::<T>() <= size_of::<u64>() && align_of::<T>() <= align_of::<u64>()
+    }
+
+    #[inline(always)]
+    fn pack<T>(value: T) -> u64 {
+        let mut word = 0u64;
+        // SAFETY: the value fits (checked by who calls) and is moved.
+        unsafe { (&raw mut word).cast::<T>().write(value) };
+        word
+    }
+
+    /// # Safety
+    /// `word` was made by [`Word::pack`] of a `T`, and is unpacked once.
+    #[inline(always)]
+    unsafe fn unpack<T>(word: u64) -> T {
+        // SAFETY: the caller's promise.
+        unsafe { (&raw const word).cast::<T>().read() }
+    }
+}
+
+extern "C" fn run_word<F: FnOnce() -> T, T>(word: u64) -> u64 {
+    // SAFETY: `spawn` packed the closure for this thread.
+    let closure: F = unsafe { Word::unpack(word) };
+    Word::pack(closure())
 }
 
 /// # Safety
 /// `packet` holds a closure; called once, on its thread.
 unsafe extern "C" fn run<F: FnOnce() -> T, T>(packet: *mut Packet<F, T>) -> u64 {
+    // SAFETY: the packet is this thread's until its end; the joiner reads the result afterwards.
+    let packet = unsafe { &mut *packet };
     // SAFETY: written by `spawn`, read once.
-    let closure = unsafe { (&raw const (*packet).closure).cast::<F>().read() };
-    let result = closure();
-    // SAFETY: the joiner reads it after the end of this thread.
-    unsafe { (&raw mut (*packet).result).cast::<T>().write(result) };
+    let closure = unsafe { packet.closure.assume_init_read() };
+    packet.result.write(closure());
     0
 }
 
@@ -103,7 +146,8 @@ where
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     block: &'static Tcb,
-    packet: *mut MaybeUninit<T>,
+    /// Where on the thread's stack the result will be; null when it is the thread's value itself.
+    result: *mut T,
 }
 
 // SAFETY: a join goes to the thread's home, wherever it is asked for; the result is `Send`.
@@ -115,10 +159,16 @@ impl<T> JoinHandle<T> {
     pub fn join(self) -> T {
         let this = ManuallyDrop::new(self);
         let thread = &raw const *this.block as u64;
+        if this.result.is_null() {
+            // SAFETY: a thread that was not joined.
+            let value = unsafe { call::thread_join(thread, 0) };
+            // SAFETY: `run_word` packed it.
+            return unsafe { Word::unpack(value) };
+        }
         // SAFETY: a thread that was not joined; its stack is kept.
         unsafe { call::thread_join(thread, 1) };
         // SAFETY: the thread has ended and left its result, which is read once.
-        let result = unsafe { this.packet.cast::<T>().read() };
+        let result = unsafe { this.result.read() };
         // SAFETY: joined, and nothing on the stack is needed any more.
         unsafe { call::thread_release(thread) };
         result
@@ -168,8 +218,9 @@ pub fn yield_now() {
 
 /// Sets the calling thread's priority, 0 to 31.
 pub fn set_priority(priority: u8) {
+    let this = &raw const *current().0 as u64;
     // SAFETY: the calling thread is of this carrier.
-    unsafe { call::thread_priority(call::thread_current(), u64::from(priority)) };
+    unsafe { call::thread_priority(this, u64::from(priority)) };
 }
 
 /// Sleeps for so many nanoseconds.

@@ -90,10 +90,9 @@ fn carrier(machine: &Arc<Machine>, index: u64) -> &'static Carrier {
 
 fn drive() -> u64 {
     let mut home = Context::default();
-    let at = &raw mut home;
-    HOME.with(|cell| cell.set(Context(at as usize)));
+    HOME.with(|cell| cell.set(Context(&raw mut home as usize)));
     // SAFETY: `carrier` made the area, whose running thread is its idle block.
-    unsafe { run(&mut *at, loop_entry::<Host>()) }
+    unsafe { run(&mut home, loop_entry::<Host>()) }
 }
 
 /// From a user thread: ends the loop of this carrier.

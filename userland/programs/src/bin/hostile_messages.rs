@@ -56,7 +56,7 @@ fn lists(page: u64) {
     refused("padding in the head", list(&[1 << 16]), Error::BadPadding);
     refused("an element beyond the end", exit(&[1 | 1 << 32 | 64 << 48]), Error::BadLength);
     refused("words left over", exit(&[1 | 1 << 32 | 8 << 48, 0, 0]), Error::BadLength);
-    refused("an element too short", exit(&[1 | 1 << 32 | 4 << 48, 0]), Error::BadElement);
+    refused("an element too short", exit(&[1 | 0x8001 << 32 | 4 << 48, 0]), Error::BadElement);
     refused("no element at all", exit(&[]), Error::MissingElement);
     refused("an element twice", exit(&[2 | 1 << 32 | 8 << 48, 1 | 8 << 16, 7, 7]), Error::DuplicateElement);
     refused("an unknown element that must be understood", exit(&[2 | 1 << 32 | 8 << 48, 0x8005 | 8 << 16, 7, 7]), Error::UnknownElement);

@@ -245,7 +245,7 @@ impl Machine {
             next = match action {
                 Do::Take(semaphore) => semaphore.take_here(carrier, running).unwrap_or_else(|| semaphore.take(carrier, running, kernel)),
                 Do::Give(semaphore) => {
-                    if semaphore.give_here(carrier) == uthread::Given::NotYet {
+                    if semaphore.give_here(running) == uthread::Given::NotYet {
                         semaphore.give(carrier, kernel);
                     }
                     running

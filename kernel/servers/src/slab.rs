@@ -66,9 +66,9 @@ impl<T> Slab<T> {
         self.places.len() - self.free.len()
     }
 
-    /// Bytes of its tables, which grow and stay.
-    pub fn table_bytes(&self) -> usize {
-        self.places.capacity() * size_of::<Place<T>>() + self.free.capacity() * size_of::<u32>()
+    /// Bytes that each of its tables asked for; they grow and stay.
+    pub fn tables(&self) -> [usize; 2] {
+        [self.places.capacity() * size_of::<Place<T>>(), self.free.capacity() * size_of::<u32>()]
     }
 
     /// Whether none is.

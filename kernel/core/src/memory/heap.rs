@@ -76,6 +76,15 @@ pub fn in_use() -> u64 {
     cpu::all().fold(0, |sum, cpu| sum.wrapping_add(cpu.counters.heap.get()))
 }
 
+/// Bytes that the heap counts for a block of words, of so many bytes.
+pub(crate) fn footprint(bytes: usize) -> usize {
+    match class_of(bytes, align_of::<u64>()) {
+        _ if bytes == 0 => 0,
+        Some(class) => size_of_class(class),
+        None => bytes,
+    }
+}
+
 /// The kernel's allocator.
 pub struct Heap;
 

@@ -5,7 +5,7 @@ mod heap;
 
 pub(crate) use frames::FrameCache;
 pub use frames::{free, in_use as frames_in_use, put, take, take_zeroed};
-pub(crate) use heap::HeapCache;
+pub(crate) use heap::{HeapCache, footprint};
 pub use heap::{Heap, in_use as heap_in_use, pages as heap_pages};
 
 use arch::layout::Phys;

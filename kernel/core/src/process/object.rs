@@ -70,8 +70,9 @@ impl Objects {
     }
 
     fn table_bytes(&self) -> usize {
-        let slabs = self.pipes.table_bytes() + self.ports.table_bytes() + self.carriers.table_bytes();
-        slabs + self.names.capacity() * size_of::<Named>()
+        let slabs = [self.pipes.tables(), self.ports.tables(), self.carriers.tables()];
+        let names = self.names.capacity() * size_of::<Named>();
+        slabs.as_flattened().iter().chain(&[names]).map(|bytes| crate::memory::footprint(*bytes)).sum()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages to the kernel: the only `syscall` instructions of ring 3. Calls keep their place in the layer's range.
 
-use crate::{Static, carrier};
+use crate::Static;
 use abi::{EntryNumber, Raw, SysMsg};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
@@ -23,14 +23,13 @@ pub unsafe extern "C" fn send<K: Static>() {
         "mov [rsi + {head}], rdi",
         "xor eax, eax",
         "syscall",
-        "test al, {asynchronous}",
+        "test rax, rax",
         "jne {pending}",
         "cmp dword ptr gs:[{look}], 0",
         "jne {leave}",
         "ret",
         current = const offset_of!(Carrier, current),
         head = const HEAD,
-        asynchronous = const abi::ASYNCHRONOUS,
         look = const offset_of!(Carrier, pending),
         pending = sym unanswered::<K>,
         leave = sym crate::entry::leave_pending::<K>,
@@ -77,22 +76,21 @@ pub unsafe extern "C" fn receive<K: Static>() {
         "mov rsi, gs:[{current}]",
         "mov eax, {receive}",
         "syscall",
-        "test al, {asynchronous}",
+        "test rax, rax",
         "jne {pending}",
         "cmp dword ptr gs:[{look}], 0",
         "jne {leave}",
         "ret",
         current = const offset_of!(Carrier, current),
         receive = const EntryNumber::Receive as u64,
-        asynchronous = const abi::ASYNCHRONOUS,
         look = const offset_of!(Carrier, pending),
         pending = sym unanswered::<K>,
         leave = sym crate::entry::leave_pending::<K>,
     )
 }
 
-/// Not answered at once, or refused: in the first case waits for the completion, and takes it from the thread's message.
-/// (A refusal is negative and may have the bit of asynchrony set; one test on the fast path serves both.)
+/// Not simply answered. Asynchronous: waits for the completion and takes it from the thread's message. An error, now or then, is
+/// kept as the thread's `errno`. An answer with a note that something was passed over is an answer.
 ///
 /// # Safety
 /// Jumped to by the stubs above.
@@ -101,16 +99,25 @@ unsafe extern "C" fn unanswered<K: Static>() {
     naked_asm!(
         "test rax, rax",
         "js 2f",
+        "test al, {asynchronous}",
+        "je 3f",
         "call {wait}",
         "mov rcx, gs:[{current}]",
         "mov rax, [rcx + {status}]",
         "mov rdx, [rcx + {value}]",
         "mov r10, [rcx + {value2}]",
-        "2: cmp dword ptr gs:[{look}], 0",
+        "test rax, rax",
+        "jns 3f",
+        "2: mov rcx, gs:[{current}]",
+        "mov [rcx + {errno}], rax",
+        "neg qword ptr [rcx + {errno}]",
+        "3: cmp dword ptr gs:[{look}], 0",
         "jne {leave}",
         "ret",
         wait = sym crate::entry::await_completion::<K>,
+        asynchronous = const abi::ASYNCHRONOUS,
         current = const offset_of!(Carrier, current),
+        errno = const offset_of!(Tcb, errno),
         status = const STATUS,
         value = const VALUE,
         value2 = const VALUE2,
@@ -136,7 +143,7 @@ pub unsafe extern "C" fn do_message<K: Static>() {
         "mov rsi, gs:[{current}]",
         "xor eax, eax",
         "syscall",
-        "test al, {asynchronous}",
+        "test rax, rax",
         "jne 3f",
         "2: mov [rbx + {result}], rax",
         "mov [rbx + {result} + 8], rdx",
@@ -151,7 +158,6 @@ pub unsafe extern "C" fn do_message<K: Static>() {
         words = const offset_of!(SysMsg, words),
         result = const offset_of!(SysMsg, result),
         current = const offset_of!(Carrier, current),
-        asynchronous = const abi::ASYNCHRONOUS,
         look = const offset_of!(Carrier, pending),
         pending = sym unanswered::<K>,
         leave = sym crate::entry::leave_pending::<K>,
@@ -209,9 +215,4 @@ pub trait Begin {
 
 extern "C" fn begin<B: Begin>(index: u64) {
     B::begin(index);
-}
-
-/// Keeps the error of the running thread's last call.
-pub fn set_errno(error: i64) {
-    carrier().current.get().errno.set(error);
 }

@@ -198,6 +198,12 @@ impl Thread {
     pub fn priority(self) -> u8 {
         self.0.priority()
     }
+
+    /// Code of the error that its last failed message met; 0 when none ever failed.
+    #[must_use]
+    pub fn errno(self) -> i64 {
+        self.0.errno.get()
+    }
 }
 
 /// The calling thread.

@@ -3,7 +3,6 @@
 use crate::carrier::count;
 use crate::sync::{Ordering, fence};
 use crate::{Carrier, Kernel, Tcb};
-use abi::Raw;
 
 impl Carrier {
     /// Looks at everything that can make a thread ready.
@@ -64,16 +63,5 @@ impl Carrier {
     #[inline]
     pub fn await_completion(&'static self, running: &'static Tcb) -> &'static Tcb {
         self.leave(running)
-    }
-
-    /// The outcome of a call that was answered at once, or has completed.
-    #[inline]
-    pub fn finish(&'static self) -> Raw {
-        let running = self.current.get();
-        let result = running.sysmsg.get().result;
-        if result.status < 0 {
-            running.errno.set(-result.status);
-        }
-        result
     }
 }

@@ -23,13 +23,14 @@ fn echo(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let mut server = Program::new("echo_server", 0);
     server.arguments[1] = 2.min(program::carriers());
     let client = Program { cpu: CpuId::at(cpu::count() - 1), ..Program::new("echo_client", calls) };
-    program::all_comes_back(run, cx, |run, cx| {
+    let (callers, servers) = program::all_comes_back(run, cx, |run, cx| {
         let (serving, calling) = (server.start(run)?, client.start(run));
         let called = calling.and_then(|calling| program::wait(run, cx, client.name, calling));
         let served = program::wait(run, cx, server.name, serving)?;
         let called = called?;
         ensure!(called.how == How::Exited(0), "the client ended: {:?}", called.how);
         ensure!(served.how == How::Exited(0), "the server ended: {:?}", served.how);
-        Ok(format!("{calls} calls from {} CPU processes to {}", called.carriers, served.carriers))
-    })
+        Ok((called.carriers, served.carriers))
+    })?;
+    Ok(format!("{calls} calls from {callers} CPU processes to {servers}"))
 }

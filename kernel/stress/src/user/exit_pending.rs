@@ -30,8 +30,9 @@ fn exit_pending(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
             ensure!(ended.how == How::Exited(7), "process {number} ended: {:?}", ended.how);
             killed(run, cx, number)?;
         }
-        Ok(format!("{processes} processes ended with calls pending, {processes} were killed in a loop"))
-    })
+        Ok(())
+    })?;
+    Ok(format!("{processes} processes ended with calls pending, {processes} were killed in a loop"))
 }
 
 /// Kills a process that spins, early or late in its life.

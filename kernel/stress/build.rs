@@ -4,7 +4,8 @@ use std::{env, fs, path::Path};
 
 fn main() {
     let source = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src");
-    let lines: String = ["stress", "tests", "user"].iter().map(|kind| modules(&source.join(kind), kind)).collect();
+    let lines: String =
+        ["stress", "tests", "user"].iter().map(|kind| modules(&source.join(kind), kind)).collect();
     let to = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("checks.rs");
     fs::write(to, lines).expect("the build folder can be written");
 }
@@ -18,6 +19,7 @@ fn modules(folder: &Path, kind: &str) -> String {
         .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
         .collect();
     names.sort();
-    let one = |name: &String| format!("#[path = {:?}]\nmod {name};\n", folder.join(format!("{name}.rs")));
+    let one =
+        |name: &String| format!("#[path = {:?}]\nmod {name};\n", folder.join(format!("{name}.rs")));
     format!("mod {kind} {{\n{}}}\n", names.iter().map(one).collect::<String>())
 }

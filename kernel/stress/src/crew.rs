@@ -71,7 +71,12 @@ pub(crate) struct Job<T: 'static> {
 }
 
 /// Has a thread do the job on each of `cpus`.
-pub(crate) fn run<T: Send + Sync>(run: &Run<'_>, cx: &mut MayBlock, job: &Job<T>, cpus: impl Iterator<Item = CpuId>) -> Ended {
+pub(crate) fn run<T: Send + Sync>(
+    run: &Run<'_>,
+    cx: &mut MayBlock,
+    job: &Job<T>,
+    cpus: impl Iterator<Item = CpuId>,
+) -> Ended {
     let crew = Arc::new(Crew::default());
     let mut threads = Vec::new();
     for (number, cpu) in cpus.enumerate() {
@@ -93,7 +98,7 @@ pub(crate) fn run<T: Send + Sync>(run: &Run<'_>, cx: &mut MayBlock, job: &Job<T>
     while crew.ready.load(Ordering::Acquire) < threads.len() {
         relax(cx);
     }
-    chaos::set_seed(run.options.seed);
+    chaos::set_seed(run.turns());
     plant::allow(job.faults);
     crew.go.store(true, Ordering::Release);
     let ended = watch(run, cx, &crew, threads.len());
@@ -121,7 +126,9 @@ fn watch(run: &Run<'_>, cx: &mut MayBlock, crew: &Crew, threads: usize) -> Ended
         if steps != seen {
             (seen, since) = (steps, timer::now());
         } else if timer::now() - since > run.patience() {
-            return Ended::Stuck { deaf: cpu::all().map(cpu::Cpu::id).find(|cpu| ipi::fabric().is_marked(*cpu)) };
+            return Ended::Stuck {
+                deaf: cpu::all().map(cpu::Cpu::id).find(|cpu| ipi::fabric().is_marked(*cpu)),
+            };
         }
     }
     Ended::Done

@@ -54,9 +54,17 @@ impl<'a> Run<'a> {
         &self.counts
     }
 
-    /// How many steps this run takes where a full one takes `full`: a twentieth when quick.
+    /// How many steps this run takes where a full one takes `full`: a twentieth when quick; an eighth where CPUs run at
+    /// the same time, since an emulated one that waits for another takes the host from it.
     pub fn steps(&self, full: u64) -> u64 {
+        let full = if self.options.clock == Clock::Insns { full } else { full / 8 };
         if self.options.quick { (full / 20).max(1) } else { full }
+    }
+
+    /// The seed of the turns. Where CPUs run at the same time the host makes the order, and a timer that fires every few
+    /// microseconds would leave an emulated CPU time for nothing else: no turns there.
+    pub fn turns(&self) -> u64 {
+        if self.options.clock == Clock::Insns { self.options.seed } else { 0 }
     }
 
     /// Nanoseconds without any progress after which threads are taken to be stuck. In mode `insns` that many

@@ -33,7 +33,14 @@ pub fn stress(cx: &mut MayBlock, options: &Options<'_>) -> bool {
         run.count("turns", chaos::trace().1);
         let (Ok(message) | Err(message)) = &verdict;
         let counts = Named::Plain(run.counts());
-        records::emit(&Record::StressEnd { name, seed, ok: verdict.is_ok(), trace, counts, message });
+        records::emit(&Record::StressEnd {
+            name,
+            seed,
+            ok: verdict.is_ok(),
+            trace,
+            counts,
+            message,
+        });
         verdict.is_ok()
     })
 }
@@ -48,7 +55,8 @@ fn lawful(message: String) -> Result<String, String> {
 
 /// Does `f` to each check that matches, by name, or lists them.
 fn each(kind: Kind, options: &Options<'_>, mut f: impl FnMut(&Check) -> bool) -> bool {
-    let mut chosen: Vec<&Check> = CHECKS.iter().filter(|c| c.kind == kind && matches(options.filter, c.name)).collect();
+    let mut chosen: Vec<&Check> =
+        CHECKS.iter().filter(|c| c.kind == kind && matches(options.filter, c.name)).collect();
     chosen.sort_unstable_by_key(|check| check.name);
     if options.list {
         for check in chosen {

@@ -43,7 +43,8 @@ impl Program {
     pub fn start(&self, run: &Run<'_>) -> Result<Launch, String> {
         let [steps, carriers, more] = self.arguments;
         let arguments = [chaos::mix(run.options.seed ^ self.salt), steps, carriers, more];
-        process::start(self.name, self.cpu, &arguments).map_err(|why| format!("{} was not started: {why:?}", self.name))
+        process::start(self.name, self.cpu, &arguments)
+            .map_err(|why| format!("{} was not started: {why:?}", self.name))
     }
 }
 
@@ -53,19 +54,33 @@ pub(crate) fn carriers() -> u64 {
 }
 
 /// Waits for a program's end; kills it when its time is over.
-pub(crate) fn wait(run: &Run<'_>, cx: &mut MayBlock, name: &str, launch: Launch) -> Result<Ended, String> {
+pub(crate) fn wait(
+    run: &Run<'_>,
+    cx: &mut MayBlock,
+    name: &str,
+    launch: Launch,
+) -> Result<Ended, String> {
     wait_for(cx, name, launch, limit(run))
 }
 
 /// As [`wait`], with a time of its own, in nanoseconds.
-pub(crate) fn wait_for(cx: &mut MayBlock, name: &str, launch: Launch, limit: u64) -> Result<Ended, String> {
+pub(crate) fn wait_for(
+    cx: &mut MayBlock,
+    name: &str,
+    launch: Launch,
+    limit: u64,
+) -> Result<Ended, String> {
     let deadline = timer::now().saturating_add(limit);
     match launch.wait_until(cx, deadline) {
         Some(ended) => Ok(ended),
         None => {
             launch.kill();
             let ended = launch.wait(cx);
-            Err(format!("{name} was not over after {} ms, and was killed ({} CPU processes)", limit / 1_000_000, ended.carriers))
+            Err(format!(
+                "{name} was not over after {} ms, and was killed ({} CPU processes)",
+                limit / 1_000_000,
+                ended.carriers
+            ))
         }
     }
 }
@@ -76,7 +91,11 @@ fn limit(run: &Run<'_>) -> u64 {
 }
 
 /// Runs one program, which has to exit with status 0, and checks that everything came back.
-pub(crate) fn run(run: &mut Run<'_>, cx: &mut MayBlock, program: &Program) -> Result<Ended, String> {
+pub(crate) fn run(
+    run: &mut Run<'_>,
+    cx: &mut MayBlock,
+    program: &Program,
+) -> Result<Ended, String> {
     all_comes_back(run, cx, |run, cx| {
         let launch = program.start(run)?;
         let ended = wait(run, cx, program.name, launch)?;
@@ -101,9 +120,21 @@ pub(crate) fn all_comes_back<T>(
     run.count("stacks", after.stacks as u64);
     run.count("heap_bytes", after.bytes);
     run.count("frames", after.frames);
-    ensure!(after.frames == before.frames, "{} pages leaked", after.frames.wrapping_sub(before.frames) as i64);
-    ensure!(after.bytes == before.bytes, "{} heap bytes leaked", after.bytes.wrapping_sub(before.bytes) as i64);
-    ensure!(after.stacks == before.stacks, "{} stacks leaked", after.stacks.wrapping_sub(before.stacks) as isize);
+    ensure!(
+        after.frames == before.frames,
+        "{} pages leaked",
+        after.frames.wrapping_sub(before.frames) as i64
+    );
+    ensure!(
+        after.bytes == before.bytes,
+        "{} heap bytes leaked",
+        after.bytes.wrapping_sub(before.bytes) as i64
+    );
+    ensure!(
+        after.stacks == before.stacks,
+        "{} stacks leaked",
+        after.stacks.wrapping_sub(before.stacks) as isize
+    );
     Ok(done)
 }
 
@@ -148,11 +179,12 @@ fn warm_up(cx: &mut MayBlock) {
     for cpu in cpu::all() {
         for _ in 0..each {
             let go = go.clone();
-            let started = thread::spawn_on(cpu.id(), Name::new("warm"), Priority::SERVER, move |cx| {
-                while !go.load(Ordering::Acquire) {
-                    thread::sleep(cx, 20_000);
-                }
-            });
+            let started =
+                thread::spawn_on(cpu.id(), Name::new("warm"), Priority::SERVER, move |cx| {
+                    while !go.load(Ordering::Acquire) {
+                        thread::sleep(cx, 20_000);
+                    }
+                });
             handles.push(started.expect("memory for a thread of a test"));
         }
     }

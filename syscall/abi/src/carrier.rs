@@ -6,6 +6,11 @@
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
+/// [`Carrier::pending`]: a tick met the program counter inside the layer.
+pub const PENDING_TICK: u32 = 1;
+/// [`Carrier::pending`]: there is something to look at, a completion among it.
+pub const PENDING_LOOK: u32 = 2;
+
 /// An interrupted ring-3 context: in the order in which `pop` of fifteen registers and `iretq` take it back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -45,7 +50,7 @@ pub struct Carrier {
     pub current: u64,
     /// Top of the idle and upcall stack.
     pub stack_top: u64,
-    /// Set by the kernel when a tick met the program counter inside the layer; tested and cleared when the layer is left.
+    /// Set by the kernel to [`PENDING_TICK`], or to [`PENDING_LOOK`] where it was 0; tested and cleared when the layer is left.
     pub pending: AtomicU32,
     /// 1 while [`Carrier::frame`] holds a context that was not taken over yet: no upcall meanwhile, only `pending`.
     pub frame_full: AtomicU32,

@@ -17,10 +17,7 @@ use abi::{Completions, Frame};
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-/// `pending`: a tick met the program counter inside the layer (as the kernel writes it).
-pub const TICK: u32 = 1;
-/// `pending`: there is something to look at: mail, or a thread of higher priority.
-pub const LOOK: u32 = 2;
+pub use abi::{PENDING_LOOK as LOOK, PENDING_TICK as TICK};
 
 /// The part of a carrier area that the kernel and the assembly know by its offsets, then the layer's own.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::cpu::{critical, here};
 use crate::thread::{self, HAS_PROCESS};
 use crate::{ipi, timer};
 use abi::map::PAGE;
-use abi::{Completions, Error, Failure, Output};
+use abi::{Completions, Error, Failure, Output, PENDING_LOOK};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -143,6 +143,8 @@ impl Carrier {
     fn rouse(&self, crit: &Crit) {
         if self.own.with(crit, |own| own.waiting) {
             thread::wake(crit, self.thread);
+        } else {
+            super::trap::note(self, PENDING_LOOK);
         }
     }
 

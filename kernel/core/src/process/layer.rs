@@ -92,7 +92,8 @@ pub(crate) fn map_into(crit: &Crit, space: &mut Space) -> Option<Result<(), Spac
     Some(layer.parts.iter().try_for_each(|part| {
         let image = Backing::Pinned { write: false };
         let backing = if part.execute { Backing::Code } else { image };
-        space.pin(crit, part.pages.start, &part.frames, backing)
+        space.reserve(part.pages.clone(), backing)?;
+        space.pin(crit, part.pages.start, &part.frames)
     }))
 }
 

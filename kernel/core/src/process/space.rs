@@ -97,16 +97,21 @@ impl Space {
         Ok(())
     }
 
-    /// Maps pages that the kernel keeps and shares: the layer's image, carrier areas, completions.
+    /// Sets a range aside for pages that the kernel keeps and shares; nothing is mapped there yet.
+    pub(crate) fn reserve(&mut self, range: Range<u64>, backing: Backing) -> Result<(), SpaceError> {
+        Ok(self.regions.insert(Region { range, backing })?)
+    }
+
+    /// Maps such pages in a range that was set aside for them.
     pub(crate) fn pin(
         &mut self,
         crit: &Crit,
         start: u64,
         frames: &[Phys],
-        backing: Backing,
     ) -> Result<(), SpaceError> {
         let range = start..start + (frames.len() * PAGE) as u64;
-        self.regions.insert(Region { range: range.clone(), backing })?;
+        let region = self.regions.find(start).filter(|r| r.kernels() && r.range.end >= range.end);
+        let backing = region.ok_or(SpaceError::BadRange)?.backing;
         for (page, frame) in range.step_by(PAGE).zip(frames) {
             self.tables.map(page as usize, *frame, access(backing), &mut Tables(crit))?;
         }
@@ -142,6 +147,9 @@ impl Space {
         let page = address & !(PAGE as u64 - 1);
         if self.tables.translate(page as usize).is_some() {
             return Ok(());
+        }
+        if region.kernels() {
+            return Err(SpaceError::NotMapped);
         }
         let backing = region.backing;
         self.add_page(crit, page, access(backing)).map(drop)

@@ -94,7 +94,13 @@ pub fn start(name: &str, cpu: CpuId, arguments: &[u64]) -> Result<Launch, StartE
         let made = space.load(crit, &plan).map_err(StartError::from).and_then(|()| {
             layer::map_into(crit, &mut space).ok_or(StartError::Missing)??;
             let frame: Vec<_> = shared.frames().collect();
-            Ok(space.pin(crit, map::SHARED, &frame, Backing::Pinned { write: true })?)
+            let shared = map::SHARED..map::SHARED + map::PAGE;
+            let all = map::MAX_CPU_PROCESSES;
+            space.reserve(shared, Backing::Pinned { write: true })?;
+            space.reserve(map::carrier(0)..map::carrier(all), Backing::Pinned { write: true })?;
+            let completions = map::completions(0)..map::completions(all);
+            space.reserve(completions, Backing::Pinned { write: false })?;
+            Ok(space.pin(crit, map::SHARED, &frame)?)
         });
         match made {
             Ok(()) => Ok(space),
@@ -142,11 +148,11 @@ pub(crate) fn fork(process: &Arc<Process>, cpu: CpuId) -> Result<u64, StartError
     let index = claim(process)?;
     write_header(&completions, index, cpu);
     write_area(&area, index);
-    let pins = [(map::completions(index), &completions, false), (map::carrier(index), &area, true)];
-    for (start, pages, write) in pins {
+    let pins = [(map::completions(index), &completions), (map::carrier(index), &area)];
+    for (start, pages) in pins {
         let frames: Vec<_> = pages.frames().collect();
         let pinned = process
-            .with_space(|crit, space| space.pin(crit, start, &frames, Backing::Pinned { write }));
+            .with_space(|crit, space| space.pin(crit, start, &frames));
         pinned.unwrap_or(Err(SpaceError::NoMemory)).inspect_err(|_| give_up(process))?;
     }
     let begun = begin(process, cpu, index, slots, [completions, area]);

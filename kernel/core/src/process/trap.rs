@@ -5,7 +5,7 @@ use super::space::{SpaceError, Use};
 use super::{Attention, Carrier, How, end, layer};
 use crate::cpu::{critical, here};
 use crate::{report, thread};
-use abi::Error;
+use abi::{Error, PENDING_TICK};
 use arch::Frame;
 use arch::trap::vector;
 use core::sync::atomic::Ordering;
@@ -113,7 +113,7 @@ fn upcall(carrier: &Carrier, frame: &mut Frame) {
     let full = unsafe { &(*area).frame_full };
     let in_layer = (abi::map::LAYER..abi::map::LAYER_END).contains(&frame.rip);
     if in_layer || full.load(Ordering::Relaxed) != 0 {
-        return note(carrier);
+        return note(carrier, PENDING_TICK);
     }
     // SAFETY: as above; ring 3 of this CPU process is stopped, and what others of its process write there is their affair.
     unsafe { (&raw mut (*area).frame).write_volatile(saved(frame)) };
@@ -124,10 +124,13 @@ fn upcall(carrier: &Carrier, frame: &mut Frame) {
     frame.rflags &= !DIRECTION;
 }
 
-/// Leaves word of a tick for the layer, which looks when it is left.
-pub(crate) fn note(carrier: &Carrier) {
+/// Leaves word for the layer, which looks when it is left; a tick counts for more than what there is to look at.
+pub(crate) fn note(carrier: &Carrier, word: u32) {
     // SAFETY: as in `upcall`.
-    unsafe { &(*carrier.area()).pending }.store(1, Ordering::Relaxed);
+    let pending = unsafe { &(*carrier.area()).pending };
+    if word == PENDING_TICK || pending.load(Ordering::Relaxed) == 0 {
+        pending.store(word, Ordering::Relaxed);
+    }
 }
 
 /// The direction flag: the layer's code expects it clear.

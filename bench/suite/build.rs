@@ -3,7 +3,8 @@
 use std::{env, fs, path::Path};
 
 fn main() {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/costs");
+    let folder =
+        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/costs");
     println!("cargo:rerun-if-changed={}", folder.display());
     let mut names: Vec<_> = fs::read_dir(&folder)
         .expect("the folder of the benchmarks")

@@ -29,7 +29,12 @@ impl Env for Kernel {
     }
 
     fn start(cpu: usize, entry: fn(usize), arg: usize) {
-        let started = thread::spawn_detached(CpuId::at(cpu), Name::new("step"), Priority::SERVER, move |_| entry(arg));
+        let started = thread::spawn_detached(
+            CpuId::at(cpu),
+            Name::new("step"),
+            Priority::SERVER,
+            move |_| entry(arg),
+        );
         started.expect("memory for a benchmark's thread");
     }
 

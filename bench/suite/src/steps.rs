@@ -32,7 +32,8 @@ pub(crate) fn spin(peer: &Peer<'_>) {
 }
 
 fn partner(cpu: CpuId, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Handle {
-    thread::spawn_on(cpu, Name::new("partner"), Priority::SERVER, f).expect("memory for a benchmark's thread")
+    thread::spawn_on(cpu, Name::new("partner"), Priority::SERVER, f)
+        .expect("memory for a benchmark's thread")
 }
 
 /// Two threads that wake each other in turn: the word is even when it is the leader's turn.
@@ -172,7 +173,10 @@ pub(crate) fn port_send_reply(b: &mut Bencher<'_>, cpu: CpuId) {
             });
         });
         let memory = message.expect("each reply brings the message back").into_inner();
-        b.check(memory.body().number > 2, "each message was answered, with the number after its own");
+        b.check(
+            memory.body().number > 2,
+            "each message was answered, with the number after its own",
+        );
         // SAFETY: it came out of the box above, and no handle to it is left.
         drop(unsafe { alloc::boxed::Box::from_raw(memory) });
     });

@@ -44,24 +44,7 @@ pub fn programs_image() -> Result<PathBuf> {
     std::fs::create_dir_all(&programs)
         .with_context(|| format!("cannot make {}", programs.display()))?;
     let mut files = Vec::new();
-    // A package that is not written for the bare machine yet is no program yet.
-    let ready = |package: &&str| {
-        let folder = place::root().join(
-            package
-                .replace("bench-user", "bench/user")
-                .replace("layer", "userland/layer")
-                .replace("programs", "userland/programs"),
-        );
-        std::fs::read_to_string(folder.join("src/main.rs"))
-            .map_or(true, |text| text.contains("no_std"))
-    };
-    let packages: Vec<&str> = RING_3.into_iter().filter(ready).collect();
-    let built = if packages.is_empty() {
-        Vec::new()
-    } else {
-        cargo_build(&toolchain::rustflags()?, &packages, &[], None)?
-    };
-    for (name, path) in built {
+    for (name, path) in cargo_build(&toolchain::rustflags()?, &RING_3, &[], None)? {
         let elf =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         files.push((

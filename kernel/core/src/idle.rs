@@ -46,7 +46,10 @@ pub(crate) fn rest(crit: &Crit) {
 fn quiescent(crit: &Crit) {
     // A message or timer interrupt that is under way makes its CPU stop resting; marks are seen at once.
     let busy = |index| ipi::is_marked_on(CpuId::at(index));
-    if RESTING.load(Ordering::Acquire) != cpu::count() as u64 || arch::cpu::is_pending() || (0..cpu::count()).any(busy) {
+    if RESTING.load(Ordering::Acquire) != cpu::count() as u64
+        || arch::cpu::is_pending()
+        || (0..cpu::count()).any(busy)
+    {
         return;
     }
     crate::report::deadlock(crit, here());

@@ -38,7 +38,13 @@ fn settings(options: &Options<'static>) -> Settings<'static> {
         Clock::Tcg | Clock::Unknown => bench_api::Mode::Tcg,
         Clock::Kvm => bench_api::Mode::Kvm,
     };
-    Settings { mode, quick: options.quick, seed: options.seed, filter: options.filter, why: options.why }
+    Settings {
+        mode,
+        quick: options.quick,
+        seed: options.seed,
+        filter: options.filter,
+        why: options.why,
+    }
 }
 
 fn begin(options: &Options<'_>) {

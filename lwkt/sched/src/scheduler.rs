@@ -8,8 +8,8 @@ use percpu::{CpuId, Crit};
 use crate::report::All;
 use crate::timers::Timers;
 use crate::{
-    Bitmap, Join, Left, Life, Name, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted,
-    Wake, Why,
+    Bitmap, Join, Left, Life, Name, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads,
+    Unstarted, Wake, Why,
 };
 
 /// The scheduler of one CPU.

@@ -55,7 +55,9 @@ pub fn is_breakpoint() -> bool {
     let met = status & MET != 0;
     if met {
         // SAFETY: clears the debug status.
-        unsafe { asm!("mov dr6, {}", in(reg) status & !MET, options(nomem, nostack, preserves_flags)) };
+        unsafe {
+            asm!("mov dr6, {}", in(reg) status & !MET, options(nomem, nostack, preserves_flags))
+        };
     }
     met
 }

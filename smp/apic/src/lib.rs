@@ -11,8 +11,8 @@ mod clock;
 mod registers;
 mod setup;
 
-use registers::{Register, base, read, write};
 pub use clock::is_breakpoint;
+use registers::{Register, base, read, write};
 pub use setup::{InitError, Vectors, init_cpu, mask_pic, send_init, send_startup};
 
 /// Which register interface is used.

@@ -94,7 +94,8 @@ fn command_in_page(base: usize, to: u32, low: u32) {
     let flags: u64;
     // SAFETY: reads the flags and masks interrupts; undone below.
     unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
-    let [command, high] = [Register::Command, Register::CommandHigh].map(|register| page(base, register as u32));
+    let [command, high] =
+        [Register::Command, Register::CommandHigh].map(|register| page(base, register as u32));
     // SAFETY: as in `write`.
     while unsafe { command.read_volatile() } & DELIVERY_PENDING != 0 {
         core::hint::spin_loop();

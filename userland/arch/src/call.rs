@@ -26,10 +26,15 @@ pub unsafe fn switching(target: *const (), [rdi, rsi]: [u64; 2]) -> u64 {
 
 /// Registers of which just the first hold something: the others cost no instruction.
 #[inline(always)]
-fn registers<const GIVEN: usize, const ALL: usize>(arguments: [u64; GIVEN]) -> [MaybeUninit<u64>; ALL] {
+fn registers<const GIVEN: usize, const ALL: usize>(
+    arguments: [u64; GIVEN],
+) -> [MaybeUninit<u64>; ALL] {
     const { assert!(GIVEN <= ALL) };
     let mut registers = [MaybeUninit::uninit(); ALL];
-    registers.iter_mut().zip(arguments).for_each(|(register, argument)| *register = MaybeUninit::new(argument));
+    registers
+        .iter_mut()
+        .zip(arguments)
+        .for_each(|(register, argument)| *register = MaybeUninit::new(argument));
     registers
 }
 

@@ -198,7 +198,11 @@ answering! {
 ///
 /// # Safety
 /// Called by a user thread; the function takes the argument.
-pub unsafe extern "C" fn create<K: Static>(function: usize, argument: u64, options: u64) -> Option<&'static Tcb> {
+pub unsafe extern "C" fn create<K: Static>(
+    function: usize,
+    argument: u64,
+    options: u64,
+) -> Option<&'static Tcb> {
     match carrier().create_here(function, argument, options) {
         None => create_far::<K>(function, argument, options),
         thread => answer!(K, thread),
@@ -206,7 +210,11 @@ pub unsafe extern "C" fn create<K: Static>(function: usize, argument: u64, optio
 }
 
 #[inline(never)]
-extern "C" fn create_far<K: Static>(function: usize, argument: u64, options: u64) -> Option<&'static Tcb> {
+extern "C" fn create_far<K: Static>(
+    function: usize,
+    argument: u64,
+    options: u64,
+) -> Option<&'static Tcb> {
     answer!(K, carrier().create(function, argument, options, K::default()))
 }
 
@@ -292,4 +300,3 @@ pub(crate) unsafe extern "C" fn first_run<K: Static>() {
 pub unsafe extern "C" fn below_argument(argument: u64) -> u64 {
     naked_asm!("mov rax, [rsp]", "mov rsp, rdi", "push rax", "jmp qword ptr [rdi]")
 }
-

@@ -20,8 +20,8 @@ extern crate std;
 
 pub mod call;
 pub mod entry;
-pub mod hostile;
 pub mod host;
+pub mod hostile;
 pub mod message;
 pub mod switch;
 pub mod upcall;
@@ -39,7 +39,9 @@ impl<K: Kernel + Default> Static for K {}
 pub(crate) fn carrier() -> &'static Carrier {
     let carrier: *const Carrier;
     // SAFETY: the context law: the GS base is a carrier area, whose first word is its address. A thread does not change carriers.
-    unsafe { asm!("mov {}, gs:[0]", out(reg) carrier, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, gs:[0]", out(reg) carrier, options(pure, nomem, nostack, preserves_flags))
+    };
     // SAFETY: a carrier lives as long as its process.
     unsafe { &*carrier }
 }
@@ -49,7 +51,9 @@ pub(crate) fn carrier() -> &'static Carrier {
 pub(crate) fn current() -> &'static Tcb {
     let current: *const Tcb;
     // SAFETY: the context law: the GS base is a carrier area. Not `pure`: it changes with each switch.
-    unsafe { asm!("mov {}, gs:[{}]", out(reg) current, const offset_of!(Carrier, current), options(readonly, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) current, const offset_of!(Carrier, current), options(readonly, nostack, preserves_flags))
+    };
     // SAFETY: blocks are never unmapped.
     unsafe { &*current }
 }
@@ -57,7 +61,10 @@ pub(crate) fn current() -> &'static Tcb {
 /// The code addresses that threads' blocks hold.
 #[must_use]
 pub fn landing<K: Static>() -> Landing {
-    Landing { trampoline: entry::first_run::<K> as *const () as usize, resume: upcall::resume as *const () as usize }
+    Landing {
+        trampoline: entry::first_run::<K> as *const () as usize,
+        resume: upcall::resume as *const () as usize,
+    }
 }
 
 /// The carrier's own loop, for [`Carrier::make`].

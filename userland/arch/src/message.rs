@@ -6,9 +6,11 @@ use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 use uthread::{Carrier, Tcb};
 
-const STATUS: usize = offset_of!(Tcb, sysmsg) + offset_of!(SysMsg, result) + offset_of!(Raw, status);
+const STATUS: usize =
+    offset_of!(Tcb, sysmsg) + offset_of!(SysMsg, result) + offset_of!(Raw, status);
 const VALUE: usize = offset_of!(Tcb, sysmsg) + offset_of!(SysMsg, result) + offset_of!(Raw, value);
-const VALUE2: usize = offset_of!(Tcb, sysmsg) + offset_of!(SysMsg, result) + offset_of!(Raw, value2);
+const VALUE2: usize =
+    offset_of!(Tcb, sysmsg) + offset_of!(SysMsg, result) + offset_of!(Raw, value2);
 const HEAD: usize = offset_of!(Tcb, sysmsg) + offset_of!(SysMsg, head);
 
 /// `rdi` = head, `rdx`, `r10`, `r8`, `r9` = scalars, or `rdx` = address of the list: sends the message with the thread as its

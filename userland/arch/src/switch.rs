@@ -32,11 +32,17 @@ pub struct Context(pub usize);
 /// # Safety
 /// The stack stays writable and nobody else's as long as the context is used.
 #[must_use]
-pub unsafe fn prepare(stack: &mut [u64], function: extern "C" fn(u64, u64) -> !, argument: u64) -> Context {
+pub unsafe fn prepare(
+    stack: &mut [u64],
+    function: extern "C" fn(u64, u64) -> !,
+    argument: u64,
+) -> Context {
     let end = stack.as_ptr_range().end as usize & !15;
     let top = (end - 5 * 8) as *mut [u64; 4];
     // SAFETY: the words lie inside the stack, which is ours.
-    unsafe { top.write([argument, function as usize as u64, begin as *const () as usize as u64, 0]) };
+    unsafe {
+        top.write([argument, function as usize as u64, begin as *const () as usize as u64, 0])
+    };
     Context(top as usize)
 }
 

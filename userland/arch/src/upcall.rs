@@ -86,8 +86,18 @@ pub(crate) unsafe extern "C" fn resume() {
 
 const _: () = {
     use abi::Frame;
-    assert!(offset_of!(Frame, r15) == 0 && offset_of!(Frame, r8) == 7 * 8 && offset_of!(Frame, rbp) == 8 * 8);
-    assert!(offset_of!(Frame, rbx) == 13 * 8 && offset_of!(Frame, rax) == 14 * 8 && offset_of!(Frame, rip) == 15 * 8);
+    assert!(
+        offset_of!(Frame, r15) == 0
+            && offset_of!(Frame, r8) == 7 * 8
+            && offset_of!(Frame, rbp) == 8 * 8
+    );
+    assert!(
+        offset_of!(Frame, rbx) == 13 * 8
+            && offset_of!(Frame, rax) == 14 * 8
+            && offset_of!(Frame, rip) == 15 * 8
+    );
     assert!(offset_of!(Frame, rflags) == 17 * 8 && offset_of!(Frame, rsp) == 18 * 8);
-    assert!(offset_of!(uthread::Preempted, resume) == 16 && offset_of!(uthread::Preempted, frame) == 24);
+    assert!(
+        offset_of!(uthread::Preempted, resume) == 16 && offset_of!(uthread::Preempted, frame) == 24
+    );
 };

@@ -22,11 +22,15 @@ struct Header {
     calls: [Entry; MAX_CALLS],
 }
 
-const _: () = assert!(size_of::<Header>() == size_of::<LayerHeader>() && offset_of!(Header, calls) == offset_of!(LayerHeader, calls));
+const _: () = assert!(
+    size_of::<Header>() == size_of::<LayerHeader>()
+        && offset_of!(Header, calls) == offset_of!(LayerHeader, calls)
+);
 
 #[used]
 #[unsafe(link_section = ".layer.header")]
-static HEADER: Header = Header { magic: MAGIC, version: VERSION, count: LayerCall::COUNT as u32, calls: calls() };
+static HEADER: Header =
+    Header { magic: MAGIC, version: VERSION, count: LayerCall::COUNT as u32, calls: calls() };
 
 /// Head of a message in registers.
 const fn head(number: Number) -> u64 {

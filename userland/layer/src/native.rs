@@ -52,10 +52,24 @@ impl Begin for Native {
         let area = NonNull::new(map::carrier(index) as *mut Carrier).expect("not null");
         let (top, landing) = (map::carrier_stack_top(index) as usize, uarch::landing::<Native>());
         // SAFETY: the area of this CPU process, which nobody else uses; the addresses are those of the stubs.
-        let carrier = unsafe { Carrier::make(area, index, top, completions, process, landing, uarch::loop_entry::<Native>()) };
+        let carrier = unsafe {
+            Carrier::make(
+                area,
+                index,
+                top,
+                completions,
+                process,
+                landing,
+                uarch::loop_entry::<Native>(),
+            )
+        };
         send(Number::SetTick, [TICK, 0, 0, 0]);
         if index == 0 {
-            let options = Options { class: Class::Large, priority: Some(uthread::DEFAULT_PRIORITY), ..Options::USUAL };
+            let options = Options {
+                class: Class::Large,
+                priority: Some(uthread::DEFAULT_PRIORITY),
+                ..Options::USUAL
+            };
             if carrier.create(entry as usize, 0, options.word(), Native).is_none() {
                 fail("damselfly layer: no memory for the first thread\n");
             }

@@ -79,7 +79,13 @@ impl Entry for Layer {
     #[inline]
     fn receive(&self, _: u64, request: Receive) -> Raw {
         // SAFETY: as above.
-        unsafe { receive_slot::<{ slot(LayerCall::PortReceive) }>(request.port.0, request.into.address, request.into.length) }
+        unsafe {
+            receive_slot::<{ slot(LayerCall::PortReceive) }>(
+                request.port.0,
+                request.into.address,
+                request.into.length,
+            )
+        }
     }
 
     /// Threads do not wait for completions: the layer does.

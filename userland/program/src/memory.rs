@@ -17,7 +17,10 @@ pub unsafe fn unmap(address: u64, length: u64) -> Result<(), Failure> {
 }
 
 /// Maps room for `count` values that `make` gives, for as long as the process lives.
-pub fn array<T>(count: usize, mut make: impl FnMut(usize) -> T) -> Result<&'static mut [T], Failure> {
+pub fn array<T>(
+    count: usize,
+    mut make: impl FnMut(usize) -> T,
+) -> Result<&'static mut [T], Failure> {
     let first = map((size_of::<T>() * count).max(1) as u64)? as *mut T;
     for index in 0..count {
         // SAFETY: inside the mapping, which is fresh and page aligned.

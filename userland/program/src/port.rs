@@ -25,7 +25,8 @@ pub fn open(name: &str) -> Result<Handle, Failure> {
 
 /// Sends a request and waits for its reply, whose length it returns. Blocks the calling thread only.
 pub fn call(port: Handle, request: &[u8], reply: &mut [u8]) -> Result<usize, Failure> {
-    send(&request::PortCall { port, request: Input::of(request), reply: Output::of(reply) }).map(|answer| answer.count as usize)
+    send(&request::PortCall { port, request: Input::of(request), reply: Output::of(reply) })
+        .map(|answer| answer.count as usize)
 }
 
 /// Takes the port's next request, whose bytes go to `into`. Blocks the calling thread only.

@@ -78,10 +78,25 @@ impl Builder {
         assert!(size < length / 2, "a closure does not fit its thread's stack");
         let packet = at as *mut Packet<F, T>;
         // SAFETY: the top of a stack that nobody uses yet, aligned.
-        unsafe { packet.write(Packet { run: run::<F, T>, closure: MaybeUninit::new(closure), result: MaybeUninit::uninit() }) };
+        unsafe {
+            packet.write(Packet {
+                run: run::<F, T>,
+                closure: MaybeUninit::new(closure),
+                result: MaybeUninit::uninit(),
+            })
+        };
         // SAFETY: the packet is what the function takes.
-        unsafe { call::thread_launch(thread, uarch::entry::below_argument as *const () as u64, packet as u64) };
-        Ok(JoinHandle { block, result: packet.wrapping_byte_add(offset_of!(Packet<F, T>, result)).cast() })
+        unsafe {
+            call::thread_launch(
+                thread,
+                uarch::entry::below_argument as *const () as u64,
+                packet as u64,
+            )
+        };
+        Ok(JoinHandle {
+            block,
+            result: packet.wrapping_byte_add(offset_of!(Packet<F, T>, result)).cast(),
+        })
     }
 }
 

@@ -113,7 +113,9 @@ impl Carrier {
         // SAFETY: the block lies inside the area, which is ours.
         let idle_at = unsafe { NonNull::new_unchecked((&raw const this.idle).cast_mut()) };
         // SAFETY: as above; what `make` reads of the carrier are addresses.
-        let idle = unsafe { Tcb::make(idle_at, 0, this, Landing { trampoline: loop_entry, resume: landing.resume }) };
+        let idle = unsafe {
+            Tcb::make(idle_at, 0, this, Landing { trampoline: loop_entry, resume: landing.resume })
+        };
         idle.bit.set(0);
         idle.queue.set(&this.queues[PRIORITIES]);
         // SAFETY: the block was just made; it is moved out and back in as part of the whole.
@@ -337,4 +339,3 @@ impl Carrier {
 
 /// Priority of a new process's first thread, for who creates it.
 pub const FIRST_PRIORITY: u8 = DEFAULT_PRIORITY;
-

@@ -82,7 +82,8 @@ impl Condition {
     /// # Safety
     /// `mail` is a condition's.
     pub(crate) unsafe fn of_mail(mail: &'static Mail) -> &'static Condition {
-        let at = (&raw const *mail).wrapping_byte_sub(offset_of!(Condition, mail)).cast::<Condition>();
+        let at =
+            (&raw const *mail).wrapping_byte_sub(offset_of!(Condition, mail)).cast::<Condition>();
         // SAFETY: the condition around the mail (caller's promise); it is not freed while mail is under way.
         unsafe { &*at }
     }
@@ -102,16 +103,24 @@ impl Condition {
 
     fn home(&self, carrier: &'static Carrier) -> &'static Inbox {
         let mine = (&raw const *carrier.inbox()).cast_mut();
-        let home = match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => mine,
-            Err(home) => home,
-        };
+        let home =
+            match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => mine,
+                Err(home) => home,
+            };
         // SAFETY: only inboxes are stored, and they live as long as the process.
         unsafe { &*home }
     }
 
     /// The running thread waits, and gives `mutex` back meanwhile. It has to take the mutex again when it runs again.
-    pub fn wait<K: Kernel>(&'static self, mutex: &'static Semaphore, carrier: &'static Carrier, running: &'static Tcb, kernel: K) -> &'static Tcb {
+    pub fn wait<K: Kernel>(
+        &'static self,
+        mutex: &'static Semaphore,
+        carrier: &'static Carrier,
+        running: &'static Tcb,
+        kernel: K,
+    ) -> &'static Tcb {
         let next = carrier.leave(running);
         if self.is_local(carrier) || carrier.is(self.home(carrier)) {
             self.waiters.push(running);
@@ -162,4 +171,3 @@ impl Condition {
         }
     }
 }
-

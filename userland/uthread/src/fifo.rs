@@ -176,4 +176,3 @@ pub enum Removed {
     /// Others remain.
     OneOfMany,
 }
-

@@ -119,7 +119,12 @@ impl Inbox {
         loop {
             mail.next.set(first);
             // Pairs with: Inbox::take, acquire.
-            match self.first.compare_exchange_weak(first, this, Ordering::Release, Ordering::Relaxed) {
+            match self.first.compare_exchange_weak(
+                first,
+                this,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => break,
                 Err(now) => first = now,
             }

@@ -104,7 +104,11 @@ impl Process {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            slabs: core::array::from_fn(|_| Slab { base: AtomicU64::new(0), stacks: AtomicU64::new(0), cut: AtomicU64::new(0) }),
+            slabs: core::array::from_fn(|_| Slab {
+                base: AtomicU64::new(0),
+                stacks: AtomicU64::new(0),
+                cut: AtomicU64::new(0),
+            }),
             carriers: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
         }
     }

@@ -80,7 +80,8 @@ impl Semaphore {
     /// # Safety
     /// `mail` is a semaphore's.
     pub(crate) unsafe fn of_mail(mail: &'static Mail) -> &'static Semaphore {
-        let at = (&raw const *mail).wrapping_byte_sub(offset_of!(Semaphore, mail)).cast::<Semaphore>();
+        let at =
+            (&raw const *mail).wrapping_byte_sub(offset_of!(Semaphore, mail)).cast::<Semaphore>();
         // SAFETY: the semaphore around the mail (caller's promise); it is not freed while mail is under way.
         unsafe { &*at }
     }
@@ -95,7 +96,12 @@ impl Semaphore {
     }
 
     /// The running thread takes a unit, or waits for one. Returns whom to run: perhaps the same.
-    pub fn take<K: Kernel>(&'static self, carrier: &'static Carrier, running: &'static Tcb, kernel: K) -> &'static Tcb {
+    pub fn take<K: Kernel>(
+        &'static self,
+        carrier: &'static Carrier,
+        running: &'static Tcb,
+        kernel: K,
+    ) -> &'static Tcb {
         match self.state.get() {
             SHARED => return self.take_shared(carrier, running, kernel),
             UNITS => {
@@ -119,7 +125,11 @@ impl Semaphore {
     /// [`Semaphore::take`] in the usual case: a local one, with a free unit, or without another waiter while others of the same
     /// priority are ready. In all others nothing has happened yet.
     #[inline(always)]
-    pub fn take_here(&'static self, carrier: &'static Carrier, running: &'static Tcb) -> Option<&'static Tcb> {
+    pub fn take_here(
+        &'static self,
+        carrier: &'static Carrier,
+        running: &'static Tcb,
+    ) -> Option<&'static Tcb> {
         let state = self.state.get();
         if state != 0 {
             // No colder than the other; but that one costs more, and comes first.
@@ -205,16 +215,23 @@ impl Semaphore {
     /// Its home: the first carrier that asks.
     fn home(&self, carrier: &'static Carrier) -> &'static Inbox {
         let mine = (&raw const *carrier.inbox()).cast_mut();
-        let home = match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => mine,
-            Err(home) => home,
-        };
+        let home =
+            match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => mine,
+                Err(home) => home,
+            };
         // SAFETY: only inboxes are stored, and they live as long as the process.
         unsafe { &*home }
     }
 
     #[inline(never)]
-    fn take_shared<K: Kernel>(&'static self, carrier: &'static Carrier, running: &'static Tcb, kernel: K) -> &'static Tcb {
+    fn take_shared<K: Kernel>(
+        &'static self,
+        carrier: &'static Carrier,
+        running: &'static Tcb,
+        kernel: K,
+    ) -> &'static Tcb {
         // Pairs with: give_shared, release: what the last holder wrote is seen.
         if self.units.fetch_sub(1, Ordering::Acquire) as i64 > 0 {
             return running;
@@ -276,7 +293,12 @@ impl Semaphore {
     }
 
     /// At home: a thread of another carrier wants a unit.
-    pub(crate) fn asked<K: Kernel>(&'static self, thread: &'static Tcb, carrier: &'static Carrier, kernel: K) {
+    pub(crate) fn asked<K: Kernel>(
+        &'static self,
+        thread: &'static Tcb,
+        carrier: &'static Carrier,
+        kernel: K,
+    ) {
         match self.credit() {
             Credit::Used => carrier.wake(thread, kernel),
             Credit::None => self.queue(thread),
@@ -306,4 +328,3 @@ enum Credit {
     None,
     Used,
 }
-

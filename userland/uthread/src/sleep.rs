@@ -47,7 +47,11 @@ impl Carrier {
         fence(Ordering::SeqCst);
         if self.inbox.is_empty() && self.completions.count() == seen {
             count(&self.counters.sleeps);
-            kernel.wait(self, seen, self.timers.next().map_or(abi::NO_DEADLINE, |deadline| deadline.max(1)));
+            kernel.wait(
+                self,
+                seen,
+                self.timers.next().map_or(abi::NO_DEADLINE, |deadline| deadline.max(1)),
+            );
         }
         self.inbox.asleep.store(0, Ordering::Relaxed);
     }

@@ -113,7 +113,8 @@ pub struct Tcb {
     pub preempted: Preempted,
 }
 
-const _: () = assert!(size_of::<Tcb>() <= TCB_LIMIT || cfg!(any(feature = "loom", feature = "shuttle")));
+const _: () =
+    assert!(size_of::<Tcb>() <= TCB_LIMIT || cfg!(any(feature = "loom", feature = "shuttle")));
 
 /// The two code addresses that a thread's block holds from the beginning: who makes blocks knows the assembly.
 #[derive(Clone, Copy, Debug)]
@@ -129,12 +130,21 @@ impl Tcb {
     ///
     /// # Safety
     /// `at` is aligned, writable, big enough, nobody else's, and stays so while the process lives.
-    pub(crate) unsafe fn make(at: NonNull<Tcb>, class: u8, carrier: &'static Carrier, landing: Landing) -> &'static Tcb {
+    pub(crate) unsafe fn make(
+        at: NonNull<Tcb>,
+        class: u8,
+        carrier: &'static Carrier,
+        landing: Landing,
+    ) -> &'static Tcb {
         let queue = carrier.run_queue(DEFAULT_PRIORITY);
         // SAFETY: aligned, and about to be filled before anyone reads it through the reference (caller's promise).
         let this: &'static Tcb = unsafe { at.as_ref() };
         let block = Tcb {
-            start: Start { argument: Cell::new(0), function: Cell::new(0), trampoline: Cell::new(landing.trampoline) },
+            start: Start {
+                argument: Cell::new(0),
+                function: Cell::new(0),
+                trampoline: Cell::new(landing.trampoline),
+            },
             sp: Cell::new(at.as_ptr() as usize),
             next: Cell::new(this),
             queue: Cell::new(queue),
@@ -152,7 +162,11 @@ impl Tcb {
             timer: crate::timer::Node::new(),
             errno: Cell::new(0),
             sysmsg: Cell::new(SysMsg::EMPTY),
-            preempted: Preempted { scratch: Cell::new([0; 2]), resume: Cell::new(landing.resume), frame: Cell::new(Frame::default()) },
+            preempted: Preempted {
+                scratch: Cell::new([0; 2]),
+                resume: Cell::new(landing.resume),
+                frame: Cell::new(Frame::default()),
+            },
         };
         // SAFETY: writable and ours (caller's promise).
         unsafe { at.write(block) };

@@ -33,7 +33,8 @@ pub enum Run {
 
 impl Options {
     /// As its creator, with the usual stack.
-    pub const USUAL: Options = Options { class: Class::Usual, priority: None, home: None, run: Run::AtOnce };
+    pub const USUAL: Options =
+        Options { class: Class::Usual, priority: None, home: None, run: Run::AtOnce };
 
     /// One word: 0 is [`Options::USUAL`]; class, priority + 1, home + 1, held in one byte each.
     #[must_use]
@@ -72,14 +73,25 @@ pub enum Join {
 
 impl Carrier {
     /// A new thread, ready: it calls `function` with `argument`. `None`: no stack, or no such CPU process.
-    pub fn create<K: Kernel>(&'static self, function: usize, argument: u64, options: u64, kernel: K) -> Option<&'static Tcb> {
+    pub fn create<K: Kernel>(
+        &'static self,
+        function: usize,
+        argument: u64,
+        options: u64,
+        kernel: K,
+    ) -> Option<&'static Tcb> {
         self.create_as(function, argument, Options::from_word(options), kernel)
     }
 
     /// [`Carrier::create`] in the usual case: no options, and a free stack that last served a thread of the same priority. In all
     /// others nothing has happened yet.
     #[inline(always)]
-    pub fn create_here(&'static self, function: usize, argument: u64, options: u64) -> Option<&'static Tcb> {
+    pub fn create_here(
+        &'static self,
+        function: usize,
+        argument: u64,
+        options: u64,
+    ) -> Option<&'static Tcb> {
         if options != 0 {
             return None;
         }
@@ -95,7 +107,13 @@ impl Carrier {
         Some(thread)
     }
 
-    fn create_as<K: Kernel>(&'static self, function: usize, argument: u64, options: Options, kernel: K) -> Option<&'static Tcb> {
+    fn create_as<K: Kernel>(
+        &'static self,
+        function: usize,
+        argument: u64,
+        options: Options,
+        kernel: K,
+    ) -> Option<&'static Tcb> {
         let home = match options.home {
             Some(index) => self.process.carrier(index)?,
             None => self.inbox(),
@@ -120,7 +138,13 @@ impl Carrier {
     }
 
     /// Makes `thread`, created held by the running thread, call `function` with `argument`.
-    pub fn launch<K: Kernel>(&'static self, thread: &'static Tcb, function: usize, argument: u64, kernel: K) {
+    pub fn launch<K: Kernel>(
+        &'static self,
+        thread: &'static Tcb,
+        function: usize,
+        argument: u64,
+        kernel: K,
+    ) {
         prepare(thread, function, argument);
         self.set_going(thread, kernel);
     }
@@ -134,7 +158,12 @@ impl Carrier {
     }
 
     /// The running thread ends with `value`. Returns whom to run.
-    pub fn exit<K: Kernel>(&'static self, running: &'static Tcb, value: u64, kernel: K) -> &'static Tcb {
+    pub fn exit<K: Kernel>(
+        &'static self,
+        running: &'static Tcb,
+        value: u64,
+        kernel: K,
+    ) -> &'static Tcb {
         let next = self.leave(running);
         running.result.set(value);
         let end = running.end.get();
@@ -173,7 +202,13 @@ impl Carrier {
 
     /// The running thread waits for the end of `thread`; its value becomes the result. Returns whom to run.
     /// Each thread is joined or detached once.
-    pub fn join<K: Kernel>(&'static self, running: &'static Tcb, thread: &'static Tcb, join: Join, kernel: K) -> &'static Tcb {
+    pub fn join<K: Kernel>(
+        &'static self,
+        running: &'static Tcb,
+        thread: &'static Tcb,
+        join: Join,
+        kernel: K,
+    ) -> &'static Tcb {
         let keep = if join == Join::Keep { KEEP } else { 0 };
         if !self.is(thread.home.get()) {
             running.subject.set(&raw const *thread as usize | keep);
@@ -193,8 +228,15 @@ impl Carrier {
     /// [`Carrier::join`] in the usual case: a thread of this carrier that has not ended and whose stack need not be kept, and
     /// others are ready. In all others nothing has happened yet.
     #[inline(always)]
-    pub fn join_here(&'static self, running: &'static Tcb, thread: &'static Tcb) -> Option<&'static Tcb> {
-        if !core::ptr::eq(running.home.get(), thread.home.get()) || thread.end.get() != OPEN || self.is_alone(running) {
+    pub fn join_here(
+        &'static self,
+        running: &'static Tcb,
+        thread: &'static Tcb,
+    ) -> Option<&'static Tcb> {
+        if !core::ptr::eq(running.home.get(), thread.home.get())
+            || thread.end.get() != OPEN
+            || self.is_alone(running)
+        {
             return None;
         }
         thread.end.set(&raw const *running as usize);
@@ -204,7 +246,13 @@ impl Carrier {
     }
 
     /// `thread` has ended: its value goes to the joiner.
-    fn answer_join<K: Kernel>(&'static self, joiner: &'static Tcb, thread: &'static Tcb, keep: End, kernel: K) {
+    fn answer_join<K: Kernel>(
+        &'static self,
+        joiner: &'static Tcb,
+        thread: &'static Tcb,
+        keep: End,
+        kernel: K,
+    ) {
         joiner.result.set(thread.result.get());
         if keep == 0 {
             self.reclaim(thread, kernel);
@@ -226,7 +274,12 @@ impl Carrier {
     }
 
     /// Nobody will join `thread`: its stack is free when it ends. Returns whom to run.
-    pub fn detach<K: Kernel>(&'static self, running: &'static Tcb, thread: &'static Tcb, kernel: K) -> &'static Tcb {
+    pub fn detach<K: Kernel>(
+        &'static self,
+        running: &'static Tcb,
+        thread: &'static Tcb,
+        kernel: K,
+    ) -> &'static Tcb {
         if self.is(thread.home.get()) {
             self.let_go(thread, kernel);
             return running;

@@ -17,7 +17,12 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) const fn new() -> Self {
-        Self { deadline: Cell::new(0), order: Cell::new(0), child: Cell::new(None), sibling: Cell::new(None) }
+        Self {
+            deadline: Cell::new(0),
+            order: Cell::new(0),
+            child: Cell::new(None),
+            sibling: Cell::new(None),
+        }
     }
 }
 
@@ -99,4 +104,3 @@ fn pair_up(first: Option<&'static Tcb>) -> Option<&'static Tcb> {
     }
     Some(all)
 }
-

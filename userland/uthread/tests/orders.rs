@@ -54,7 +54,11 @@ fn address(thread: &Tcb) -> usize {
 
 /// Leaves the layer as the assembly does.
 fn leave(machine: &'static Machine, carrier: &'static Carrier, next: &'static Tcb) -> &'static Tcb {
-    if std::ptr::eq(next, carrier.idle()) || carrier.pending.load(Ordering::Relaxed) != 0 { carrier.run(machine.kernel()) } else { next }
+    if std::ptr::eq(next, carrier.idle()) || carrier.pending.load(Ordering::Relaxed) != 0 {
+        carrier.run(machine.kernel())
+    } else {
+        next
+    }
 }
 
 fn with(priority: u8) -> Options {

@@ -67,7 +67,9 @@ fn a_completion_wakes_a_sleeper() {
         let mut called = false;
         let caller = machine.create(
             machine.carrier(0),
-            Box::new(move |_| if std::mem::replace(&mut called, true) { Do::Stop } else { Do::Call }),
+            Box::new(
+                move |_| if std::mem::replace(&mut called, true) { Do::Stop } else { Do::Call },
+            ),
             Options { priority: Some(16), ..Options::USUAL },
         );
         let kernel = thread::spawn(move || machine.complete(0, caller, 5));
@@ -117,7 +119,13 @@ fn a_unit_goes_from_carrier_to_carrier() {
             match step {
                 1 => {
                     let mut took = false;
-                    let body = move |_: Last| if std::mem::replace(&mut took, true) { Do::Exit(9) } else { Do::Take(semaphore.get()) };
+                    let body = move |_: Last| {
+                        if std::mem::replace(&mut took, true) {
+                            Do::Exit(9)
+                        } else {
+                            Do::Take(semaphore.get())
+                        }
+                    };
                     Do::Create(Box::new(body), on(1))
                 }
                 2 => Do::Give(semaphore.get()),
@@ -126,7 +134,11 @@ fn a_unit_goes_from_carrier_to_carrier() {
                 _ => Do::Stop,
             }
         };
-        machine.create(machine.carrier(0), Box::new(main), Options { priority: Some(16), ..Options::USUAL });
+        machine.create(
+            machine.carrier(0),
+            Box::new(main),
+            Options { priority: Some(16), ..Options::USUAL },
+        );
         machine.drive(0);
         other.join().unwrap();
         machine.end();

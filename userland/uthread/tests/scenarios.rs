@@ -23,8 +23,13 @@ fn play(carriers: usize, main: impl Fn() -> Body + Send + Sync + 'static) {
     shuttle::check_random(
         move || {
             let machine = Machine::new(carriers);
-            let others: Vec<_> = (1..carriers).map(|index| thread::spawn(move || machine.drive(index))).collect();
-            machine.create(machine.carrier(0), main(), Options { priority: Some(16), ..Options::USUAL });
+            let others: Vec<_> =
+                (1..carriers).map(|index| thread::spawn(move || machine.drive(index))).collect();
+            machine.create(
+                machine.carrier(0),
+                main(),
+                Options { priority: Some(16), ..Options::USUAL },
+            );
             machine.drive(0);
             others.into_iter().for_each(|other| other.join().unwrap());
             machine.end();
@@ -38,7 +43,8 @@ fn play(carriers: usize, main: impl Fn() -> Body + Send + Sync + 'static) {
 fn gather(carriers: usize, workers: Vec<Body>, check: impl Fn(u64) + Send + 'static) -> Body {
     let count = workers.len();
     let mut workers = workers.into_iter();
-    let (mut threads, mut created, mut joined, mut sum, mut stopped) = (Vec::<Ref>::new(), 0, 0, 0, 0);
+    let (mut threads, mut created, mut joined, mut sum, mut stopped) =
+        (Vec::<Ref>::new(), 0, 0, 0, 0);
     Box::new(move |last| {
         if let Last::Thread(thread) = last {
             threads.push(thread);
@@ -95,7 +101,12 @@ fn a_mutex_excludes() {
 }
 
 /// Waits until `value` is at least `wanted`.
-fn waiter(mutex: Object<Semaphore>, condition: Object<Condition>, value: Object<Cell<u64>>, wanted: u64) -> Body {
+fn waiter(
+    mutex: Object<Semaphore>,
+    condition: Object<Condition>,
+    value: Object<Cell<u64>>,
+    wanted: u64,
+) -> Body {
     enum At {
         Begin,
         Locked,
@@ -127,7 +138,13 @@ enum Notice {
 }
 
 /// Adds one under the mutex and notifies, `times` times.
-fn teller(mutex: Object<Semaphore>, condition: Object<Condition>, value: Object<Cell<u64>>, times: u64, notice: Notice) -> Body {
+fn teller(
+    mutex: Object<Semaphore>,
+    condition: Object<Condition>,
+    value: Object<Cell<u64>>,
+    times: u64,
+    notice: Notice,
+) -> Body {
     let mut step = 0;
     Box::new(move |_| {
         step += 1;
@@ -149,10 +166,12 @@ fn teller(mutex: Object<Semaphore>, condition: Object<Condition>, value: Object<
 
 fn conditions(waiters: usize, tellers: usize, notice: Notice) {
     play(3, move || {
-        let (mutex, condition) = (Object::new(Semaphore::shared(1)), Object::new(Condition::shared()));
+        let (mutex, condition) =
+            (Object::new(Semaphore::shared(1)), Object::new(Condition::shared()));
         let value = Object::new(Cell::new(0));
         let wanted = 2 * tellers as u64;
-        let mut workers: Vec<Body> = (0..waiters).map(|_| waiter(mutex, condition, value, wanted)).collect();
+        let mut workers: Vec<Body> =
+            (0..waiters).map(|_| waiter(mutex, condition, value, wanted)).collect();
         workers.extend((0..tellers).map(|_| teller(mutex, condition, value, 2, notice)));
         workers.rotate_left(1);
         gather(3, workers, move |sum| assert_eq!(sum, (waiters + tellers) as u64))
@@ -233,6 +252,8 @@ fn sleepers_and_mail_share_a_deadline() {
             step += 1;
             if step <= 3 { Do::Take(semaphore.get()) } else { Do::Exit(1) }
         };
-        gather(2, vec![sleeper(30), sleeper(10), Box::new(taker), sleeper(20)], |sum| assert_eq!(sum, 4))
+        gather(2, vec![sleeper(30), sleeper(10), Box::new(taker), sleeper(20)], |sum| {
+            assert_eq!(sum, 4)
+        })
     });
 }

@@ -141,29 +141,20 @@ fn model(feature: &'static str, package: &str, targets: Vec<String>, what: &str)
     let package = package.to_owned();
     step(format!("{feature}-{package}"), format!("{package}'s models hold in {what}"), move || {
         let mut test = tool_cargo();
-        test.args([
-            "test",
-            "--quiet",
-            "--profile",
-            "models",
-            "--features",
-            feature,
-        ])
-        .args(["-p", &package])
-        .arg("--target-dir")
-        .arg(place::out())
-        .args(&targets)
-        .env(
-            "LOOM_MAX_PREEMPTIONS",
-            std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or_else(|_| "2".into()),
-        );
+        test.args(["test", "--quiet", "--profile", "models", "--features", feature])
+            .args(["-p", &package])
+            .arg("--target-dir")
+            .arg(place::out())
+            .args(&targets)
+            .env(
+                "LOOM_MAX_PREEMPTIONS",
+                std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or_else(|_| "2".into()),
+            );
         let mut done = counted(&mut test)?;
         if done.passed + done.failed == 0 {
             done.failed = 1;
-            done.output.push_str(&format!(
-                "none of {package}'s models ran: {}\n",
-                targets.join(" ")
-            ));
+            done.output
+                .push_str(&format!("none of {package}'s models ran: {}\n", targets.join(" ")));
         }
         Ok(done)
     })

@@ -86,7 +86,8 @@ impl Package {
     /// Its models: test files that exist under the checker's feature only, and unit tests in a module named after it.
     fn models(&self, checker: &str) -> Vec<String> {
         let gate = format!("#![cfg(feature = \"{checker}\")]");
-        let gated = |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&gate));
+        let gated =
+            |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&gate));
         let mut words: Vec<String> = files(&self.folder.join("tests"))
             .filter(|path| gated(path))
             .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))

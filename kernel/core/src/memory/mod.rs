@@ -5,8 +5,8 @@ mod heap;
 
 pub(crate) use frames::FrameCache;
 pub use frames::{free, in_use as frames_in_use, put, take, take_zeroed};
-pub(crate) use heap::{HeapCache, footprint};
 pub use heap::{Heap, in_use as heap_in_use, pages as heap_pages};
+pub(crate) use heap::{HeapCache, footprint};
 
 use arch::layout::Phys;
 use arch::paging::FrameSource;

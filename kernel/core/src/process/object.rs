@@ -72,13 +72,20 @@ impl Objects {
     fn table_bytes(&self) -> usize {
         let slabs = [self.pipes.tables(), self.ports.tables(), self.carriers.tables()];
         let names = self.names.capacity() * size_of::<Named>();
-        slabs.as_flattened().iter().chain(&[names]).map(|bytes| crate::memory::footprint(*bytes)).sum()
+        slabs
+            .as_flattened()
+            .iter()
+            .chain(&[names])
+            .map(|bytes| crate::memory::footprint(*bytes))
+            .sum()
     }
 }
 
 /// Heap bytes of the tables of objects, over all CPUs: they grow with the most objects there ever were, and stay.
 pub fn table_bytes() -> u64 {
-    let of = |cpu: &crate::cpu::Cpu| ipi::call(cpu.id(), |crit| here().objects.with(crit, |o| o.table_bytes()));
+    let of = |cpu: &crate::cpu::Cpu| {
+        ipi::call(cpu.id(), |crit| here().objects.with(crit, |o| o.table_bytes()))
+    };
     crate::cpu::all().map(|cpu| of(cpu) as u64).sum()
 }
 

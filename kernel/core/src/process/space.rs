@@ -98,7 +98,11 @@ impl Space {
     }
 
     /// Sets a range aside for pages that the kernel keeps and shares; nothing is mapped there yet.
-    pub(crate) fn reserve(&mut self, range: Range<u64>, backing: Backing) -> Result<(), SpaceError> {
+    pub(crate) fn reserve(
+        &mut self,
+        range: Range<u64>,
+        backing: Backing,
+    ) -> Result<(), SpaceError> {
         Ok(self.regions.insert(Region { range, backing })?)
     }
 

@@ -151,8 +151,7 @@ pub(crate) fn fork(process: &Arc<Process>, cpu: CpuId) -> Result<u64, StartError
     let pins = [(map::completions(index), &completions), (map::carrier(index), &area)];
     for (start, pages) in pins {
         let frames: Vec<_> = pages.frames().collect();
-        let pinned = process
-            .with_space(|crit, space| space.pin(crit, start, &frames));
+        let pinned = process.with_space(|crit, space| space.pin(crit, start, &frames));
         pinned.unwrap_or(Err(SpaceError::NoMemory)).inspect_err(|_| give_up(process))?;
     }
     let begun = begin(process, cpu, index, slots, [completions, area]);

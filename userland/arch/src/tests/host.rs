@@ -52,11 +52,16 @@ impl Kernel for Host {
         let sleeper = &machine.sleepers[carrier.index() as usize];
         let mut token = sleeper.token.lock().expect("no panic");
         while !*token {
-            let rest = if deadline == 0 { 1_000_000_000 } else { deadline.saturating_sub(self.now(carrier)) };
+            let rest = if deadline == 0 {
+                1_000_000_000
+            } else {
+                deadline.saturating_sub(self.now(carrier))
+            };
             if rest == 0 {
                 break;
             }
-            token = sleeper.bell.wait_timeout(token, Duration::from_nanos(rest)).expect("no panic").0;
+            token =
+                sleeper.bell.wait_timeout(token, Duration::from_nanos(rest)).expect("no panic").0;
         }
         *token = false;
     }
@@ -81,8 +86,17 @@ fn carrier(machine: &Arc<Machine>, index: u64) -> &'static Carrier {
     let top = area.as_ptr() as usize + abi::map::CARRIER_LENGTH as usize;
     let completions = Box::leak(Box::new(Completions::new()));
     // SAFETY: fresh memory that is never freed; the addresses are the crate's.
-    let carrier =
-        unsafe { Carrier::make(area.cast(), index, top, completions, machine.process, landing::<Host>(), loop_entry::<Host>()) };
+    let carrier = unsafe {
+        Carrier::make(
+            area.cast(),
+            index,
+            top,
+            completions,
+            machine.process,
+            landing::<Host>(),
+            loop_entry::<Host>(),
+        )
+    };
     // SAFETY: the area of a carrier; nothing else on this host uses GS.
     unsafe { set_gs_base(area.as_ptr() as usize) };
     carrier
@@ -146,11 +160,17 @@ pub(crate) mod calls {
     use uthread::{Condition, Semaphore};
 
     macro_rules! call {
-        ($entry:ident) => { call!($entry, 0, 0) };
-        ($entry:ident, $first:expr) => { call!($entry, $first, 0) };
+        ($entry:ident) => {
+            call!($entry, 0, 0)
+        };
+        ($entry:ident, $first:expr) => {
+            call!($entry, $first, 0)
+        };
         ($entry:ident, $first:expr, $second:expr) => {
             // SAFETY: the entry point takes these arguments; objects of the tests live for ever.
-            unsafe { switching(entry::$entry::<Host> as *const (), [$first as u64, $second as u64]) }
+            unsafe {
+                switching(entry::$entry::<Host> as *const (), [$first as u64, $second as u64])
+            }
         };
     }
 
@@ -190,7 +210,11 @@ pub(crate) mod calls {
         // SAFETY: the calling thread's block.
         unsafe { &*thread }
     }
-    pub(crate) fn create(function: extern "C" fn(u64) -> u64, argument: u64, options: Options) -> Option<&'static Tcb> {
+    pub(crate) fn create(
+        function: extern "C" fn(u64) -> u64,
+        argument: u64,
+        options: Options,
+    ) -> Option<&'static Tcb> {
         // SAFETY: called by a user thread.
         unsafe { entry::create::<Host>(function as usize, argument, options.word()) }
     }

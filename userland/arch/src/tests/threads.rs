@@ -38,7 +38,8 @@ extern "C" fn pong(pair: u64) -> u64 {
 
 fn ping_pong(pair: Pair, home: Option<u8>) -> u64 {
     let pair: &'static Pair = Box::leak(Box::new(pair));
-    let other = calls::create(pong, &raw const *pair as u64, Options { home, ..Options::USUAL }).expect("a stack");
+    let other = calls::create(pong, &raw const *pair as u64, Options { home, ..Options::USUAL })
+        .expect("a stack");
     for _ in 0..pair.2 {
         calls::post(pair.0);
         calls::wait(pair.1);
@@ -62,7 +63,8 @@ extern "C" fn stop_here(_: u64) -> u64 {
 /// Stops all other carriers, then this one.
 fn stop_all(carriers: u8, value: u64) -> ! {
     for index in 1..carriers {
-        calls::create(stop_here, 0, Options { home: Some(index), ..Options::USUAL }).expect("a stack");
+        calls::create(stop_here, 0, Options { home: Some(index), ..Options::USUAL })
+            .expect("a stack");
     }
     stop(value)
 }
@@ -97,11 +99,15 @@ extern "C" fn add(count: u64) -> u64 {
 }
 
 extern "C" fn many_adders(carriers: u64) -> u64 {
-    let count: &'static Count = Box::leak(Box::new(Count { mutex: calls::shared(1), value: core::cell::UnsafeCell::new(0) }));
+    let count: &'static Count = Box::leak(Box::new(Count {
+        mutex: calls::shared(1),
+        value: core::cell::UnsafeCell::new(0),
+    }));
     let threads: Vec<_> = (0..40u64)
         .map(|index| {
             let home = Some((index % carriers) as u8);
-            calls::create(add, &raw const *count as u64, Options { home, ..Options::USUAL }).expect("a stack")
+            calls::create(add, &raw const *count as u64, Options { home, ..Options::USUAL })
+                .expect("a stack")
         })
         .collect();
     for thread in threads {
@@ -139,12 +145,16 @@ extern "C" fn pass(gate: u64) -> u64 {
 }
 
 extern "C" fn gate(carriers: u64) -> u64 {
-    let gate: &'static Gate =
-        Box::leak(Box::new(Gate { mutex: calls::shared(1), open: Condition::shared(), state: core::cell::Cell::new(false) }));
+    let gate: &'static Gate = Box::leak(Box::new(Gate {
+        mutex: calls::shared(1),
+        open: Condition::shared(),
+        state: core::cell::Cell::new(false),
+    }));
     let threads: Vec<_> = (0..30u64)
         .map(|index| {
             let home = Some((index % carriers) as u8);
-            calls::create(pass, &raw const *gate as u64, Options { home, ..Options::USUAL }).expect("a stack")
+            calls::create(pass, &raw const *gate as u64, Options { home, ..Options::USUAL })
+                .expect("a stack")
         })
         .collect();
     calls::sleep_until(calls::clock() + 2_000_000);
@@ -171,8 +181,15 @@ extern "C" fn late(deadline: u64) -> u64 {
 extern "C" fn sleepers(_: u64) -> u64 {
     let now = calls::clock();
     let deadlines: Vec<u64> = [5u64, 1, 3].iter().map(|ms| now + ms * 1_000_000).collect();
-    let threads: Vec<_> = deadlines.iter().map(|&at| calls::create(late, at, Options::USUAL).expect("a stack")).collect();
-    let good = threads.into_iter().zip(deadlines).filter(|&(thread, at)| calls::join(thread) >= at).count();
+    let threads: Vec<_> = deadlines
+        .iter()
+        .map(|&at| calls::create(late, at, Options::USUAL).expect("a stack"))
+        .collect();
+    let good = threads
+        .into_iter()
+        .zip(deadlines)
+        .filter(|&(thread, at)| calls::join(thread) >= at)
+        .count();
     stop(good as u64)
 }
 
@@ -186,9 +203,12 @@ extern "C" fn priority_of_caller(_: u64) -> u64 {
 }
 
 extern "C" fn priorities(_: u64) -> u64 {
-    let high = calls::create(priority_of_caller, 0, Options { priority: Some(20), ..Options::USUAL }).expect("a stack");
+    let high =
+        calls::create(priority_of_caller, 0, Options { priority: Some(20), ..Options::USUAL })
+            .expect("a stack");
     // The higher one ran before the creation came back.
-    let low = calls::create(priority_of_caller, 0, Options { priority: Some(3), ..Options::USUAL }).expect("a stack");
+    let low = calls::create(priority_of_caller, 0, Options { priority: Some(3), ..Options::USUAL })
+        .expect("a stack");
     calls::set_priority(low, 9);
     calls::set_priority(calls::current(), 2);
     stop(calls::join(high) * 100 + calls::join(low))

@@ -69,7 +69,8 @@ fn calls(round: u64) {
     let caller = thread::spawn(move || {
         WAITING.fetch_add(1, Ordering::AcqRel);
         let mut reply = [0; 8];
-        let called = port::open("blocking").and_then(|port| port::call(port, &round.to_le_bytes(), &mut reply));
+        let called = port::open("blocking")
+            .and_then(|port| port::call(port, &round.to_le_bytes(), &mut reply));
         RETURNED.fetch_add(1, Ordering::AcqRel);
         called.map(|count| (count, u64::from_le_bytes(reply)))
     });
@@ -78,7 +79,10 @@ fn calls(round: u64) {
     let request = port::receive(server, &mut bytes);
     ensure!(request.is_ok(), "receive: {request:?}");
     if let Ok(request) = request {
-        ensure!(request.length() == 8 && bytes[..8] == round.to_le_bytes(), "a request came otherwise than it was sent");
+        ensure!(
+            request.length() == 8 && bytes[..8] == round.to_le_bytes(),
+            "a request came otherwise than it was sent"
+        );
         let replied = request.reply(&(!round).to_le_bytes());
         ensure!(replied.is_ok(), "reply: {replied:?}");
     }
@@ -102,5 +106,8 @@ fn others_go_on(waiting: u64) {
     }
     ensure!(other.map(JoinHandle::join) == Ok(()), "no thread");
     let turns = TURNS.load(Ordering::Acquire) - before;
-    ensure!(turns == 100 && RETURNED.load(Ordering::Acquire) == 0, "{turns} turns while others wait");
+    ensure!(
+        turns == 100 && RETURNED.load(Ordering::Acquire) == 0,
+        "{turns} turns while others wait"
+    );
 }

@@ -15,8 +15,10 @@ static RAN: AtomicU64 = AtomicU64::new(0);
 fn create_join() -> i64 {
     let carriers = spread(program::process::argument(2));
     let each = steps() / u64::from(carriers);
-    let makers: [Option<JoinHandle<u64>>; 64] =
-        core::array::from_fn(|index| (index < carriers.into()).then(|| spawn(index as u8, move || make(index as u64, each, carriers))));
+    let makers: [Option<JoinHandle<u64>>; 64] = core::array::from_fn(|index| {
+        (index < carriers.into())
+            .then(|| spawn(index as u8, move || make(index as u64, each, carriers)))
+    });
     let made: u64 = makers.into_iter().flatten().map(JoinHandle::join).sum();
     // Detached threads may still be on their way.
     let end = program::process::clock() + 5_000_000_000;

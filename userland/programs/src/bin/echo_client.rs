@@ -15,8 +15,10 @@ fn echo_client() -> i64 {
     let port = open();
     let all = usize::from(carriers) * THREADS;
     let each = steps() / all as u64;
-    let threads: [_; 128] =
-        core::array::from_fn(|number| (number < all).then(|| spawn((number / THREADS) as u8, move || call(number as u64, each, port))));
+    let threads: [_; 128] = core::array::from_fn(|number| {
+        (number < all)
+            .then(|| spawn((number / THREADS) as u8, move || call(number as u64, each, port)))
+    });
     threads.into_iter().flatten().for_each(JoinHandle::join);
     let ended = port::call(port, &[], &mut []);
     ensure!(ended == Ok(0), "the last call: {ended:?}");
@@ -45,6 +47,9 @@ fn call(me: u64, each: u64, port: Handle) {
         reply.fill(0);
         let called = port::call(port, &request[..length], &mut reply);
         ensure!(called == Ok(length), "call {number} of thread {me}, {length} bytes: {called:?}");
-        ensure!(reply[..length] == request[..length], "call {number} of thread {me} came back changed");
+        ensure!(
+            reply[..length] == request[..length],
+            "call {number} of thread {me} came back changed"
+        );
     }
 }

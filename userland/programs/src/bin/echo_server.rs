@@ -15,7 +15,9 @@ fn echo_server() -> i64 {
     let port = port::create("echo");
     ensure!(port.is_ok(), "port: {port:?}");
     let port = port.unwrap_or(Handle(0));
-    let threads: [_; 64] = core::array::from_fn(|index| (index < carriers.into()).then(|| spawn(index as u8, move || serve(port))));
+    let threads: [_; 64] = core::array::from_fn(|index| {
+        (index < carriers.into()).then(|| spawn(index as u8, move || serve(port)))
+    });
     threads.into_iter().flatten().for_each(JoinHandle::join);
     0
 }
@@ -26,7 +28,9 @@ fn serve(port: Handle) {
         let request = match port::receive(port, &mut bytes) {
             Ok(request) => request,
             // The one that got the empty request has closed the port.
-            Err(why) => return ensure!(DONE.load(Ordering::Acquire), "receive from {port:?}: {why:?}"),
+            Err(why) => {
+                return ensure!(DONE.load(Ordering::Acquire), "receive from {port:?}: {why:?}");
+            }
         };
         let length = request.length();
         let replied = request.reply(&bytes[..length]);

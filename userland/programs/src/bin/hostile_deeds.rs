@@ -2,7 +2,7 @@
 //! 1 that it should not have, 99 that there is no such deed.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use program::{Error, process, println, thread};
+use program::{Error, println, process, thread};
 use programs::{ensure, spread, steps};
 use uarch::hostile::{FATAL, HARMLESS, foreign_interrupt, foreign_syscall};
 

@@ -8,7 +8,9 @@ program::main!(hostile_memory);
 
 fn hostile_memory() -> i64 {
     let carriers = spread(process::argument(2));
-    let threads: [_; 8] = core::array::from_fn(|_| thread::builder().small().spawn(|| (0..50).for_each(|_| thread::sleep(10_000))).ok());
+    let threads: [_; 8] = core::array::from_fn(|_| {
+        thread::builder().small().spawn(|| (0..50).for_each(|_| thread::sleep(10_000))).ok()
+    });
     let mapped = memory::map(1 << 40);
     let Ok(huge) = mapped else { return ensure_none() };
     // All but a few pages, and then the calls; or all of them, which ends the program.
@@ -36,7 +38,9 @@ fn hostile_memory() -> i64 {
             let _ = (io::write(writer, &bytes), io::read(reader, &mut bytes), number);
         }
         let _ = (process::rfork(number % 4), memory::map(4096), port::create("memory"));
-        if let Ok(made) = thread::builder().on((number % u64::from(carriers)) as u8).spawn(move || number) {
+        if let Ok(made) =
+            thread::builder().on((number % u64::from(carriers)) as u8).spawn(move || number)
+        {
             let _ = made.join();
         }
     }

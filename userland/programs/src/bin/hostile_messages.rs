@@ -30,13 +30,27 @@ fn send(number: u16, flags: u16, length: u32, registers: [u64; 4]) -> Raw {
 
 #[track_caller]
 fn refused(what: &str, raw: Raw, error: Error) {
-    ensure!(raw.status == -(error as i64), "{what}: status {}, not -{} ({})", raw.status, error as u32, error.name());
+    ensure!(
+        raw.status == -(error as i64),
+        "{what}: status {}, not -{} ({})",
+        raw.status,
+        error as u32,
+        error.name()
+    );
 }
 
 fn heads() {
     for number in [21, 22, 64, 255, 0x7fff, 0xffff] {
-        refused("a number that no message has", send(number, REGISTERS, 0, [0; 4]), Error::BadNumber);
-        refused("a number that no message has, with a list", send(number, 0, 0, [0; 4]), Error::BadNumber);
+        refused(
+            "a number that no message has",
+            send(number, REGISTERS, 0, [0; 4]),
+            Error::BadNumber,
+        );
+        refused(
+            "a number that no message has, with a list",
+            send(number, 0, 0, [0; 4]),
+            Error::BadNumber,
+        );
     }
     for flag in 2..16 {
         refused("an unknown flag", send(0, REGISTERS | 1 << flag, 0, [0; 4]), Error::BadFlags);
@@ -58,9 +72,28 @@ fn lists(page: u64) {
     refused("words left over", exit(&[1 | 1 << 32 | 8 << 48, 0, 0]), Error::BadLength);
     refused("an element too short", exit(&[1 | 0x8001 << 32 | 4 << 48, 0]), Error::BadElement);
     refused("no element at all", exit(&[]), Error::MissingElement);
-    refused("an element twice", exit(&[2 | 1 << 32 | 8 << 48, 1 | 8 << 16, 7, 7]), Error::DuplicateElement);
-    refused("an unknown element that must be understood", exit(&[2 | 1 << 32 | 8 << 48, 0x8005 | 8 << 16, 7, 7]), Error::UnknownElement);
-    for at in [address::KERNEL, address::DIRECT_MAP, address::NON_CANONICAL, address::HOLE, address::LAST, address::UNMAPPED, u64::MAX - 7, 0, 1, page + 2 * 4096 - 8] {
+    refused(
+        "an element twice",
+        exit(&[2 | 1 << 32 | 8 << 48, 1 | 8 << 16, 7, 7]),
+        Error::DuplicateElement,
+    );
+    refused(
+        "an unknown element that must be understood",
+        exit(&[2 | 1 << 32 | 8 << 48, 0x8005 | 8 << 16, 7, 7]),
+        Error::UnknownElement,
+    );
+    for at in [
+        address::KERNEL,
+        address::DIRECT_MAP,
+        address::NON_CANONICAL,
+        address::HOLE,
+        address::LAST,
+        address::UNMAPPED,
+        u64::MAX - 7,
+        0,
+        1,
+        page + 2 * 4096 - 8,
+    ] {
         refused("a list where none can be", send(4, 0, 16, [at, 0, 0, 0]), Error::Fault);
     }
 }
@@ -71,17 +104,35 @@ fn pointers(page: u64) {
     let filled = io::write(writer, &[1; 64]);
     ensure!(filled == Ok(64), "write: {filled:?}");
     let straddling = page + 2 * 4096 - 8;
-    for at in [address::KERNEL, address::DIRECT_MAP, address::NON_CANONICAL, address::HOLE - 8, address::LAST, address::UNMAPPED, u64::MAX - 8, 0, straddling] {
+    for at in [
+        address::KERNEL,
+        address::DIRECT_MAP,
+        address::NON_CANONICAL,
+        address::HOLE - 8,
+        address::LAST,
+        address::UNMAPPED,
+        u64::MAX - 8,
+        0,
+        straddling,
+    ] {
         refused("text to write", send(1, REGISTERS, 0, [at, 16, 0, 0]), Error::Fault);
         refused("bytes for a pipe", send(9, REGISTERS, 0, [writer.0, at, 16, 0]), Error::Fault);
         refused("a record", send(17, REGISTERS, 0, [at, 16, 0, 0]), Error::Fault);
         refused("figures", send(20, REGISTERS, 0, [at, 4096, u64::MAX, 0]), Error::Fault);
-        refused("room for bytes", send(8, REGISTERS | NO_WAIT, 0, [reader.0, at, 16, 0]), Error::Fault);
+        refused(
+            "room for bytes",
+            send(8, REGISTERS | NO_WAIT, 0, [reader.0, at, 16, 0]),
+            Error::Fault,
+        );
     }
     // What was read to nowhere is lost; so fill it again, and read to pages that may not be written.
     for at in [abi::map::LAYER, abi::map::completions(0), abi::map::PROGRAM] {
         let _ = io::write(writer, &[1; 16]);
-        refused("room for bytes in sealed pages", send(8, REGISTERS | NO_WAIT, 0, [reader.0, at, 16, 0]), Error::Fault);
+        refused(
+            "room for bytes in sealed pages",
+            send(8, REGISTERS | NO_WAIT, 0, [reader.0, at, 16, 0]),
+            Error::Fault,
+        );
     }
     [reader, writer].into_iter().for_each(|handle| ensure!(io::close(handle) == Ok(()), "close"));
 }
@@ -91,22 +142,39 @@ fn handles() {
     let Ok((reader, writer)) = pipe else { return ensure!(false, "{pipe:?}") };
     let mut room = [0; 8];
     let at = room.as_mut_ptr() as u64;
-    for handle in [0, 7, 1000, u64::MAX, 1 << 63, writer.0, reader.0 ^ 1 << 32, reader.0 | 1 << 48] {
-        refused("a read of a wrong handle", send(8, REGISTERS | NO_WAIT, 0, [handle, at, 8, 0]), Error::BadHandle);
+    for handle in [0, 7, 1000, u64::MAX, 1 << 63, writer.0, reader.0 ^ 1 << 32, reader.0 | 1 << 48]
+    {
+        refused(
+            "a read of a wrong handle",
+            send(8, REGISTERS | NO_WAIT, 0, [handle, at, 8, 0]),
+            Error::BadHandle,
+        );
     }
-    refused("a write to the reading end", send(9, REGISTERS | NO_WAIT, 0, [reader.0, at, 8, 0]), Error::BadHandle);
+    refused(
+        "a write to the reading end",
+        send(9, REGISTERS | NO_WAIT, 0, [reader.0, at, 8, 0]),
+        Error::BadHandle,
+    );
     refused("a reply to a pipe", send(14, REGISTERS, 0, [reader.0, at, 8, 0]), Error::BadHandle);
     refused("a reply to nothing", send(14, REGISTERS, 0, [u64::MAX, at, 8, 0]), Error::BadHandle);
-    let raw = Layer.receive(0, Receive { port: reader, into: abi::Output { address: at, length: 8 } });
+    let raw =
+        Layer.receive(0, Receive { port: reader, into: abi::Output { address: at, length: 8 } });
     refused("a receive from a pipe", raw, Error::BadHandle);
     ensure!(io::close(reader) == Ok(()) && io::close(writer) == Ok(()), "close");
     ensure!(io::close(reader).is_err(), "a handle was closed twice");
-    refused("a read of a closed handle", send(8, REGISTERS | NO_WAIT, 0, [reader.0, at, 8, 0]), Error::BadHandle);
+    refused(
+        "a read of a closed handle",
+        send(8, REGISTERS | NO_WAIT, 0, [reader.0, at, 8, 0]),
+        Error::BadHandle,
+    );
     // As many as a process can have, and not one more; all come back.
     let mut made = [(Handle(0), Handle(0)); 128];
-    let count = made.iter_mut().map_while(|place| io::pipe().ok().map(|pipe| *place = pipe)).count();
+    let count =
+        made.iter_mut().map_while(|place| io::pipe().ok().map(|pipe| *place = pipe)).count();
     ensure!((8..64).contains(&count), "{count} pipes in one process");
-    made[..count].iter().for_each(|(r, w)| ensure!(io::close(*r).and(io::close(*w)) == Ok(()), "close"));
+    made[..count]
+        .iter()
+        .for_each(|(r, w)| ensure!(io::close(*r).and(io::close(*w)) == Ok(()), "close"));
 }
 
 fn mappings(page: u64) {
@@ -117,8 +185,23 @@ fn mappings(page: u64) {
     for flags in [2, 1, 1 << 8, 1 | 1 << 8 | 1 << 32, 1 | 2 << 8 | 3 << 32, u64::MAX] {
         refused("flags of a map", send(5, REGISTERS, 0, [4096, flags, 0, 0]), Error::BadElement);
     }
-    let sealed = [abi::map::LAYER, abi::map::SHARED, abi::map::completions(0), abi::map::carrier(0), abi::map::PROGRAM];
-    let nowhere = [0, address::KERNEL, address::HOLE, address::LAST, address::UNMAPPED, u64::MAX & !4095, page + 1, page + 4096];
+    let sealed = [
+        abi::map::LAYER,
+        abi::map::SHARED,
+        abi::map::completions(0),
+        abi::map::carrier(0),
+        abi::map::PROGRAM,
+    ];
+    let nowhere = [
+        0,
+        address::KERNEL,
+        address::HOLE,
+        address::LAST,
+        address::UNMAPPED,
+        u64::MAX & !4095,
+        page + 1,
+        page + 4096,
+    ];
     for at in sealed.into_iter().chain(nowhere) {
         for length in [4096, 0x1_0000, u64::MAX, 0] {
             let raw = send(6, REGISTERS, 0, [at, length, 0, 0]);
@@ -138,7 +221,8 @@ fn mappings(page: u64) {
     refused("text in what was unmapped", send(1, REGISTERS, 0, [huge, 8, 0, 0]), Error::Fault);
     // As many mappings as there can be.
     let mut made = [0; 4096];
-    let count = made.iter_mut().map_while(|place| memory::map(4096).ok().map(|at| *place = at)).count();
+    let count =
+        made.iter_mut().map_while(|place| memory::map(4096).ok().map(|at| *place = at)).count();
     made[..count].iter().for_each(|at| {
         // SAFETY: nobody uses it.
         ensure!(unsafe { memory::unmap(*at, 4096) } == Ok(()), "unmap");
@@ -150,7 +234,11 @@ fn others() {
         refused("a wake of nobody", send(16, REGISTERS, 0, [index, 0, 0, 0]), Error::BadElement);
     }
     refused("an abort of nothing", send(19, REGISTERS, 0, [0x1234, 0, 0, 0]), Error::NotFound);
-    refused("figures for too small a buffer", send(20, REGISTERS, 0, [page_of_stack(), 8, u64::MAX, 0]), Error::TooSmall);
+    refused(
+        "figures for too small a buffer",
+        send(20, REGISTERS, 0, [page_of_stack(), 8, u64::MAX, 0]),
+        Error::TooSmall,
+    );
     let sent = call::send(&request::Null {});
     ensure!(sent.is_ok(), "null: {sent:?}");
     let set = process::set_tick(1);

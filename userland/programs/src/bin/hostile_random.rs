@@ -67,7 +67,15 @@ fn enter(salt: u64, each: u64, known: [u64; 4]) {
         }
         fill(&mut dice, known);
         // SAFETY: this program has nothing to lose.
-        unsafe { enter_at(sites[dice.below(count as u64) as usize], words[0], words[1], words[2], [words[3], words[4], words[5], words[6]]) };
+        unsafe {
+            enter_at(
+                sites[dice.below(count as u64) as usize],
+                words[0],
+                words[1],
+                words[2],
+                [words[3], words[4], words[5], words[6]],
+            )
+        };
     }
     DONE.fetch_add(1, Ordering::AcqRel);
 }
@@ -79,8 +87,23 @@ fn word(dice: &mut Dice, known: [u64; 4]) -> u64 {
         0 => dice.roll(),
         1 => 1 << dice.below(64),
         2 => 0_u64.wrapping_sub(1 << dice.below(64)),
-        3 => [address::KERNEL, address::DIRECT_MAP, address::NON_CANONICAL, address::HOLE, address::LAST, address::UNMAPPED][dice.below(6) as usize].wrapping_add(near),
-        4 => [abi::map::LAYER, abi::map::SHARED, abi::map::carrier(0), abi::map::completions(0), abi::map::PROGRAM][dice.below(5) as usize].wrapping_add(near),
+        3 => [
+            address::KERNEL,
+            address::DIRECT_MAP,
+            address::NON_CANONICAL,
+            address::HOLE,
+            address::LAST,
+            address::UNMAPPED,
+        ][dice.below(6) as usize]
+            .wrapping_add(near),
+        4 => [
+            abi::map::LAYER,
+            abi::map::SHARED,
+            abi::map::carrier(0),
+            abi::map::completions(0),
+            abi::map::PROGRAM,
+        ][dice.below(5) as usize]
+            .wrapping_add(near),
         5 | 6 => known[3] + dice.below(64 * 4096),
         7..10 => known[dice.below(4) as usize],
         10 => dice.below(64),
@@ -96,7 +119,11 @@ fn fill(dice: &mut Dice, known: [u64; 4]) {
     // SAFETY: the first words of the scratch pages; nothing is lost if they are gone by now but this program.
     unsafe { at.write_volatile(first) };
     for index in 1..8 {
-        let next = if dice.below(2) == 0 { word(dice, known) } else { dice.below(4) | (8 * dice.below(4)) << 16 };
+        let next = if dice.below(2) == 0 {
+            word(dice, known)
+        } else {
+            dice.below(4) | (8 * dice.below(4)) << 16
+        };
         // SAFETY: as above.
         unsafe { at.add(index).write_volatile(next) };
     }

@@ -21,19 +21,43 @@ fn many_alive() -> i64 {
     ensure!(own.is_some(), "no memory for {all} semaphores");
     let own: &'static [Semaphore] = own.unwrap_or_default();
     let before = stats();
-    let makers: [_; 64] =
-        core::array::from_fn(|index| ((index as u64) < carriers).then(|| spawn(index as u8, move || make(index as u64 * each, each, own))));
+    let makers: [_; 64] = core::array::from_fn(|index| {
+        ((index as u64) < carriers)
+            .then(|| spawn(index as u8, move || make(index as u64 * each, each, own)))
+    });
     while BLOCKED.load(Ordering::Acquire) < all {
         thread::sleep(100_000);
     }
     let during = stats();
-    ensure!(during.kernel_bytes == before.kernel_bytes, "kernel bytes: {} before, {} with all alive", before.kernel_bytes, during.kernel_bytes);
-    ensure!(during.kernel_stacks == before.kernel_stacks, "kernel stacks: {} before, {} with all alive", before.kernel_stacks, during.kernel_stacks);
-    ensure!(during.kernel_stacks == stacks + carriers, "{} kernel stacks for {carriers} CPU processes, and {stacks} before", during.kernel_stacks);
-    ensure!(during.cpu_processes == carriers, "{} CPU processes of {carriers}", during.cpu_processes);
+    ensure!(
+        during.kernel_bytes == before.kernel_bytes,
+        "kernel bytes: {} before, {} with all alive",
+        before.kernel_bytes,
+        during.kernel_bytes
+    );
+    ensure!(
+        during.kernel_stacks == before.kernel_stacks,
+        "kernel stacks: {} before, {} with all alive",
+        before.kernel_stacks,
+        during.kernel_stacks
+    );
+    ensure!(
+        during.kernel_stacks == stacks + carriers,
+        "{} kernel stacks for {carriers} CPU processes, and {stacks} before",
+        during.kernel_stacks
+    );
+    ensure!(
+        during.cpu_processes == carriers,
+        "{} CPU processes of {carriers}",
+        during.cpu_processes
+    );
     // Each maker maps one list of handles; the stacks are in the slabs that were there.
     let mappings = before.mappings + carriers;
-    ensure!(during.mappings == mappings, "{} mappings with all alive, not {mappings}", during.mappings);
+    ensure!(
+        during.mappings == mappings,
+        "{} mappings with all alive, not {mappings}",
+        during.mappings
+    );
     own.iter().for_each(Semaphore::post);
     let woken: u64 = makers.into_iter().flatten().map(JoinHandle::join).sum();
     ensure!(woken == all, "{woken} threads of {all} found their stacks as they were");
@@ -49,7 +73,11 @@ fn make(first: u64, count: u64, own: &'static [Semaphore]) -> u64 {
         made.ok()
     });
     let Ok(handles) = handles else { return 0 };
-    handles.iter_mut().filter_map(|handle| handle.take()).map(|handle| u64::from(handle.join())).sum()
+    handles
+        .iter_mut()
+        .filter_map(|handle| handle.take())
+        .map(|handle| u64::from(handle.join()))
+        .sum()
 }
 
 fn wait(number: u64, own: &Semaphore) -> bool {

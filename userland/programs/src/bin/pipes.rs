@@ -23,8 +23,14 @@ fn pipes() -> i64 {
             let pipe = spawn((number % u64::from(carriers)) as u8, io::pipe).join();
             ensure!(pipe.is_ok(), "pipe {number}: {pipe:?}");
             let (reader, writer) = pipe.unwrap_or((Handle(0), Handle(0)));
-            let (from, to) = (number % u64::from(carriers), (number / u64::from(carriers) + number) % u64::from(carriers));
-            (spawn(from as u8, move || produce(number, bytes, writer)), spawn(to as u8, move || consume(number, reader)))
+            let (from, to) = (
+                number % u64::from(carriers),
+                (number / u64::from(carriers) + number) % u64::from(carriers),
+            );
+            (
+                spawn(from as u8, move || produce(number, bytes, writer)),
+                spawn(to as u8, move || consume(number, reader)),
+            )
         })
     });
     let mut taken = 0;

@@ -30,7 +30,9 @@ fn preemption() -> i64 {
             })
         })
     });
-    let spinners: [_; 64] = core::array::from_fn(|index| (index < carriers.into()).then(|| spawn(index as u8, move || spin(index))));
+    let spinners: [_; 64] = core::array::from_fn(|index| {
+        (index < carriers.into()).then(|| spawn(index as u8, move || spin(index)))
+    });
     for (number, handle) in threads.into_iter().enumerate() {
         let Some(handle) = handle else { continue };
         let (have, want) = (JoinHandle::join(handle), reference(number as u64, each));

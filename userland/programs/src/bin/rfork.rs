@@ -14,10 +14,18 @@ static MET: AtomicU64 = AtomicU64::new(0);
 fn rfork() -> i64 {
     let carriers = spread(process::argument(2));
     let refused = process::rfork(process::cpus());
-    ensure!(matches!(refused, Err(Failure { error: Error::BadElement, .. })), "rfork on a CPU that is not there: {refused:?}");
+    ensure!(
+        matches!(refused, Err(Failure { error: Error::BadElement, .. })),
+        "rfork on a CPU that is not there: {refused:?}"
+    );
     let far = process::rfork(u64::MAX);
-    ensure!(matches!(far, Err(Failure { error: Error::BadElement, .. })), "rfork on CPU -1: {far:?}");
-    let threads: [_; 64] = core::array::from_fn(|index| (index < carriers.into()).then(|| spawn(index as u8, move || meet(index as u64, carriers))));
+    ensure!(
+        matches!(far, Err(Failure { error: Error::BadElement, .. })),
+        "rfork on CPU -1: {far:?}"
+    );
+    let threads: [_; 64] = core::array::from_fn(|index| {
+        (index < carriers.into()).then(|| spawn(index as u8, move || meet(index as u64, carriers)))
+    });
     for (index, handle) in threads.into_iter().enumerate() {
         let Some(at) = handle.map(JoinHandle::join) else { continue };
         ensure!(at == index as u64, "a thread of CPU process {index} says it is {at}");

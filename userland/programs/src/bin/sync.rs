@@ -34,7 +34,10 @@ fn sync() -> i64 {
     let each = steps() / u64::from(carriers);
     let counted = on_each(carriers, move |me| exclude(me, each));
     let [first, second] = *COUNT.lock();
-    ensure!(first == counted && second == counted, "counted {first} and {second} of {counted} under the mutex");
+    ensure!(
+        first == counted && second == counted,
+        "counted {first} and {second} of {counted} under the mutex"
+    );
     let put = on_each(carriers, move |me| exchange(me, each / 2));
     let (sum, back) = (PUT.load(Ordering::Acquire), TAKEN.load(Ordering::Acquire));
     ensure!(sum == back, "of {put} numbers {sum:#x} was put into the store, {back:#x} taken out");
@@ -142,7 +145,10 @@ fn pair(me: u64, each: u64) -> u64 {
     }
     // SAFETY: both threads are of one CPU process, as local semaphores ask.
     unsafe impl Sync for Turns {}
-    let turns = program::memory::array(1, |_| Turns { mine: local::Semaphore::new(1), yours: local::Semaphore::new(0) });
+    let turns = program::memory::array(1, |_| Turns {
+        mine: local::Semaphore::new(1),
+        yours: local::Semaphore::new(0),
+    });
     let Ok([turns]) = turns else { return 0 };
     let turns: &'static Turns = turns;
     let other = thread::spawn(move || {

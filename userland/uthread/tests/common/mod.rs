@@ -155,11 +155,15 @@ impl Machine {
 
     /// A machine for `carriers`; [`Machine::end`] takes it apart.
     pub fn make(carriers: usize, deaf: bool) -> &'static Machine {
-        let layout = Layout::from_size_align((Class::Small.stride() * STACKS) as usize, 4096).unwrap();
+        let layout =
+            Layout::from_size_align((Class::Small.stride() * STACKS) as usize, 4096).unwrap();
         let machine: &'static Machine = Box::leak(Box::new(Machine {
             process: Process::new(),
             cpus: (0..carriers)
-                .map(|_| Cpu { state: Mutex::new(Asleep { token: false, produced: 0, now: 1 }), bell: Condvar::new() })
+                .map(|_| Cpu {
+                    state: Mutex::new(Asleep { token: false, produced: 0, now: 1 }),
+                    bell: Condvar::new(),
+                })
                 .collect(),
             completions: (0..carriers).map(|_| Completions::new()).collect(),
             areas: (0..carriers).map(|_| zeroed(Layout::new::<Carrier>()).cast()).collect(),
@@ -206,7 +210,8 @@ impl Machine {
         let cpu = &self.cpus[index];
         let mut state = cpu.state.lock().unwrap();
         let cookie = std::ptr::from_ref(thread.0) as u64;
-        self.completions[index].publish(state.produced, &Completion { cookie, status: 0, value, value2: 0 });
+        self.completions[index]
+            .publish(state.produced, &Completion { cookie, status: 0, value, value2: 0 });
         state.produced += 1;
         drop(state);
         cpu.bell.notify_one();
@@ -233,7 +238,8 @@ impl Machine {
             let running = next;
             let key = std::ptr::from_ref(running) as usize;
             // Not held while it runs: others may create threads meanwhile.
-            let mut body = self.bodies.lock().unwrap().remove(&key).expect("a thread that runs has a body");
+            let mut body =
+                self.bodies.lock().unwrap().remove(&key).expect("a thread that runs has a body");
             let seen = match last.remove(&key) {
                 Some(Last::Begin) | None => Last::Value(running.result.get()),
                 Some(other) => other,
@@ -243,7 +249,9 @@ impl Machine {
                 self.bodies.lock().unwrap().insert(key, body);
             }
             next = match action {
-                Do::Take(semaphore) => semaphore.take_here(carrier, running).unwrap_or_else(|| semaphore.take(carrier, running, kernel)),
+                Do::Take(semaphore) => semaphore
+                    .take_here(carrier, running)
+                    .unwrap_or_else(|| semaphore.take(carrier, running, kernel)),
                 Do::Give(semaphore) => {
                     if semaphore.give_here(running) == uthread::Given::NotYet {
                         semaphore.give(carrier, kernel);
@@ -263,14 +271,16 @@ impl Machine {
                     last.insert(key, Last::Thread(self.create(carrier, body, options)));
                     running
                 }
-                Do::Join(thread) => {
-                    carrier.join_here(running, thread.0).unwrap_or_else(|| carrier.join(running, thread.0, Join::Free, kernel))
-                }
+                Do::Join(thread) => carrier
+                    .join_here(running, thread.0)
+                    .unwrap_or_else(|| carrier.join(running, thread.0, Join::Free, kernel)),
                 Do::Detach(thread) => carrier.detach(running, thread.0, kernel),
                 Do::Yield => carrier.yield_now(running),
                 Do::SleepUntil(deadline) => carrier.sleep_until(running, deadline),
                 Do::Call => carrier.await_completion(running),
-                Do::Exit(value) => carrier.exit_here(running, value).unwrap_or_else(|| carrier.exit(running, value, kernel)),
+                Do::Exit(value) => carrier
+                    .exit_here(running, value)
+                    .unwrap_or_else(|| carrier.exit(running, value, kernel)),
                 Do::Stop => return,
             };
         }

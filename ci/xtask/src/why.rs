@@ -44,8 +44,8 @@ pub struct Followed {
     cpu: u32,
     /// Between the sample's two readings of the clock.
     sample: Vec<Step>,
-    /// Between those of the empty loop.
-    empty: Vec<Step>,
+    /// What is taken off: what lies between those of the empty loop, and what the sample takes off by itself.
+    less: Vec<Step>,
     /// What the clock said of the two: the difference is the sample's figure.
     ticks: (u64, u64),
 }
@@ -78,38 +78,62 @@ impl Paths {
         let distance =
             |sample: &usize| end.ticks[*sample].saturating_sub(overhead).abs_diff(figure);
         let nearest = (0..end.ticks.len()).min_by_key(distance)?;
-        let reads = |step: &Step| step.cpu == end.cpu && reads_clock(step.address);
+        let clock = |step: &Step| reads_clock(step.address);
+        let empty = windows(empty_steps, &empty.ticks, end.cpu, &clock).first()?.shown;
+        let sample = *windows(steps, &end.ticks, end.cpu, &clock).get(nearest)?;
         Some(Followed {
             cpu: end.cpu,
-            sample: windows(steps, &end.ticks, &reads).get(nearest)?.to_vec(),
-            empty: windows(empty_steps, &empty.ticks, &reads).first()?.to_vec(),
+            sample: sample.shown.to_vec(),
+            less: [empty, sample.less].concat(),
             ticks: (end.ticks[nearest], overhead),
         })
     }
 }
 
-/// The steps of each sample: from behind one reading of the clock up to and with another, as many as the clock says. A sample
-/// that the clock disagrees with (it jumps when all CPUs sleep) is taken between two readings in turn.
+/// What was executed in one sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Window<'s> {
+    /// What the sample counts.
+    shown: &'s [Step],
+    /// What it takes off by itself, when its figure is the difference of two.
+    less: &'s [Step],
+}
+
+/// The steps of each sample: from behind one reading of the clock by `cpu` up to and with another, as many as the clock says.
+/// The other may be another CPU's. Failing that, a sample is the difference of two such stretches; failing that (the clock
+/// jumps when all CPUs sleep), it is what lies between two readings in turn.
 fn windows<'s>(
     steps: &'s [Step],
     ticks: &[u64],
+    cpu: u32,
     reads_clock: &dyn Fn(&Step) -> bool,
-) -> Vec<&'s [Step]> {
-    let reads: Vec<usize> = (0..steps.len()).filter(|at| reads_clock(&steps[*at])).collect();
+) -> Vec<Window<'s>> {
+    let all: Vec<usize> = (0..steps.len()).filter(|at| reads_clock(&steps[*at])).collect();
+    let mine: Vec<usize> = all.iter().copied().filter(|at| steps[*at].cpu == cpu).collect();
+    let stretch = |first: usize, last: usize| &steps[first + 1..=last];
     let mut windows = Vec::new();
     let mut from = 0;
     for ticks in ticks {
-        let exact = (from..reads.len()).find_map(|first| {
-            let last = reads[first] + usize::try_from(*ticks).ok()?;
-            reads[first + 1..].binary_search(&last).is_ok().then_some((first, last))
-        });
-        let (first, last) = match exact {
-            Some((first, last)) => (first, last),
-            None if from + 1 < reads.len() => (from, reads[from + 1]),
-            None => break,
+        let left = &mine[from..];
+        let until = |lasts: &[usize]| {
+            left.iter().find_map(|first| {
+                let last = first + usize::try_from(*ticks).ok()?;
+                (last > *first && lasts.binary_search(&last).is_ok()).then_some((*first, last))
+            })
         };
-        windows.push(&steps[reads[first] + 1..=last]);
-        from = reads.partition_point(|read| *read <= last);
+        let (window, last) = if let Some((first, last)) = until(left).or_else(|| until(&all)) {
+            (Window { shown: stretch(first, last), less: &[] }, last)
+        } else if let Some([a, b, c, d]) =
+            left.array_windows().find(|[a, b, c, d]| d - c == *ticks as usize + b - a)
+        {
+            (Window { shown: stretch(*c, *d), less: stretch(*a, *b) }, *d)
+        } else if let [first, last, ..] = left {
+            (Window { shown: stretch(*first, *last), less: &[] }, *last)
+        } else {
+            break;
+        };
+        windows.push(window);
+        from = mine.partition_point(|read| *read <= last);
     }
     windows
 }

@@ -11,6 +11,7 @@ std::thread_local! {
     static NOW: Cell<u64> = const { Cell::new(0) };
     static CPU: Cell<usize> = const { Cell::new(0) };
     static SENT: Cell<u64> = const { Cell::new(0) };
+    static PATHS: Cell<Vec<(bool, Vec<u64>)>> = const { Cell::new(Vec::new()) };
 }
 
 /// A world whose clock advances 7 per reading, and by what `work` adds.
@@ -40,6 +41,17 @@ impl Env for Test {
         let mut counters = Counters::ZERO;
         counters.set(Counter::IpisSent, SENT.get());
         counters
+    }
+    fn path(record: &Record<'_>) {
+        let mut paths = PATHS.take();
+        match record {
+            Record::PathBegin {} => paths.push((false, Vec::new())),
+            Record::PathEnd { empty, ticks } => {
+                *paths.last_mut().expect("it began") = (*empty, ticks.iter().collect());
+            }
+            _ => unreachable!("only these are sent here"),
+        }
+        PATHS.set(paths);
     }
 }
 
@@ -222,4 +234,24 @@ fn text_shows_a_table() {
          t/fails                          1         1         1         1  insns  FAILED: one is two\n\
          t/many_cpus              skipped: needs more CPUs\n"
     );
+}
+
+#[test]
+fn paths_are_marked_beside_the_same_figures() {
+    let measure = |filter, why| {
+        let settings = Settings { mode: Mode::Insns, quick: true, seed: 1, filter, why };
+        let mut ends = Vec::new();
+        run::<Test>(&settings, &mut [0; 64], &mut |record| {
+            if let Record::BenchEnd { n, summary, .. } = record {
+                ends.push((*n, summary.iter().collect::<Vec<_>>()));
+            }
+        });
+        (ends, PATHS.take())
+    };
+    let (plain, none) = measure("t/plain", false);
+    assert_eq!(none, []);
+    // The clock's own seven ticks lie in each.
+    let followed = vec![(true, vec![7]), (false, vec![18; 3])];
+    assert_eq!(measure("t/plain", true), (plain, followed));
+    assert_eq!(measure("t/peers", true).1, [], "what is counted has no path");
 }

@@ -81,7 +81,11 @@ pub(super) fn subtract(rows: &mut Vec<Row>, empty: Vec<Row>) {
             left -= taken;
         }
         if left > 0 {
-            rows.push(Row { function: "less: the empty loop".to_owned(), count: -left, ..row });
+            rows.push(Row {
+                function: "less: taken off, as the empty loop is".to_owned(),
+                count: -left,
+                ..row
+            });
         }
     }
     rows.retain(|row| row.count != 0);
@@ -95,7 +99,7 @@ pub(super) fn draw(
     columns: usize,
 ) -> String {
     let mut rows = rows(&followed.sample, places);
-    subtract(&mut rows, self::rows(&followed.empty, places));
+    subtract(&mut rows, self::rows(&followed.less, places));
     let longest = rows.iter().map(|row| row.line.chars().count()).max().unwrap_or(0);
     let sheet = Sheet {
         ops: result.ops,
@@ -172,10 +176,18 @@ impl Sheet {
         let clock = ticks - overhead;
         let figure = result.summary.min as i64;
         if clock > self.total {
-            text += &self.line(clock - self.total, "the clock ran on while all CPUs slept", "");
+            text += &self.line(
+                clock - self.total,
+                "not shown: time asleep, or another stretch of the clock",
+                "",
+            );
         }
         if clock < self.total {
-            text += &self.line(clock - self.total, "less: begun, faulted and begun again", "");
+            text += &self.line(
+                clock - self.total,
+                "less: begun and faulted, or another stretch of the clock",
+                "",
+            );
         }
         if clock != figure {
             text += &self.line(figure - clock, "this sample is not the smallest", "");

@@ -88,22 +88,41 @@ fn reads_clock(address: u64) -> bool {
 
 const OTHER_CPU: u64 = 1 << 32;
 
+fn read(step: &Step) -> bool {
+    step.address == CLOCK
+}
+
+fn shown(all: &[Step], ticks: &[u64]) -> Vec<Vec<Step>> {
+    windows(all, ticks, 0, &read).iter().map(|window| window.shown.to_vec()).collect()
+}
+
 #[test]
 fn a_sample_lies_between_two_readings_of_its_cpus_clock() {
-    let read = |step: &Step| step.cpu == 0 && step.address == CLOCK;
     // Readings before and after; one of another CPU's; one inside the sample, which the clock's word steps over.
     let all = steps(&[1, CLOCK, 2, CLOCK, 3, OTHER_CPU + CLOCK, CLOCK, 4, CLOCK, 5, CLOCK]);
-    assert_eq!(windows(&all, &[2], &read), [&all[2..4]]);
-    assert_eq!(windows(&all, &[3, 2], &read), [&all[4..7], &all[9..11]]);
-    assert_eq!(windows(&all, &[5], &read), [&all[2..7]]);
+    assert_eq!(shown(&all, &[2]), [&all[2..4]]);
+    assert_eq!(shown(&all, &[3, 2]), [&all[4..7], &all[9..11]]);
+    assert_eq!(shown(&all, &[5]), [&all[2..7]]);
+}
+
+#[test]
+fn a_sample_may_end_on_another_cpu() {
+    let all = steps(&[CLOCK, 2, OTHER_CPU + 3, OTHER_CPU + CLOCK, 4, 5, 6, CLOCK]);
+    assert_eq!(shown(&all, &[3]), [&all[1..4]]);
+}
+
+#[test]
+fn a_sample_may_be_a_difference() {
+    let all = steps(&[CLOCK, 2, CLOCK, CLOCK, 3, 4, 5, 6, 7, 8, CLOCK]);
+    let windows = windows(&all, &[5], 0, &read);
+    assert_eq!(windows, [Window { shown: &all[4..11], less: &all[1..3] }]);
 }
 
 #[test]
 fn a_sample_that_the_clock_disagrees_with_is_taken_in_turn() {
-    let read = |step: &Step| step.address == CLOCK;
     let all = steps(&[CLOCK, 2, CLOCK, CLOCK, 3, 4, CLOCK]);
-    assert_eq!(windows(&all, &[1000], &read), [&all[1..3]]);
-    assert_eq!(windows(&all, &[2, 3, 4], &read).len(), 2);
+    assert_eq!(shown(&all, &[1000]), [&all[1..3]]);
+    assert_eq!(shown(&all, &[2, 3, 4]).len(), 2);
 }
 
 #[test]
@@ -120,7 +139,7 @@ fn the_empty_loop_is_taken_off_line_by_line() {
     let mut all = rows(&steps(&[0x11, 0x20, 0x21, CLOCK]), &places);
     subtract(&mut all, rows(&steps(&[0x11, 0x30, CLOCK]), &places));
     let left: Vec<_> = all.iter().map(|row| (row.function.as_str(), row.count)).collect();
-    assert_eq!(left, [("yield_now", 2), ("less: the empty loop", -1)]);
+    assert_eq!(left, [("yield_now", 2), ("less: taken off, as the empty loop is", -1)]);
 }
 
 #[test]
@@ -154,7 +173,10 @@ fn what_is_not_shown_is_named() {
     let paths = paths((&[CLOCK, CLOCK], 1), (&[CLOCK, 0x20, CLOCK], &[50]));
     let followed = paths.followed("t/a", 40, &reads_clock).expect("both paths");
     let text = draw(&result(1, 40), &followed, &places, 80);
-    assert!(text.contains("     48 4800%  the clock ran on while all CPUs slept\n"), "{text}");
+    assert!(
+        text.contains("     48 4800%  not shown: time asleep, or another stretch of the clock\n"),
+        "{text}"
+    );
     assert!(text.contains("     -9 -900%  this sample is not the smallest\n"), "{text}");
 }
 

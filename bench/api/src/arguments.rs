@@ -22,8 +22,9 @@ pub fn pack(settings: &Settings<'_>, list: bool) -> Option<[u64; WORDS]> {
     let mut text = [0; FILTER_BYTES];
     text.get_mut(..settings.filter.len())?.copy_from_slice(settings.filter.as_bytes());
     let mode = MODES.iter().position(|&mode| mode == settings.mode)? as u64;
-    let flags =
-        (u64::from(settings.quick) * QUICK) | (u64::from(list) * LIST) | (u64::from(settings.why) * WHY);
+    let flags = (u64::from(settings.quick) * QUICK)
+        | (u64::from(list) * LIST)
+        | (u64::from(settings.why) * WHY);
     let mut words = [mode | flags, settings.seed, 0, 0, 0, 0, 0];
     for (word, bytes) in words[2..].iter_mut().zip(text.as_chunks().0) {
         *word = u64::from_le_bytes(*bytes);

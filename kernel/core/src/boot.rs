@@ -132,8 +132,9 @@ fn first_block() -> &'static Cpu {
     static BLOCK: Once<Cpu> = Once::new();
     let id = CpuId::at(0);
     BLOCK.call_once(|| {
+        let memory: *mut Thread = &raw mut THREAD;
         // SAFETY: this closure runs once, and nothing else names the static.
-        let memory = unsafe { &mut *(&raw mut THREAD) };
+        let memory = unsafe { &mut *memory };
         // SAFETY: once for CPU 0, and it is CPU 0 that runs this.
         let scheduler = unsafe { thread::first_scheduler(id, memory) };
         // SAFETY: as above.

@@ -83,20 +83,23 @@ impl Cpu {
     /// # Safety
     /// Made once for each CPU; only that CPU uses its [`Own`] parts, beginning when its `gs` points here.
     pub(crate) const unsafe fn new(id: CpuId, scheduler: Scheduler) -> Self {
-        // SAFETY (all cells): the caller's promise, and no closure in this crate lends a cell that is lent.
-        unsafe {
-            Self {
-                head: CpuHead::new(),
-                id,
-                scheduler: Own::new(scheduler),
-                spares: Own::new(Spares::new()),
-                frames: Own::new(FrameCache::new()),
-                heap: Own::new(HeapCache::new()),
-                timer: Own::new(Timer::new()),
-                objects: Own::new(Objects::new()),
-                counters: Counters::new(),
-                due: Due { doorbell: Cell::new(false), timer: Cell::new(false) },
-            }
+        macro_rules! own {
+            ($value:expr) => {
+                // SAFETY: the caller's promise, and no closure in this crate lends a cell that is lent.
+                unsafe { Own::new($value) }
+            };
+        }
+        Self {
+            head: CpuHead::new(),
+            id,
+            scheduler: own!(scheduler),
+            spares: own!(Spares::new()),
+            frames: own!(FrameCache::new()),
+            heap: own!(HeapCache::new()),
+            timer: own!(Timer::new()),
+            objects: own!(Objects::new()),
+            counters: Counters::new(),
+            due: Due { doorbell: Cell::new(false), timer: Cell::new(false) },
         }
     }
 

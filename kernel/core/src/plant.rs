@@ -56,7 +56,7 @@ fn strikes(odds: u64) -> bool {
     static DICE: AtomicU64 = AtomicU64::new(0);
     let next = crate::chaos::mix(DICE.load(Ordering::Relaxed) ^ crate::chaos::seed());
     DICE.store(next, Ordering::Relaxed);
-    next % odds == 0
+    next.is_multiple_of(odds)
 }
 
 /// What the planted deadlock waits for.

@@ -48,7 +48,7 @@ pub(crate) fn init() {
 #[inline]
 pub fn now() -> u64 {
     let ticks = arch::time::tsc().wrapping_sub(TSC_AT_BOOT.load(Ordering::Relaxed));
-    (u128::from(ticks) * u128::from(NANOS_PER_TSC.load(Ordering::Relaxed)) >> 32) as u64
+    ((u128::from(ticks) * u128::from(NANOS_PER_TSC.load(Ordering::Relaxed))) >> 32) as u64
 }
 
 /// What ring 3 needs to read the clock by itself: counter at boot, nanoseconds per tick in units of 2⁻³².
@@ -119,7 +119,7 @@ fn arm(deadline: u64) {
         return apic::disarm_timer();
     }
     let wait = deadline.saturating_sub(now()).clamp(1, LONGEST);
-    let ticks = u128::from(wait) * u128::from(TIMER_PER_NANO.load(Ordering::Relaxed)) >> 32;
+    let ticks = (u128::from(wait) * u128::from(TIMER_PER_NANO.load(Ordering::Relaxed))) >> 32;
     apic::arm_timer(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
 }
 

@@ -24,21 +24,27 @@ unsafe extern "C" {
     static END: u8;
 }
 
+macro_rules! set_breakpoint {
+    ($register:literal, $address:expr) => {
+        // SAFETY: debug registers 0 to 3 are used by nothing else; a breakpoint only traps (`is_breakpoint`).
+        unsafe {
+            asm!(concat!("mov ", $register, ", {}"), in(reg) $address, options(nomem, nostack, preserves_flags))
+        }
+    };
+}
+
 /// Watches the pages of the timer's code on this CPU. Before its first access to the timer.
 pub(crate) fn watch() {
     let (start, end) = ((&raw const START).addr(), (&raw const END).addr());
     let mut control = 0;
     for (index, page) in (start..end).step_by(PAGE).enumerate() {
         let last = page + PAGE - 1;
-        // SAFETY: debug registers 0 to 3 are used by nothing else; a breakpoint only traps (`is_breakpoint`).
-        unsafe {
-            match index {
-                0 => asm!("mov dr0, {}", in(reg) last, options(nomem, nostack, preserves_flags)),
-                1 => asm!("mov dr1, {}", in(reg) last, options(nomem, nostack, preserves_flags)),
-                2 => asm!("mov dr2, {}", in(reg) last, options(nomem, nostack, preserves_flags)),
-                3 => asm!("mov dr3, {}", in(reg) last, options(nomem, nostack, preserves_flags)),
-                _ => unreachable!("the linker script asserts four pages at most"),
-            }
+        match index {
+            0 => set_breakpoint!("dr0", last),
+            1 => set_breakpoint!("dr1", last),
+            2 => set_breakpoint!("dr2", last),
+            3 => set_breakpoint!("dr3", last),
+            _ => unreachable!("the linker script asserts four pages at most"),
         }
         control |= ENABLE << (2 * index);
     }

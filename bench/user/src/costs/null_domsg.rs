@@ -20,7 +20,8 @@ bench_api::bench! {
             unsafe { call::do_message(at as u64) };
         });
         // SAFETY: as above.
-        let result = unsafe { ptr::read_volatile(&raw const (*at).result) };
+        let message = unsafe { ptr::read_volatile(at) };
+        let result = message.result;
         b.check(result.status == abi::ANSWERED, "the result was written back");
     },
 }

@@ -27,7 +27,8 @@ extern "C" fn partner(pair: u64, mut passed: u64) -> ! {
         passed += 1;
         for _ in 0..TURN {
             // SAFETY: both fields outlive the partner, which runs only while the measuring side is in `switch`.
-            let (from, to) = unsafe { (&mut (*pair).there, (*pair).here) };
+            let pair = unsafe { &mut *pair };
+            let (from, to) = (&mut pair.there, pair.here);
             // SAFETY: the measuring side does not run, and waits in `here`.
             passed = unsafe { switch(from, to, passed) };
         }
@@ -52,7 +53,8 @@ bench_api::bench! {
         let mut turns = 0;
         b.ops(2).batch(TURN as u64).iter(|| {
             // SAFETY: as in `partner`, seen from here.
-            let (from, to) = unsafe { (&mut (*at).here, (*at).there) };
+            let pair = unsafe { &mut *at };
+            let (from, to) = (&mut pair.here, pair.there);
             // SAFETY: the partner does not run, and waits in `there`.
             turns = unsafe { switch(from, to, turns) };
         });

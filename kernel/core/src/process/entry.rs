@@ -29,7 +29,7 @@ struct Entry;
 
 /// The CPU process that has entered.
 fn carrier() -> &'static Carrier {
-    critical(|crit| super::carrier::current(crit)).expect("only a CPU process enters from ring 3")
+    critical(super::carrier::current).expect("only a CPU process enters from ring 3")
 }
 
 /// Runs the longer part of an entry with interrupts on, and looks at what came up meanwhile.

@@ -102,10 +102,8 @@ impl Process {
     }
 
     /// Calls `f` with each CPU process that is in the table; they stay there until the process is taken apart.
-    pub(crate) fn each_carrier(&self, mut f: impl FnMut(&Carrier)) {
-        (0..MAX_CPU_PROCESSES)
-            .filter_map(|index| self.carrier(index))
-            .for_each(|carrier| f(carrier));
+    pub(crate) fn each_carrier(&self, f: impl FnMut(&Carrier)) {
+        (0..MAX_CPU_PROCESSES).filter_map(|index| self.carrier(index)).for_each(f);
     }
 
     /// The CPU process with an index.

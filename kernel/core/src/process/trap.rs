@@ -21,7 +21,7 @@ extern "C" fn core_exception(frame: &mut Frame) {
     let address = arch::trap::fault_address() as u64;
     // SAFETY: ring 3 was interrupted, so this CPU is outside critical sections.
     unsafe { arch::irq::enable() };
-    let carrier = critical(|crit| carrier::current(crit)).expect("only a CPU process is in ring 3");
+    let carrier = critical(carrier::current).expect("only a CPU process is in ring 3");
     let lacks_page = frame.vector == vector::PAGE_FAULT && frame.error & PRESENT == 0;
     if !lacks_page || repair(carrier, address, wanted(frame)).is_err() {
         report::program_fault(carrier, frame, address);
@@ -65,8 +65,7 @@ extern "C" fn core_foreign_syscall(frame: &mut Frame) {
 extern "C" fn core_return_to_user(frame: &mut Frame) {
     // SAFETY: ring 3 was interrupted or is entered for the first time: outside critical sections.
     unsafe { arch::irq::enable() };
-    let carrier =
-        critical(|crit| carrier::current(crit)).expect("only a CPU process goes to ring 3");
+    let carrier = critical(carrier::current).expect("only a CPU process goes to ring 3");
     // SAFETY: the context of a thread that is on its way to ring 3 has no other one (`carrier::run` gave its own up).
     if before_ring3(&mut unsafe { MayBlock::assume() }, carrier) & Attention::TICK != 0 {
         upcall(carrier, frame);
@@ -116,7 +115,9 @@ fn upcall(carrier: &Carrier, frame: &mut Frame) {
         return note(carrier, PENDING_TICK);
     }
     // SAFETY: as above; ring 3 of this CPU process is stopped, and what others of its process write there is their affair.
-    unsafe { (&raw mut (*area).frame).write_volatile(saved(frame)) };
+    let place = unsafe { &raw mut (*area).frame };
+    // SAFETY: as above; any bytes are a frame.
+    unsafe { place.write_volatile(saved(frame)) };
     full.store(1, Ordering::Relaxed);
     frame.rip = entry;
     frame.rsp = abi::map::carrier_stack_top(carrier.index());

@@ -198,7 +198,7 @@ fn mappings(page: u64) {
         address::HOLE,
         address::LAST,
         address::UNMAPPED,
-        u64::MAX & !4095,
+        !4095,
         page + 1,
         page + 4096,
     ];

@@ -125,6 +125,6 @@ fn fill(dice: &mut Dice, known: [u64; 4]) {
             dice.below(4) | (8 * dice.below(4)) << 16
         };
         // SAFETY: as above.
-        unsafe { at.add(index).write_volatile(next) };
+        unsafe { at.wrapping_add(index).write_volatile(next) };
     }
 }

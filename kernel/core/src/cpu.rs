@@ -44,7 +44,7 @@ pub(crate) struct Due {
 // interrupts off.
 unsafe impl Sync for Due {}
 
-/// What a CPU counts beside its messages (see [`ipi::counters`]) and switches.
+/// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
 #[derive(Default)]
 pub struct Counters {
     /// Entries from ring 3 by `syscall`.

@@ -5,7 +5,7 @@
 //!
 //! Context law: a frame is built with interrupts off on one CPU; what cannot be masked (NMI, machine check, a
 //! fault inside a frame) gets a buffer of its own. A full ring drops log frames whole and counts them; a frame
-//! sent with [`record`] is never dropped: its CPU drains until there is room.
+//! sent with `record` is never dropped: its CPU drains until there is room.
 #![no_std]
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ pub use transport::{Mode, Transport};
 pub const RING_BYTES: usize = 32 * 1024;
 /// Longest frame, after encoding; a longer one is dropped whole and counted.
 pub const FRAME_BYTES: usize = 1024;
-/// Most bytes of one [`record`]: what fits into a frame with header and encoding overhead.
+/// Most bytes of one `record`: what fits into a frame with header and encoding overhead.
 pub const RECORD_BYTES: usize = 768;
 /// CPUs that can log.
 pub const MAX_CPUS: usize = 256;

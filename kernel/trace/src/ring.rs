@@ -42,7 +42,7 @@ impl<const N: usize> Ring<N> {
     /// Publishes a whole frame.
     ///
     /// # Errors
-    /// [`Full`] if it does not fit now; nothing is published then.
+    /// `Full` if it does not fit now; nothing is published then.
     ///
     /// # Safety
     /// The caller is the only producer: on the CPU of this ring, with interrupts off, not nested in itself.

@@ -7,7 +7,7 @@ use crate::slab::GENERATION_BITS;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Handles that a process may hold.
-pub const MAX_HANDLES: usize = 64;
+pub const MAX_HANDLES: usize = 128;
 
 /// What a handle may name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -53,6 +53,8 @@ pub struct Live<'w> {
     now: Option<Part>,
     tally: Tally,
     stress: Vec<Line>,
+    /// What the guest said since the part under way began: shown when it fails.
+    said: Vec<String>,
     tick_hz: Option<u64>,
     benches_done: bool,
     tests_done: bool,
@@ -90,6 +92,7 @@ impl<'w> Live<'w> {
             now: None,
             tally: Tally::default(),
             stress: Vec::new(),
+            said: Vec::new(),
             tick_hz: None,
             benches_done: false,
             tests_done: false,
@@ -103,12 +106,28 @@ impl<'w> Live<'w> {
         self.end_stress();
         self.end_tests();
         if report.outcome != Outcome::Success {
+            self.show_said();
             let at = self.now.as_ref().map(|part| format!("{} {}", part.kind, part.name));
             for line in explain::lines(report, &self.request, at.as_deref()) {
                 self.screen.line(&line);
             }
         }
         (self.screen, self.tally)
+    }
+
+    /// The test under way has ended: what the guest said meanwhile is of interest if it failed.
+    fn end_part(&mut self, ok: bool) {
+        self.now = None;
+        if !ok {
+            self.show_said();
+        }
+        self.said.clear();
+    }
+
+    fn show_said(&mut self) {
+        for line in self.said.drain(..) {
+            self.screen.line(&line);
+        }
     }
 
     fn probed(&mut self, probe: &Probe) {
@@ -155,7 +174,7 @@ impl<'w> Live<'w> {
                 self.tally.benches.0 += 1;
             }
             Record::BenchEnd { name, ok, message, .. } => {
-                self.now = None;
+                self.end_part(ok);
                 self.tally.benches.1 += u32::from(ok);
                 if !ok {
                     let took = Some(self.part_began.elapsed());
@@ -172,7 +191,7 @@ impl<'w> Live<'w> {
                 self.tally.stress.0 += 1;
             }
             Record::StressEnd { name, ok, message, .. } => {
-                self.now = None;
+                self.end_part(ok);
                 self.tally.stress.1 += u32::from(ok);
                 self.stress.push(Line {
                     name: name.to_owned(),
@@ -186,7 +205,7 @@ impl<'w> Live<'w> {
                 self.tally.tests.0 += 1;
             }
             Record::TestEnd { name, ok, message } => {
-                self.now = None;
+                self.end_part(ok);
                 self.tally.tests.1 += u32::from(ok);
                 if !ok || self.facts.verbose {
                     let verdict = if ok { Verdict::Ok } else { Verdict::Fail };
@@ -195,8 +214,9 @@ impl<'w> Live<'w> {
                 }
             }
             Record::Log { source, text } => {
-                for line in text.lines() {
-                    self.screen.line(&format!("{source}: {line}"));
+                let silent = !self.facts.verbose && self.now.is_some();
+                for line in text.lines().map(|line| format!("{source}: {line}")) {
+                    if silent { self.said.push(line) } else { self.screen.line(&line) }
                 }
             }
             Record::Thread { name, cpu, state } => {

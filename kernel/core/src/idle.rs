@@ -10,11 +10,12 @@ use crate::{chaos, ipi, timer};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use percpu::{CpuId, Crit};
 
-/// CPUs that rest, in the low half; those among them that wait for a time, in the high half.
+/// Bits 0 to 15: CPUs that rest. Bits 16 to 31: those among them that wait for a time. Above: how often one stopped resting,
+/// so that a word that is the same twice means that nobody did in between.
 static RESTING: AtomicU64 = AtomicU64::new(0);
-/// One CPU in the low half, and in the high half.
 const ONE: u64 = 1;
-const ONE_TIMED: u64 = 1 << 32;
+const ONE_TIMED: u64 = 1 << 16;
+const ONE_LEFT: u64 = 1 << 32;
 /// Whether quiescence is a deadlock: not before the first thread runs, not after the last.
 static WATCHING: AtomicBool = AtomicBool::new(false);
 
@@ -29,13 +30,13 @@ pub(crate) fn rest(crit: &Crit) {
     chaos::rest(crit);
     let me = if timer::is_armed(crit) { ONE_TIMED | ONE } else { ONE };
     // Pairs with: itself on other CPUs. A read-modify-write, so the CPU that rests last sees that it is the last.
-    let resting = RESTING.fetch_add(me, Ordering::AcqRel) + me;
-    if resting == cpu::count() as u64 && WATCHING.load(Ordering::Relaxed) {
-        quiescent(crit);
+    let resting = RESTING.fetch_add(me, Ordering::AcqRel).wrapping_add(me);
+    if resting as u32 == cpu::count() as u32 && WATCHING.load(Ordering::Relaxed) {
+        quiescent(crit, resting);
     }
     // SAFETY: in a critical section handlers only leave marks.
     unsafe { arch::irq::idle(|| arch::cpu::is_pending() || ipi::is_marked(crit)) };
-    RESTING.fetch_sub(me, Ordering::AcqRel);
+    RESTING.fetch_add(ONE_LEFT.wrapping_sub(me), Ordering::AcqRel);
     chaos::rested(crit);
     cpu::serve(crit);
     ipi::tick(crit);
@@ -43,13 +44,12 @@ pub(crate) fn rest(crit: &Crit) {
 
 /// The last CPU came to rest: reports a deadlock unless something is under way after all.
 #[cold]
-fn quiescent(crit: &Crit) {
-    // A message or timer interrupt that is under way makes its CPU stop resting; marks are seen at once.
-    let busy = |index| ipi::is_marked_on(CpuId::at(index));
-    if RESTING.load(Ordering::Acquire) != cpu::count() as u64
-        || arch::cpu::is_pending()
-        || (0..cpu::count()).any(busy)
-    {
+fn quiescent(crit: &Crit, resting: u64) {
+    // What was sent to a CPU leaves a mark until that CPU has stopped resting. Looked at while nobody stopped, no mark
+    // means that nothing was under way.
+    let marked = (0..cpu::count()).any(|index| ipi::is_marked_on(CpuId::at(index)));
+    // Pairs with: `rest`, release: who stops resting is seen before what it then takes away.
+    if marked || arch::cpu::is_pending() || RESTING.load(Ordering::Acquire) != resting {
         return;
     }
     crate::report::deadlock(crit, here());

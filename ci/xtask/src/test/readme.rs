@@ -30,7 +30,7 @@ fn commands(markdown: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in markdown.lines() {
         if let Some(fence) = line.trim().strip_prefix("```") {
-            inside = !inside && (fence.starts_with("sh") || fence.starts_with("console"));
+            inside = !inside && matches!(fence.trim(), "sh" | "console");
             continue;
         }
         let line = line.trim().trim_start_matches("$ ");
@@ -42,6 +42,10 @@ fn commands(markdown: &str) -> Vec<String> {
     }
     found
 }
+
+mod recipes;
+
+pub use recipes::steps as recipes;
 
 #[cfg(test)]
 mod tests;

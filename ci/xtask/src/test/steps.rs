@@ -71,6 +71,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(peers());
     steps.extend(kernel::steps());
     steps.extend(readme::steps());
+    steps.extend(readme::recipes());
     Ok(steps)
 }
 

@@ -7,7 +7,7 @@
 
 use crate::cpu::{self, here};
 use crate::{chaos, ipi, timer};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use percpu::{CpuId, Crit};
 
 /// Bits 0 to 15: CPUs that rest. Bits 16 to 31: those among them that wait for a time. Above: how often one stopped resting,
@@ -48,8 +48,9 @@ fn quiescent(crit: &Crit, resting: u64) {
     // What was sent to a CPU leaves a mark until that CPU has stopped resting. Looked at while nobody stopped, no mark
     // means that nothing was under way.
     let marked = (0..cpu::count()).any(|index| ipi::is_marked_on(CpuId::at(index)));
-    // Pairs with: `rest`, release: who stops resting is seen before what it then takes away.
-    if marked || arch::cpu::is_pending() || RESTING.load(Ordering::Acquire) != resting {
+    // Pairs with: `rest`, release: who stops resting is seen to have, before what it then takes away is.
+    fence(Ordering::Acquire);
+    if marked || arch::cpu::is_pending() || RESTING.load(Ordering::Relaxed) != resting {
         return;
     }
     crate::report::deadlock(crit, here());

@@ -171,7 +171,7 @@ fn handles() {
     let mut made = [(Handle(0), Handle(0)); 128];
     let count =
         made.iter_mut().map_while(|place| io::pipe().ok().map(|pipe| *place = pipe)).count();
-    ensure!((8..64).contains(&count), "{count} pipes in one process");
+    ensure!((8..=64).contains(&count), "{count} pipes in one process");
     made[..count]
         .iter()
         .for_each(|(r, w)| ensure!(io::close(*r).and(io::close(*w)) == Ok(()), "close"));

@@ -16,6 +16,7 @@ use arch::user::{Fault, UserRange};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering;
 use dispatch::{Later, Opened, Pending, PendingId, Slot};
+use ipiq::CallFn;
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
 use percpu::{CpuId, Crit, Own};
 use servers::handles::Object;
@@ -150,12 +151,17 @@ impl Carrier {
 
     /// Sets the wake token and wakes it from the wait entry, from any CPU.
     pub(crate) fn wake(&self) {
+        self.on_its_cpu(wake_here);
+    }
+
+    /// Has its CPU call `func` with its address: at once when that is this one, else by message.
+    pub(crate) fn on_its_cpu(&self, func: CallFn) {
         let address = core::ptr::from_ref(self).expose_provenance();
         critical(|crit| {
             if self.cpu == here().id() {
-                wake_here(crit, [address, 0, 0])
+                func(crit, [address, 0, 0])
             } else {
-                ipi::send(crit, self.cpu, wake_here, [address, 0, 0])
+                ipi::send(crit, self.cpu, func, [address, 0, 0])
             }
         });
     }

@@ -65,14 +65,7 @@ pub(crate) fn begin(process: &Process, how: How) {
 
 /// Tells a CPU process to look at the end of its process.
 pub(crate) fn tell(carrier: &Carrier) {
-    let address = core::ptr::from_ref(carrier).expose_provenance();
-    critical(|crit| {
-        if carrier.cpu() == here().id() {
-            end_here(crit, [address, 0, 0])
-        } else {
-            ipi::send(crit, carrier.cpu(), end_here, [address, 0, 0])
-        }
-    });
+    carrier.on_its_cpu(end_here);
 }
 
 fn end_here(crit: &Crit, [address, ..]: [usize; 3]) {

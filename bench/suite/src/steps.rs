@@ -141,8 +141,7 @@ fn serve(cx: &mut MayBlock) {
 fn with_server(cpu: CpuId, body: impl FnOnce(&mut MayBlock, &'static ThreadPort<Ask>)) {
     let mut cx = may_block();
     let server = partner(cpu, serve);
-    // Unless it was quicker, on its CPU: then the port is its own already.
-    let _ = PORT.assign(server.thread());
+    assert!(PORT.assign(server.thread()), "the port of benchmarks has no other owner");
     body(&mut cx, &PORT);
     let goodbye = PORT.do_(&mut cx, &mut Message::new(Ask { number: 0, last: true }));
     assert!(goodbye == Ok(1), "the server answers its last message");

@@ -57,19 +57,21 @@ impl<B: Body> Mailbox<B> {
         (word != 0).then(|| unsafe { ThreadRef::from_word(word) })
     }
 
-    /// Makes `thread` the owner, if there is none.
+    /// Makes `thread` the owner, if there is none; whether it is the owner now.
     pub fn assign(&self, thread: ThreadRef) -> bool {
+        let word = thread.into_word();
         // Pairs with: `close`, release: the last owner's accesses are over; and `owner`, acquire.
-        self.owner
-            .compare_exchange(0, thread.into_word(), Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        match self.owner.compare_exchange(0, word, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(owner) => owner == word,
+        }
     }
 
     /// The running thread receives from now on. Fails if another owns it, or it does so already.
     pub fn claim(&self, crit: &Crit) -> bool {
         let me = B::Exec::current(crit);
-        let mine = self.assign(me) || self.owner() == Some(me);
-        mine && self.queue.with(crit, |queue| !core::mem::replace(&mut queue.claimed, true))
+        self.assign(me)
+            && self.queue.with(crit, |queue| !core::mem::replace(&mut queue.claimed, true))
     }
 
     /// Edge 7. The owner leaves: what is queued, and what comes from now on, is answered `Closed`.

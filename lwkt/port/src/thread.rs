@@ -21,7 +21,8 @@ impl<B: Body> ThreadPort<B> {
         Self { mailbox: Mailbox::new() }
     }
 
-    /// Names the thread that will receive: from now on messages wait for it. False if there is one.
+    /// Names the thread that will receive: from now on messages wait for it. False if that is another one; the thread
+    /// itself may have been quicker.
     pub fn assign(&'static self, thread: ThreadRef) -> bool {
         self.mailbox.assign(thread)
     }

@@ -171,10 +171,24 @@ fn a_port_has_one_receiver() {
         let port = thread_port();
         let server = port.claim(cx).unwrap();
         assert!(port.claim(cx).is_none());
-        assert!(!port.assign(sim::current()));
-        sim::spawn(0, "thief", |cx| assert!(port.claim(cx).is_none())).join(cx);
+        let thief = sim::spawn(0, "thief", |cx| assert!(port.claim(cx).is_none()));
+        assert!(!port.assign(thief.thread()));
+        thief.join(cx);
         drop(server);
         assert!(port.claim(cx).is_some());
+    });
+}
+
+/// Who names a thread does not know whether it has claimed the port already.
+#[test]
+fn assigning_the_owner_changes_nothing() {
+    once(|cx| {
+        let port = thread_port();
+        let handle = server(port, 1);
+        sim::yield_now(cx);
+        assert!(port.assign(handle.thread()), "it has claimed the port and waits");
+        assert_eq!(port.do_(cx, &mut message(3)), Ok(6));
+        handle.join(cx);
     });
 }
 

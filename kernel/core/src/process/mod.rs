@@ -9,6 +9,7 @@
 
 pub(crate) mod answer;
 mod attention;
+mod calls;
 mod carrier;
 mod end;
 mod entry;

@@ -1,5 +1,9 @@
 //! The command line: what there is, what it means, and one clear line when it makes no sense.
 
+mod values;
+
+pub use values::Shard;
+
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -8,8 +12,9 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use runner::Mode;
 
+use crate::Status;
 use crate::run::Run;
-use crate::{Status, place};
+use values::{existing_file, program, seeds, shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -296,61 +301,6 @@ pub struct DoctorArgs {
     /// QEMU to look at, a path or a name in PATH.
     #[arg(long, value_name = "PATH", default_value = "qemu-system-x86_64")]
     pub qemu: PathBuf,
-}
-
-/// Part `index` (from 1) of `of`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Which part, from 1.
-    pub index: u64,
-    /// How many there are.
-    pub of: u64,
-}
-
-impl Shard {
-    /// Whether a seed belongs to this part.
-    pub fn holds(self, seed: u64) -> bool {
-        seed % self.of == self.index - 1
-    }
-}
-
-fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
-    let ends = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    match ends {
-        Some((first, last)) if first <= last => Ok(first..=last),
-        Some(_) => Err("the first seed is above the last".into()),
-        None => Err("write it as 1..100, both ends included".into()),
-    }
-}
-
-fn shard(text: &str) -> Result<Shard, String> {
-    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
-    match parts {
-        Some((index, of)) if 1 <= index && index <= of => Ok(Shard { index, of }),
-        _ => Err("write it as 1/4: the first of four parts".into()),
-    }
-}
-
-/// The name of a program: one that has a source file.
-fn program(text: &str) -> Result<String, String> {
-    let folder = place::root().join("userland/programs/src/bin");
-    if folder.join(text).with_extension("rs").is_file() && !text.contains('/') {
-        return Ok(text.to_owned());
-    }
-    let mut names: Vec<_> = std::fs::read_dir(folder)
-        .map_err(|error| error.to_string())?
-        .filter_map(|file| file.ok()?.path().file_stem()?.to_str().map(str::to_owned))
-        .collect();
-    names.sort();
-    Err(format!("there are {}", names.join(", ")))
-}
-
-fn existing_file(text: &str) -> Result<PathBuf, String> {
-    match std::fs::metadata(text) {
-        Ok(file) if file.is_file() => Ok(text.into()),
-        Ok(_) => Err("that is not a file".into()),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 /// The command line; on nonsense, the line that says so has been printed.

@@ -1,0 +1,61 @@
+//! Values of the command line that are more than words: what each may be, or what to write instead.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use crate::place;
+
+/// Part `index` (from 1) of `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, from 1.
+    pub index: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+impl Shard {
+    /// Whether a seed belongs to this part.
+    pub fn holds(self, seed: u64) -> bool {
+        seed % self.of == self.index - 1
+    }
+}
+
+pub(super) fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let ends = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    match ends {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        Some(_) => Err("the first seed is above the last".into()),
+        None => Err("write it as 1..100, both ends included".into()),
+    }
+}
+
+pub(super) fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parts {
+        Some((index, of)) if 1 <= index && index <= of => Ok(Shard { index, of }),
+        _ => Err("write it as 1/4: the first of four parts".into()),
+    }
+}
+
+/// The name of a program: one that has a source file.
+pub(super) fn program(text: &str) -> Result<String, String> {
+    let folder = place::root().join("userland/programs/src/bin");
+    if folder.join(text).with_extension("rs").is_file() && !text.contains('/') {
+        return Ok(text.to_owned());
+    }
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .map_err(|error| error.to_string())?
+        .filter_map(|file| file.ok()?.path().file_stem()?.to_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    Err(format!("there are {}", names.join(", ")))
+}
+
+pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
+    match std::fs::metadata(text) {
+        Ok(file) if file.is_file() => Ok(text.into()),
+        Ok(_) => Err("that is not a file".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}

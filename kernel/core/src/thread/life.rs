@@ -1,0 +1,207 @@
+//! A thread from spawn to join: its memory and stack, its closure, who waits for its end.
+//!
+//! Law: a CPU maps the stacks of its threads and keeps them when their threads are over, for the next ones there.
+
+use super::{arrived, current, switch, wait_until};
+use crate::cpu::{self, Cpu, critical, here};
+use crate::{fallible, ipi, memory, process};
+use alloc::boxed::Box;
+use arch::stack;
+use core::cell::Cell;
+use lwkt_sched::{
+    Context, Join, Life, MayBlock, Name, Priority, Reason, Thread, ThreadCache, ThreadRef,
+    Unstarted, Wake, Why,
+};
+use percpu::{CpuId, Crit};
+
+/// What the kernel keeps about a thread: the target of its `ext`. Lives as long as the thread's memory: for ever.
+pub(crate) struct Body {
+    /// Top of its kernel stack.
+    pub(crate) stack_top: usize,
+    /// Its context in ring 3, if it has one; null else. Own CPU only.
+    pub(crate) carrier: Cell<*const process::Carrier>,
+}
+
+/// What the kernel keeps about the running thread.
+pub(crate) fn body(crit: &Crit) -> &'static Body {
+    let thread = here().scheduler.with(crit, |s| s.current());
+    // SAFETY: the running thread, on its own CPU.
+    let word = unsafe { thread.ext() };
+    // SAFETY: every thread but idle has a `&'static Body` there, and idle threads do not ask.
+    unsafe { &*core::ptr::with_exposed_provenance::<Body>(word) }
+}
+
+/// Threads that are over, with their stacks, and stack slots that never had one.
+pub struct Spares {
+    threads: ThreadCache<Unstarted, 64>,
+    next_slot: usize,
+}
+
+impl Spares {
+    pub(crate) const fn new() -> Self {
+        Self { threads: ThreadCache::new(), next_slot: stack::FIRST_SLOT }
+    }
+
+    /// Kernel stacks that threads of this CPU use, its idle thread's not counted.
+    pub(crate) fn in_use(&self) -> usize {
+        self.next_slot - stack::FIRST_SLOT - self.threads.len()
+    }
+}
+
+/// No memory for a thread or its stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfMemory;
+
+/// The right to join a thread, once.
+#[must_use = "a joinable thread that is never joined keeps its stack"]
+#[derive(Debug)]
+pub struct Handle(ThreadRef);
+
+/// Starts a thread on this CPU.
+pub fn spawn(
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<Handle, OutOfMemory> {
+    let boxed = boxed(f)?;
+    critical(|crit| start(crit, name, priority, Life::Joinable, boxed)).map(Handle)
+}
+
+/// Starts a thread on a CPU.
+pub fn spawn_on(
+    cpu: CpuId,
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<Handle, OutOfMemory> {
+    let boxed = boxed(f)?;
+    ipi::call(cpu, |crit| start(crit, name, priority, Life::Joinable, boxed)).map(Handle)
+}
+
+/// Starts a thread that nobody joins, on a CPU.
+pub fn spawn_detached(
+    cpu: CpuId,
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<ThreadRef, OutOfMemory> {
+    let boxed = boxed(f)?;
+    ipi::call(cpu, |crit| start(crit, name, priority, Life::Detached, boxed))
+}
+
+impl Handle {
+    /// The thread.
+    pub fn thread(&self) -> ThreadRef {
+        self.0
+    }
+
+    /// Waits until the thread is over and its stack is free for another.
+    pub fn join(self, cx: &mut MayBlock) {
+        let me = current();
+        let thread = self.0;
+        let over = ipi::call(thread.home(), |crit| {
+            let found = here().scheduler.with(crit, |s| s.join(crit, thread, me));
+            match found {
+                Join::Over(memory) => {
+                    keep(crit, memory);
+                    true
+                }
+                Join::Waiting => false,
+                Join::Remote(_) => unreachable!("threads of this kernel do not migrate"),
+            }
+        });
+        if !over {
+            wait_until(cx, Why::on(Reason::Join, &*thread), |crit| {
+                here().scheduler.with(crit, |s| s.take_joined(crit))
+            });
+        }
+    }
+}
+
+/// Ends the running thread.
+pub(crate) fn exit() -> ! {
+    arch::crit_enter();
+    // SAFETY: entered above; this thread never leaves it, the next one leaves its own.
+    let crit = unsafe { Crit::assume() };
+    let (from, next) = here().scheduler.with(&crit, |s| (s.current(), s.exit(&crit)));
+    switch(from, next);
+    unreachable!("a thread that is over was run")
+}
+
+/// Tells a joiner that its thread is over.
+pub(super) fn tell(crit: &Crit, joiner: ThreadRef) {
+    let told = here().scheduler.with(crit, |s| s.joined(crit, joiner));
+    if let Wake::Remote(cpu) = told {
+        ipi::send(crit, cpu, tell_here, [joiner.into_word(), 0, 0]);
+    }
+}
+
+fn tell_here(crit: &Crit, [joiner, ..]: [usize; 3]) {
+    // SAFETY: `tell` made the word from a thread.
+    tell(crit, unsafe { ThreadRef::from_word(joiner) });
+}
+
+/// Keeps the memory and stack of a thread that is over for the next; without room they are never used again.
+pub(super) fn keep(crit: &Crit, memory: Unstarted) {
+    let kept = here().spares.with(crit, |spares| spares.threads.put(memory));
+    debug_assert!(kept.is_ok(), "more threads were over at once than a CPU keeps");
+}
+
+/// A closure in a box, or an error; `Box::new` would abort without memory.
+fn boxed<F>(f: F) -> Result<Box<F>, OutOfMemory> {
+    fallible::boxed(f).map_err(|_| OutOfMemory)
+}
+
+/// Starts a thread on this CPU that runs the closure in a box.
+fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
+    crit: &Crit,
+    name: Name,
+    priority: Priority,
+    life: Life,
+    f: Box<F>,
+) -> Result<ThreadRef, OutOfMemory> {
+    let cpu = here();
+    let spare = cpu.spares.with(crit, |spares| spares.threads.take());
+    let mut memory = match spare {
+        Some(memory) => memory,
+        None => fresh(crit, cpu)?,
+    };
+    let argument = Box::into_raw(f).expose_provenance();
+    let body = memory.ext() as *const Body;
+    // SAFETY: `fresh` put a `&'static Body` there.
+    let top = unsafe { (*body).stack_top };
+    // SAFETY: the stack is mapped, this thread's for ever, and nobody runs on it while the thread is not started.
+    let context = unsafe { arch::Context::new(top, begin::<F>, argument) };
+    memory.prepare(name, priority, life, Context { sp: context.stack_pointer(), ip: 0 });
+    Ok(cpu.scheduler.with(crit, |s| s.spawn(crit, memory)))
+}
+
+/// Memory and a stack for a thread.
+#[cold]
+fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
+    let slot = cpu.spares.with(crit, |spares| spares.next_slot);
+    let thread = fallible::boxed(Thread::new()).map_err(|_| OutOfMemory)?;
+    // SAFETY: each slot is mapped once, by its own CPU: `next_slot` moves on below, and a failed map is tried again.
+    let stack = unsafe { stack::map(cpu.id().index() as u32, slot, &mut memory::Tables(crit)) };
+    let stack_top = stack.map_err(|_| OutOfMemory)?;
+    let body = fallible::boxed(Body { stack_top, carrier: Cell::new(core::ptr::null()) });
+    let body = Box::leak(body.map_err(|_| OutOfMemory)?);
+    cpu.spares.with(crit, |spares| spares.next_slot += 1);
+    let mut memory = Unstarted::new(Box::leak(thread));
+    memory.set_ext(core::ptr::from_mut(body).expose_provenance());
+    Ok(memory)
+}
+
+/// Where a thread begins: in the critical section of the switch that brought it here.
+extern "C" fn begin<F: FnOnce(&mut MayBlock) + Send + 'static>(argument: usize) -> ! {
+    // SAFETY: a switch is made in a critical section, and the new thread comes out of one (module head).
+    arrived(&unsafe { Crit::assume() });
+    cpu::leave();
+    let f = core::ptr::with_exposed_provenance_mut::<F>(argument);
+    // SAFETY: `start` made the word from a box for this thread, which begins once.
+    // Out of its box at once: some threads never come back from it (`process::start`).
+    let f = *unsafe { Box::from_raw(f) };
+    // SAFETY: this is the thread's entry, outside critical sections.
+    f(&mut unsafe { MayBlock::assume() });
+    exit()
+}

@@ -117,41 +117,47 @@ pub(crate) enum Keep {
     NoWait,
 }
 
-/// Reads from a pipe, on its home.
+/// Asks an object, on its home. A call that may not wait is forgotten again there if it cannot be answered at once.
+fn ask(
+    object: Object,
+    who: Who,
+    keep: Keep,
+    question: impl FnOnce(&mut Objects, &mut Answers) -> Result<Outcome, ObjectError> + Send,
+) -> Result<Outcome, ObjectError> {
+    at_home(object, move |crit| {
+        operate(crit, |objects, answers| {
+            let outcome = question(objects, answers);
+            if keep == Keep::NoWait && outcome == Ok(Outcome::Later) {
+                objects.cancel(object, who);
+            }
+            outcome
+        })
+    })
+}
+
+/// Reads from a pipe.
 pub(crate) fn read(
     object: Object,
     who: Who,
     max: usize,
     keep: Keep,
 ) -> Result<Outcome, ObjectError> {
-    at_home(object, move |crit| {
-        operate(crit, |objects, answers| {
-            let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
-            let outcome = pipe.read(who, max, |w, r| answers.push((w, r)));
-            if keep == Keep::NoWait && outcome == Outcome::Later {
-                pipe.cancel(who);
-            }
-            Ok(outcome)
-        })
+    ask(object, who, keep, move |objects, answers| {
+        let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
+        Ok(pipe.read(who, max, |w, r| answers.push((w, r))))
     })
 }
 
-/// Writes to a pipe, on its home.
+/// Writes to a pipe.
 pub(crate) fn write(
     object: Object,
     who: Who,
     bytes: &[u8],
     keep: Keep,
 ) -> Result<Outcome, ObjectError> {
-    at_home(object, move |crit| {
-        operate(crit, |objects, answers| {
-            let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
-            let outcome = pipe.write(who, bytes, |w, r| answers.push((w, r)));
-            if keep == Keep::NoWait && outcome == Outcome::Later {
-                pipe.cancel(who);
-            }
-            Ok(outcome)
-        })
+    ask(object, who, keep, move |objects, answers| {
+        let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
+        Ok(pipe.write(who, bytes, |w, r| answers.push((w, r))))
     })
 }
 
@@ -198,7 +204,7 @@ impl Objects {
     }
 }
 
-/// Calls a port, on its home.
+/// Calls a port.
 pub(crate) fn call_port(
     object: Object,
     who: Who,
@@ -209,25 +215,17 @@ pub(crate) fn call_port(
         // A server in ring 3 never answers at once.
         return Ok(Outcome::Later);
     }
-    at_home(object, move |crit| {
-        operate(crit, |objects, answers| {
-            let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
-            Ok(port.call(who, request, |w, r| answers.push((w, r))))
-        })
+    ask(object, who, keep, move |objects, answers| {
+        let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
+        Ok(port.call(who, request, |w, r| answers.push((w, r))))
     })
 }
 
-/// Asks a port for its next request, on its home.
+/// Asks a port for its next request.
 pub(crate) fn receive(object: Object, who: Who, keep: Keep) -> Result<Outcome, ObjectError> {
-    at_home(object, move |crit| {
-        operate(crit, |objects, _| {
-            let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
-            let outcome = port.receive(who);
-            if keep == Keep::NoWait && outcome == Outcome::Later {
-                port.cancel(who);
-            }
-            Ok(outcome)
-        })
+    ask(object, who, keep, move |objects, _| {
+        let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
+        Ok(port.receive(who))
     })
 }
 
@@ -243,16 +241,7 @@ pub(crate) fn reply(object: Object, number: u64, bytes: &[u8]) -> Result<(), Obj
 
 /// Has an object forget a call; true when the object still had it, so that it is not answered any more.
 pub(crate) fn cancel(object: Object, who: Who) -> bool {
-    at_home(object, move |crit| {
-        operate(crit, |objects, _| match object.kind {
-            Kind::PipeRead | Kind::PipeWrite => {
-                objects.pipes.get_mut(object.number).is_some_and(|p| p.cancel(who))
-            }
-            Kind::PortServer | Kind::PortClient => {
-                objects.ports.get_mut(object.number).is_some_and(|p| p.cancel(who))
-            }
-        })
-    })
+    at_home(object, move |crit| operate(crit, |objects, _| objects.cancel(object, who)))
 }
 
 /// Releases what a handle named.
@@ -266,6 +255,17 @@ pub(crate) fn close(object: Object) {
 }
 
 impl Objects {
+    fn cancel(&mut self, object: Object, who: Who) -> bool {
+        match object.kind {
+            Kind::PipeRead | Kind::PipeWrite => {
+                self.pipes.get_mut(object.number).is_some_and(|pipe| pipe.cancel(who))
+            }
+            Kind::PortServer | Kind::PortClient => {
+                self.ports.get_mut(object.number).is_some_and(|port| port.cancel(who))
+            }
+        }
+    }
+
     fn close(&mut self, object: Object, answers: &mut Answers) {
         let mut answer = |w, r| answers.push((w, r));
         match object.kind {

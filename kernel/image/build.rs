@@ -1,14 +1,6 @@
-//! Hands the linker script to the linker.
+//! Links the kernel at its place, with the strings of its log frames apart.
 
 fn main() {
-    let folder = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    println!("cargo:rerun-if-changed=../arch/link.ld");
-    for argument in [
-        format!("-T{folder}/../arch/link.ld"),
-        "--gc-sections".into(),
-        "-zmax-page-size=4096".into(),
-        "-Tdefmt.x".into(),
-    ] {
-        println!("cargo:rustc-link-arg-bins={argument}");
-    }
+    build_steps::link_binaries("../arch/link.ld");
+    println!("cargo:rustc-link-arg-bins=-Tdefmt.x");
 }

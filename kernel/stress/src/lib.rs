@@ -1,6 +1,5 @@
-//! Tests and stress tests inside the kernel: a file for each, in `stress/`, `tests/` and (programs of
-//! ring 3) `user/`, found by the build script and
-//! the linker.
+//! Tests and stress tests inside the kernel: a file for each, in `stress/`, `tests/` and (programs of ring 3) `user/`,
+//! found by the build script and the linker.
 //!
 //! A stress test takes a seed, ends by itself, and counts: every message and wake exactly once, in order for each pair
 //! of CPUs, every page back. A test is one short check. Both say by a record how they went. Law: a check that fails

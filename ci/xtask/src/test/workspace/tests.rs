@@ -14,7 +14,7 @@ const ROWS: [&[&str]; 9] = [
     &["uthread", "trace", "memory"],
     &["percpu"],
     &["abi"],
-    &["bench-api"],
+    &["bench-api", "build-steps"],
 ];
 
 /// Where the words of a processor may stand.

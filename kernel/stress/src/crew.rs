@@ -8,6 +8,8 @@
 //! that makes no progress is told to stop; threads that do not even then stay behind, and the next test can run.
 
 use crate::registry::Run;
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -54,6 +56,19 @@ pub(crate) enum Ended {
         /// A CPU with messages at its door that it was never told of.
         deaf: Option<CpuId>,
     },
+}
+
+impl Ended {
+    /// Nobody waits because a doorbell was lost; `what` travels in the messages.
+    pub fn nobody_deaf(self, what: &str) -> Result<(), String> {
+        match self {
+            Self::Stuck { deaf: Some(cpu) } => Err(format!(
+                "a doorbell was lost: {what} wait for CPU {} and nobody told it",
+                cpu.index()
+            )),
+            Self::Stuck { deaf: None } | Self::Done => Ok(()),
+        }
+    }
 }
 
 /// What each thread of a crew does.
@@ -163,25 +178,4 @@ pub(crate) fn relax(cx: &mut MayBlock) {
 /// One thread on each CPU.
 pub(crate) fn everywhere() -> impl Iterator<Item = CpuId> {
     (0..cpu::count()).map(CpuId::at)
-}
-
-/// The references of a crew's threads, for those that wake each other.
-pub(crate) struct Roll(Vec<core::sync::atomic::AtomicUsize>);
-
-impl Roll {
-    pub(crate) fn new(threads: usize) -> Self {
-        Self((0..threads).map(|_| AtomicUsize::new(0)).collect())
-    }
-
-    pub(crate) fn enter(&self, number: usize, thread: ThreadRef) {
-        // Pairs with: `of`, acquire.
-        self.0[number].store(thread.into_word(), Ordering::Release);
-    }
-
-    #[inline]
-    pub(crate) fn of(&self, number: usize) -> ThreadRef {
-        let word = self.0[number].load(Ordering::Acquire);
-        // SAFETY: `enter` made the word, before any thread worked (`Job::meet`).
-        unsafe { ThreadRef::from_word(word) }
-    }
 }

@@ -9,10 +9,12 @@
 extern crate alloc;
 
 mod crew;
+mod held;
 mod order;
 mod program;
 mod registry;
 mod run;
+mod team;
 
 include!(concat!(env!("OUT_DIR"), "/checks.rs"));
 

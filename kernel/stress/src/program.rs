@@ -5,16 +5,13 @@
 //! ```
 //! Law: a program that hangs is killed and its test fails; the kernel goes on with the next.
 
-use crate::crew;
+use crate::held::{self, Held};
 use crate::registry::{Run, ensure};
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_core::process::{self, Ended, How, Launch};
-use kernel_core::{chaos, cpu, ipi, memory, thread, timer};
-use lwkt_sched::{MayBlock, Name, Priority};
+use kernel_core::{chaos, cpu, timer};
+use lwkt_sched::MayBlock;
 use percpu::CpuId;
 use servers::options::Clock;
 
@@ -110,86 +107,21 @@ pub(crate) fn all_comes_back<T>(
     cx: &mut MayBlock,
     work: impl FnOnce(&mut Run<'_>, &mut MayBlock) -> Result<T, String>,
 ) -> Result<T, String> {
-    warm_up(cx);
+    held::warm_up(cx, at_once());
     let before = Held::now();
     chaos::set_seed(run.options.seed);
     let done = work(run, cx);
     chaos::set_seed(0);
     let done = done?;
     let after = Held::soon(cx, &before);
-    run.count("stacks", after.stacks as u64);
-    run.count("heap_bytes", after.bytes);
-    run.count("frames", after.frames);
-    ensure!(
-        after.frames == before.frames,
-        "{} pages leaked",
-        after.frames.wrapping_sub(before.frames) as i64
-    );
-    ensure!(
-        after.bytes == before.bytes,
-        "{} heap bytes leaked",
-        after.bytes.wrapping_sub(before.bytes) as i64
-    );
-    ensure!(
-        after.stacks == before.stacks,
-        "{} stacks leaked",
-        after.stacks.wrapping_sub(before.stacks) as isize
-    );
+    after.count(run);
+    after.is_as(&before)?;
     Ok(done)
 }
 
-/// What is in use. Apart: pages that small objects share, since they stay with them; message rings, which are made on first use;
-/// tables of objects, which keep their size.
-struct Held {
-    stacks: usize,
-    bytes: u64,
-    frames: u64,
-}
-
-impl Held {
-    fn now() -> Self {
-        crew::settle();
-        Self {
-            stacks: thread::stacks_in_use(),
-            bytes: memory::heap_in_use() - ipi::ring_bytes() - process::table_bytes(),
-            frames: memory::frames_in_use().wrapping_sub(memory::heap_pages()),
-        }
-    }
-
-    /// As [`now`](Self::now), when as many stacks are in use as before: a CPU process keeps its own for a moment after its end.
-    fn soon(cx: &mut MayBlock, before: &Self) -> Self {
-        for _ in 0..1000 {
-            if thread::stacks_in_use() == before.stacks {
-                break;
-            }
-            thread::sleep(cx, 10_000);
-        }
-        Self::now()
-    }
-}
-
 /// Threads that live on a CPU at once in the warm-up: more than CPU processes in any test do.
-const WARM: usize = 20;
-
-/// Has each CPU make the stacks that the CPU processes will use; they stay with it.
-fn warm_up(cx: &mut MayBlock) {
-    let go = Arc::new(AtomicBool::new(false));
-    let mut handles = Vec::new();
-    let each = (64 / cpu::count() + 4).max(WARM);
-    for cpu in cpu::all() {
-        for _ in 0..each {
-            let go = go.clone();
-            let started =
-                thread::spawn_on(cpu.id(), Name::new("warm"), Priority::SERVER, move |cx| {
-                    while !go.load(Ordering::Acquire) {
-                        thread::sleep(cx, 20_000);
-                    }
-                });
-            handles.push(started.expect("memory for a thread of a test"));
-        }
-    }
-    go.store(true, Ordering::Release);
-    handles.into_iter().for_each(|handle| handle.join(cx));
+fn at_once() -> usize {
+    (64 / cpu::count() + 4).max(20)
 }
 
 /// How many deeds the program `hostile_deeds` knows at most; it says when there are no more.

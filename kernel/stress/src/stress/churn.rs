@@ -1,16 +1,16 @@
 //! Threads that come, take memory, and go; everywhere at once.
 
 use crate::crew::{self, Crew, Ended, Job};
+use crate::held::{self, Held};
 use crate::order::{self, Dice};
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
-use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, ipi, memory, thread};
+use kernel_core::{cpu, memory, thread};
 use lwkt_sched::{MayBlock, Name, Priority};
 use percpu::CpuId;
 
@@ -42,73 +42,21 @@ struct Counts {
 fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let open = (AT_ONCE / (2 * cpus)).clamp(1, OPEN);
-    warm_up(cx, 2 * open * cpus + 12);
+    held::warm_up(cx, 2 * open * cpus + 12);
     let each = (run.steps(THREADS) / cpus as u64).max(4);
     let counts = Arc::new(Counts::default());
     let shared = Arc::new(Churn { each, open, counts: counts.clone() });
     let job = Job { name: "maker", shared: shared.clone(), work: make, faults: Faults::Pages, meet: |_, _, _| () };
     let before = Held::now();
     let ended = crew::run(run, cx, &job, crew::everywhere());
-    let after = Held::soon(cx, before.stacks);
+    let after = Held::soon(cx, &before);
     let ran = counts.ran.load(Ordering::Relaxed);
     run.count("threads", ran);
-    run.count("stacks", after.stacks as u64);
-    run.count("heap_bytes", after.bytes);
-    run.count("frames", after.frames);
+    after.count(run);
     ensure!(ended == Ended::Done, "threads are stuck after {ran} of {}", each * cpus as u64);
     ensure!(ran == each * cpus as u64, "{ran} threads ran of {}", each * cpus as u64);
-    ensure!(after.frames == before.frames, "{} pages leaked", after.frames.wrapping_sub(before.frames) as i64);
-    ensure!(after.bytes == before.bytes, "{} heap bytes leaked", after.bytes.wrapping_sub(before.bytes) as i64);
-    ensure!(after.stacks == before.stacks, "{} stacks leaked", after.stacks.wrapping_sub(before.stacks) as isize);
+    after.is_as(&before)?;
     Ok(format!("{ran} threads came and went; {} stacks, {} pages, {} bytes before and after", after.stacks, after.frames, after.bytes))
-}
-
-/// What is in use; pages that small objects share apart, since they stay with them.
-struct Held {
-    stacks: usize,
-    bytes: u64,
-    frames: u64,
-}
-
-impl Held {
-    fn now() -> Self {
-        crew::settle();
-        Self {
-            stacks: thread::stacks_in_use(),
-            bytes: memory::heap_in_use().wrapping_sub(ipi::ring_bytes()),
-            frames: memory::frames_in_use().wrapping_sub(memory::heap_pages()),
-        }
-    }
-
-    /// As [`now`](Self::now), when so many stacks are in use again: a detached thread has its own for a moment more.
-    fn soon(cx: &mut MayBlock, stacks: usize) -> Self {
-        for _ in 0..1000 {
-            if thread::stacks_in_use() == stacks {
-                break;
-            }
-            thread::sleep(cx, 10_000);
-        }
-        Self::now()
-    }
-}
-
-/// Has so many threads live on each CPU at once, so that their stacks are there.
-fn warm_up(cx: &mut MayBlock, threads: usize) {
-    let go = Arc::new(AtomicBool::new(false));
-    let mut handles = Vec::new();
-    for cpu in cpu::all() {
-        for _ in 0..threads {
-            let go = go.clone();
-            let started = thread::spawn_on(cpu.id(), Name::new("warm"), Priority::SERVER, move |cx| {
-                while !go.load(Ordering::Acquire) {
-                    thread::sleep(cx, 50_000);
-                }
-            });
-            handles.push(started.expect("memory for a thread of a test"));
-        }
-    }
-    go.store(true, Ordering::Release);
-    handles.into_iter().for_each(|handle| handle.join(cx));
 }
 
 /// Makes threads anywhere, joins them later, or never.

@@ -1,6 +1,6 @@
 //! Messages to threads of all CPUs, and their replies.
 
-use crate::crew::{self, Crew, Ended, Job, Roll};
+use crate::crew::{self, Crew, Ended, Job};
 use crate::order::{self, Dice};
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::boxed::Box;
@@ -45,7 +45,6 @@ impl Body for Question {
 }
 
 struct Ports {
-    roll: Roll,
     ports: Vec<&'static ThreadPort<Question>>,
     each: u64,
     answered: AtomicU64,
@@ -58,7 +57,6 @@ fn ports(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let each = (run.steps(QUESTIONS) / cpus as u64).max(16);
     let shared = Arc::new(Ports {
-        roll: Roll::new(2 * cpus),
         ports: (0..cpus).map(|_| &*Box::leak(Box::new(ThreadPort::new()))).collect(),
         each,
         answered: AtomicU64::new(0),
@@ -81,7 +79,6 @@ fn ports(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
 
 impl Ports {
     fn meet(&self, number: usize, thread: lwkt_sched::ThreadRef) {
-        self.roll.enter(number, thread);
         if let Some(port) = self.ports.get(number) {
             port.assign(thread);
         }

@@ -1,14 +1,14 @@
 //! Messages from every CPU to every CPU, in bursts longer than a ring.
 
-use crate::crew::{self, Crew, Ended, Job, Roll};
+use crate::crew::{self, Crew, Ended, Job};
 use crate::order::{self, Dice};
 use crate::registry::{Run, Verdict, check};
+use crate::team::{Team, add};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use crossbeam_utils::CachePadded;
 use ipiq::{Call, Full};
 use kernel_core::plant::Faults;
 use kernel_core::{cpu, ipi, thread};
@@ -48,9 +48,8 @@ struct Part {
 }
 
 struct Storm {
-    roll: Roll,
+    team: Team<Part>,
     rounds: u64,
-    parts: Vec<CachePadded<Part>>,
 }
 
 fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
@@ -58,10 +57,9 @@ fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let pair = || Pair { next: AtomicU64::new(1), ..Pair::default() };
     let part = || Part { received: AtomicU64::new(0), goal: AtomicU64::new(0), pairs: (0..cpus).map(|_| pair()).collect() };
     let rounds = (run.steps(MESSAGES) / (BURST * (cpus * cpus) as u64)).max(8);
-    let parts = (0..cpus).map(|_| CachePadded::new(part())).collect();
-    let shared = Arc::new(Storm { roll: Roll::new(cpus), rounds, parts });
+    let shared = Arc::new(Storm { team: Team::new(cpus, part), rounds });
     let before = Traffic::now();
-    let job = Job { name: "storm", shared: shared.clone(), work: send_all, faults: Faults::All, meet: |s, n, t| s.roll.enter(n, t) };
+    let job = Job { name: "storm", shared: shared.clone(), work: send_all, faults: Faults::All, meet: |s, n, t| s.team.enter(n, t) };
     let ended = crew::run(run, cx, &job, crew::everywhere());
     let traffic = Traffic::now().since(&before);
     let messages = rounds * BURST * (cpus * cpus) as u64;
@@ -80,8 +78,8 @@ fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
 
 /// One CPU's thread: in each round a burst to every CPU, then waits until as many have come.
 fn send_all(cx: &mut MayBlock, crew: &Crew, storm: &Storm, me: usize) {
-    let cpus = storm.parts.len();
-    let part = &storm.parts[me];
+    let cpus = storm.team.len();
+    let part = storm.team.part(me);
     let word = core::ptr::from_ref(storm).expose_provenance();
     let mut dice = Dice::new(me);
     for round in 0..storm.rounds {
@@ -125,13 +123,13 @@ fn deliver(crit: &Crit, [from, number, word]: [usize; 3]) {
     // SAFETY: `send_all` made the word from what its crew shares, which outlives every message (`storm`).
     let storm = unsafe { &*core::ptr::with_exposed_provenance::<Storm>(word) };
     let me = cpu::here().id().index();
-    let part = &storm.parts[me];
+    let part = storm.team.part(me);
     part.pairs[from].arrives(number as u64);
     order::note(from << 8 | me, number);
     let received = part.received.load(Relaxed) + 1;
     part.received.store(received, Relaxed);
     if received >= part.goal.load(Relaxed) {
-        thread::wake(crit, storm.roll.of(me));
+        storm.team.wake(crit, me);
     }
 }
 
@@ -166,13 +164,9 @@ impl Pair {
     }
 }
 
-fn add(to: &AtomicU64, value: u64) {
-    to.store(to.load(Relaxed) + value, Relaxed);
-}
-
 impl Storm {
     fn verdict(&self, ended: Ended) -> Result<(), String> {
-        let sum = |of: fn(&Pair) -> u64| self.parts.iter().flat_map(|p| &p.pairs).map(of).sum::<u64>();
+        let sum = |of: fn(&Pair) -> u64| self.team.parts().flat_map(|p| &p.pairs).map(of).sum::<u64>();
         let last = self.rounds * BURST;
         let (late, doubled) = (sum(|p| p.late.load(Relaxed)), sum(|p| p.doubled.load(Relaxed)));
         let lost = sum(|p| p.skipped.load(Relaxed)) - late;
@@ -181,13 +175,13 @@ impl Storm {
             let (from, to) = self.find(odd).unwrap_or_default();
             return Err(format!("{lost} messages lost, {doubled} doubled, {late} out of order; first pair CPU {from} to CPU {to}"));
         }
-        let Ended::Stuck { deaf } = ended else { return Ok(()) };
-        if let Some(cpu) = deaf {
-            return Err(format!("a doorbell was lost: messages wait for CPU {} and nobody told it", cpu.index()));
+        if ended == Ended::Done {
+            return Ok(());
         }
+        ended.nobody_deaf("messages")?;
         match self.find(|p| p.next.load(Relaxed) <= last) {
             Some((from, to)) => {
-                let next = self.parts[to].pairs[from].next.load(Relaxed);
+                let next = self.team.part(to).pairs[from].next.load(Relaxed);
                 Err(format!("message {next} from CPU {from} to CPU {to} was lost: everybody waits"))
             }
             None => Err("a thread that had all its messages was not woken".into()),
@@ -196,7 +190,7 @@ impl Storm {
 
     /// Source and target of the first pair that `f` is true of.
     fn find(&self, f: impl Fn(&Pair) -> bool) -> Option<(usize, usize)> {
-        self.parts.iter().enumerate().find_map(|(to, part)| Some((part.pairs.iter().position(&f)?, to)))
+        self.team.parts().enumerate().find_map(|(to, part)| Some((part.pairs.iter().position(&f)?, to)))
     }
 }
 

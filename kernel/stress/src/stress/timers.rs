@@ -1,14 +1,13 @@
 //! Threads that wait for a time, while others wake them at about that time.
 
-use crate::crew::{self, Crew, Ended, Job, Roll};
+use crate::crew::{self, Crew, Ended, Job};
 use crate::order::{self, Dice};
 use crate::registry::{Run, Verdict, check, ensure};
+use crate::team::{Team, add};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crossbeam_utils::CachePadded;
 use kernel_core::plant::Faults;
 use kernel_core::{cpu, thread, timer};
 use lwkt_sched::{MayBlock, Why};
@@ -45,8 +44,8 @@ struct Pair {
 }
 
 struct Timers {
-    roll: Roll,
-    pairs: Vec<CachePadded<Pair>>,
+    /// The sleepers.
+    pairs: Team<Pair>,
     each: u64,
 }
 
@@ -54,26 +53,22 @@ fn timers(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let pairs = PAIRS * cpus;
     let each = (run.steps(SLEEPS) / pairs as u64).max(8);
-    let made = (0..pairs).map(|_| CachePadded::new(Pair::default())).collect();
-    let shared = Arc::new(Timers { roll: Roll::new(2 * pairs), pairs: made, each });
+    let shared = Arc::new(Timers { pairs: Team::new(pairs, Pair::default), each });
     // Threads 0.. sleep, the second half wakes, each from the CPU after its sleeper's.
     let places = (0..2 * pairs).map(move |n| CpuId::at(if n < pairs { n % cpus } else { (n + 1) % cpus }));
-    let job = Job { name: "timers", shared: shared.clone(), work, faults: Faults::All, meet: |s, n, t| s.roll.enter(n, t) };
+    let job = Job { name: "timers", shared: shared.clone(), work, faults: Faults::All, meet: |s, n, t| s.pairs.enter(n, t) };
     let ended = crew::run(run, cx, &job, places);
-    let sum = |of: fn(&Pair) -> &AtomicU64| shared.pairs.iter().map(|p| of(p).load(Ordering::Relaxed)).sum::<u64>();
+    let sum = |of: fn(&Pair) -> &AtomicU64| shared.pairs.parts().map(|p| of(p).load(Ordering::Relaxed)).sum::<u64>();
     let (woken, expired) = (sum(|p| &p.woken), sum(|p| &p.expired));
     let early = sum(|p| &p.early);
-    let latest = shared.pairs.iter().map(|p| p.latest.load(Ordering::Relaxed)).max().unwrap_or(0);
+    let latest = shared.pairs.parts().map(|p| p.latest.load(Ordering::Relaxed)).max().unwrap_or(0);
     run.count("woken", woken);
     run.count("expired", expired);
     run.count("latest_ns", latest);
     ensure!(early == 0, "{early} sleeps ended before their time");
-    if let Ended::Stuck { deaf } = ended {
-        let begun = sum(|p| &p.begun);
-        return Err(match deaf {
-            Some(cpu) => format!("a doorbell was lost: wakes wait for CPU {} and nobody told it", cpu.index()),
-            None => shared.stuck(begun, woken + expired),
-        });
+    ended.nobody_deaf("wakes")?;
+    if ended != Ended::Done {
+        return Err(shared.stuck(sum(|p| &p.begun), woken + expired));
     }
     let total = each * pairs as u64;
     ensure!(woken + expired == total, "{total} sleeps, but {woken} wakes and {expired} deadlines ended them");
@@ -84,10 +79,10 @@ impl Timers {
     /// Why nobody goes on.
     fn stuck(&self, begun: u64, ended: u64) -> String {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let deaf = |pair: &CachePadded<Pair>| of(&pair.sent) > of(&pair.woken) + of(&pair.expired);
-        match self.pairs.iter().position(deaf) {
+        let deaf = |pair: &Pair| of(&pair.sent) > of(&pair.woken) + of(&pair.expired);
+        match self.pairs.parts().position(deaf) {
             Some(thread) => {
-                let (cpu, sent) = (self.roll.of(thread).home().index(), of(&self.pairs[thread].sent));
+                let (cpu, sent) = (self.pairs.home(thread).index(), of(&self.pairs.part(thread).sent));
                 format!("a wake of a sleeper was lost: thread {thread} on CPU {cpu} was woken {sent} times and saw one less")
             }
             None => format!("a sleep did not end when its time came: {begun} begun, {ended} ended"),
@@ -102,7 +97,7 @@ fn work(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
 
 /// Sleeps until its time or a wake, whichever is first; every eighth time only a wake can end it.
 fn sleeper(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
-    let pair = &timers.pairs[me];
+    let pair = timers.pairs.part(me);
     let mut dice = Dice::new(me);
     for number in 1..=timers.each {
         let start = timer::now();
@@ -145,7 +140,7 @@ fn sleeper(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
 
 /// Wakes its sleeper once in each sleep, about when that would end anyway.
 fn waker(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
-    let pair = &timers.pairs[me];
+    let pair = timers.pairs.part(me);
     let mut dice = Dice::new(me + timers.pairs.len());
     for number in 1..=timers.each {
         while pair.begun.load(Ordering::Acquire) < number {
@@ -156,10 +151,6 @@ fn waker(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
         }
         thread::sleep(cx, dice.below(SPAN) as u64);
         pair.sent.store(number, Ordering::Release);
-        cpu::critical(|crit| thread::wake(crit, timers.roll.of(me)));
+        cpu::critical(|crit| timers.pairs.wake(crit, me));
     }
-}
-
-fn add(to: &AtomicU64, value: u64) {
-    to.store(to.load(Ordering::Relaxed) + value, Ordering::Relaxed);
 }

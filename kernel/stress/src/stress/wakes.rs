@@ -1,14 +1,14 @@
 //! Threads that wake each other over all CPUs: one at a time, and all at once.
 
-use crate::crew::{self, Crew, Ended, Job, Roll};
+use crate::crew::{self, Crew, Ended, Job};
 use crate::order::{self, Dice};
 use crate::registry::{Run, Verdict, check};
+use crate::team::Team;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crossbeam_utils::CachePadded;
 use kernel_core::plant::Faults;
 use kernel_core::{cpu, thread};
 use lwkt_sched::{MayBlock, Reason, Why};
@@ -34,8 +34,7 @@ struct Part {
 }
 
 struct Wakes {
-    roll: Roll,
-    parts: Vec<CachePadded<Part>>,
+    team: Team<Part>,
     /// Wakes that each group has left, or rounds of the herd.
     left: Vec<AtomicUsize>,
     /// Threads of the herd that have come this round.
@@ -45,8 +44,7 @@ struct Wakes {
 impl Wakes {
     fn new(threads: usize, groups: usize, left: usize) -> Arc<Self> {
         Arc::new(Self {
-            roll: Roll::new(threads),
-            parts: (0..threads).map(|_| CachePadded::new(Part::default())).collect(),
+            team: Team::new(threads, Part::default),
             left: (0..groups).map(|_| AtomicUsize::new(left)).collect(),
             arrived: AtomicUsize::new(0),
         })
@@ -56,16 +54,16 @@ impl Wakes {
     #[inline]
     fn give(&self, to: usize) {
         // Pairs with: `take`, acquire.
-        self.parts[to].given.fetch_add(1, Ordering::Release);
-        cpu::critical(|crit| thread::wake(crit, self.roll.of(to)));
+        self.team.part(to).given.fetch_add(1, Ordering::Release);
+        cpu::critical(|crit| self.team.wake(crit, to));
     }
 
     /// Waits until the thread is given one; false when the crew is stopped.
     #[inline]
     fn take(&self, cx: &mut MayBlock, crew: &Crew, me: usize) -> bool {
-        let part = &self.parts[me];
+        let part = self.team.part(me);
         let taken = part.taken.load(Ordering::Relaxed);
-        thread::wait_until(cx, Why::on(Reason::Event, &**part), |_| {
+        thread::wait_until(cx, Why::on(Reason::Event, part), |_| {
             part.given.load(Ordering::Acquire) > taken || crew.is_stopped()
         });
         if crew.is_stopped() {
@@ -77,18 +75,16 @@ impl Wakes {
     }
 
     fn verdict(&self, ended: Ended, what: &str) -> Result<u64, String> {
+        ended.nobody_deaf("wakes")?;
         let of = |part: &Part| (part.given.load(Ordering::Relaxed), part.taken.load(Ordering::Relaxed));
-        let unlike = self.parts.iter().position(|part| of(part).0 != of(part).1);
+        let unlike = self.team.parts().position(|part| of(part).0 != of(part).1);
         match (ended, unlike) {
-            (Ended::Stuck { deaf: Some(cpu) }, _) => {
-                Err(format!("a doorbell was lost: wakes wait for CPU {} and nobody told it", cpu.index()))
-            }
             (_, Some(thread)) => {
-                let ((given, taken), cpu) = (of(&self.parts[thread]), self.roll.of(thread).home().index());
+                let ((given, taken), cpu) = (of(self.team.part(thread)), self.team.home(thread).index());
                 Err(format!("a wake was lost ({what}): thread {thread} on CPU {cpu} was woken {given} times and saw {taken}"))
             }
             (Ended::Stuck { .. }, None) => Err(format!("a wait did not end ({what}), though every wake was seen")),
-            (Ended::Done, None) => Ok(self.parts.iter().map(|part| of(part).1).sum()),
+            (Ended::Done, None) => Ok(self.team.parts().map(|part| of(part).1).sum()),
         }
     }
 }
@@ -97,7 +93,7 @@ fn wakes(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let threads = EACH * cpus;
     let places = || (0..threads).map(move |number| CpuId::at(number / EACH));
-    let meet = |s: &Wakes, n, t| s.roll.enter(n, t);
+    let meet = |s: &Wakes, n, t| s.team.enter(n, t);
 
     let relays = Wakes::new(threads, EACH, (run.steps(WAKES) / EACH as u64) as usize);
     let ended = crew::run(run, cx, &Job { name: "relay", shared: relays.clone(), work: relay, faults: Faults::All, meet }, places());
@@ -115,7 +111,7 @@ fn wakes(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
 
 /// One group has a thread on each CPU and one thing that they hand around: who is not woken stops its group.
 fn relay(cx: &mut MayBlock, crew: &Crew, wakes: &Wakes, me: usize) {
-    let (group, mates) = (me % EACH, wakes.parts.len() / EACH);
+    let (group, mates) = (me % EACH, wakes.team.len() / EACH);
     let mut dice = Dice::new(me);
     if me < EACH {
         wakes.give(me);
@@ -139,7 +135,7 @@ fn relay(cx: &mut MayBlock, crew: &Crew, wakes: &Wakes, me: usize) {
 
 /// Thread 0 wakes all; the last to see it wakes thread 0.
 fn herd(cx: &mut MayBlock, crew: &Crew, wakes: &Wakes, me: usize) {
-    let others = wakes.parts.len() - 1;
+    let others = wakes.team.len() - 1;
     for _ in 0..wakes.left[0].load(Ordering::Relaxed) {
         if me == 0 {
             wakes.arrived.store(0, Ordering::Release);

@@ -19,6 +19,8 @@ pub mod address {
     pub const LAST: u64 = 0x0000_7fff_ffff_f000;
     /// A program's, and nothing is mapped there.
     pub const UNMAPPED: u64 = 0x6000_0000;
+    /// All of them.
+    pub const ALL: [u64; 6] = [KERNEL, DIRECT_MAP, NON_CANONICAL, HOLE, LAST, UNMAPPED];
 }
 
 /// A deed, by name.

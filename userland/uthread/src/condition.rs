@@ -5,12 +5,12 @@
 //! before it applies them ([`Due`]): every thread that waited before a notice was given is in the list by then. A
 //! notice may also wake one that came later, as condition variables may.
 
+use crate::home::Home;
 use crate::mail::{Asks, Mail};
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use crate::{Carrier, Fifo, Inbox, Kernel, Semaphore, Tcb};
 use core::cell::Cell;
 use core::mem::offset_of;
-use core::ptr::null_mut;
 
 /// Added to the notices by a broadcast.
 const ALL: u64 = 1 << 32;
@@ -22,7 +22,7 @@ pub struct Condition {
     /// Address of the carrier whose own it is; 0: shared.
     local: Cell<usize>,
     waiters: Fifo,
-    home: AtomicPtr<Inbox>,
+    home: Home,
     /// Notices that the home has not seen.
     notices: AtomicU64,
     mail: Mail,
@@ -73,7 +73,7 @@ impl Condition {
 
     const_fn! {
         const fn make(local: usize) -> Self {
-            Self { local: Cell::new(local), waiters: Fifo::new(), home: AtomicPtr::new(null_mut()), notices: AtomicU64::new(0), mail: Mail::new(), due: Cell::new(0), next_due: Cell::new(None) }
+            Self { local: Cell::new(local), waiters: Fifo::new(), home: Home::new(), notices: AtomicU64::new(0), mail: Mail::new(), due: Cell::new(0), next_due: Cell::new(None) }
         }
     }
 
@@ -101,18 +101,6 @@ impl Condition {
         self.local.get() == &raw const *carrier as usize
     }
 
-    fn home(&self, carrier: &'static Carrier) -> &'static Inbox {
-        let mine = (&raw const *carrier.inbox()).cast_mut();
-        let home =
-            match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => mine,
-                Err(home) => home,
-            };
-        // SAFETY: only inboxes are stored, and they live as long as the process.
-        unsafe { &*home }
-    }
-
     /// The running thread waits, and gives `mutex` back meanwhile. It has to take the mutex again when it runs again.
     pub fn wait<K: Kernel>(
         &'static self,
@@ -122,11 +110,11 @@ impl Condition {
         kernel: K,
     ) -> &'static Tcb {
         let next = carrier.leave(running);
-        if self.is_local(carrier) || carrier.is(self.home(carrier)) {
+        if self.is_local(carrier) || carrier.is(self.home.or(carrier)) {
             self.waiters.push(running);
         } else {
             running.subject.set(&raw const *self as usize);
-            self.home(carrier).push(&running.mail, Asks::Expect, kernel);
+            self.home.or(carrier).push(&running.mail, Asks::Expect, kernel);
         }
         mutex.give(carrier, kernel);
         next
@@ -146,7 +134,7 @@ impl Condition {
         if self.is_local(carrier) {
             return self.apply(notices, carrier, kernel);
         }
-        let home = self.home(carrier);
+        let home = self.home.or(carrier);
         if carrier.is(home) {
             // Who waited before is in the list or in the mail.
             carrier.open_mail(kernel);

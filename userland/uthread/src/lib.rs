@@ -20,6 +20,7 @@ macro_rules! const_fn {
 mod carrier;
 mod condition;
 mod fifo;
+mod home;
 mod kernel;
 mod mail;
 mod process;

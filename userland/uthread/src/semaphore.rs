@@ -8,13 +8,13 @@
 //! came from below zero asks the home to release one. The two requests may arrive in either order: a release
 //! that finds nobody leaves a credit, which the next taker uses up.
 
+use crate::home::Home;
 use crate::mail::{Asks, Mail};
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use crate::{Carrier, Fifo, Inbox, Kernel, Tcb};
 use core::cell::Cell;
 use core::hint::cold_path;
 use core::mem::offset_of;
-use core::ptr::null_mut;
 
 /// State of a local semaphore with free units: no address.
 const UNITS: usize = 1;
@@ -35,7 +35,7 @@ pub struct Semaphore {
     waiters: Fifo,
     /// Free units minus waiters of a shared one, signed.
     units: AtomicU64,
-    home: AtomicPtr<Inbox>,
+    home: Home,
     /// Releases that found no waiter yet; touched by the home only.
     credits: Cell<u64>,
     /// Releases that the home has not seen.
@@ -67,7 +67,7 @@ impl Semaphore {
                 free: Cell::new(free),
                 waiters: Fifo::new(),
                 units: AtomicU64::new(units as u64),
-                home: AtomicPtr::new(null_mut()),
+                home: Home::new(),
                 credits: Cell::new(0),
                 releases: AtomicU64::new(0),
                 mail: Mail::new(),
@@ -212,19 +212,6 @@ impl Semaphore {
         }
     }
 
-    /// Its home: the first carrier that asks.
-    fn home(&self, carrier: &'static Carrier) -> &'static Inbox {
-        let mine = (&raw const *carrier.inbox()).cast_mut();
-        let home =
-            match self.home.compare_exchange(null_mut(), mine, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => mine,
-                Err(home) => home,
-            };
-        // SAFETY: only inboxes are stored, and they live as long as the process.
-        unsafe { &*home }
-    }
-
     #[inline(never)]
     fn take_shared<K: Kernel>(
         &'static self,
@@ -236,7 +223,7 @@ impl Semaphore {
         if self.units.fetch_sub(1, Ordering::Acquire) as i64 > 0 {
             return running;
         }
-        let home = self.home(carrier);
+        let home = self.home.or(carrier);
         if carrier.is(home) && self.credit() == Credit::Used {
             return running;
         }
@@ -256,7 +243,7 @@ impl Semaphore {
         if self.units.fetch_add(1, Ordering::Release) as i64 >= 0 {
             return;
         }
-        let home = self.home(carrier);
+        let home = self.home.or(carrier);
         if carrier.is(home) {
             self.release(carrier, kernel);
         } else if self.releases.fetch_add(1, Ordering::AcqRel) == 0 {

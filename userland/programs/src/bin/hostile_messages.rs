@@ -82,18 +82,8 @@ fn lists(page: u64) {
         exit(&[2 | 1 << 32 | 8 << 48, 0x8005 | 8 << 16, 7, 7]),
         Error::UnknownElement,
     );
-    for at in [
-        address::KERNEL,
-        address::DIRECT_MAP,
-        address::NON_CANONICAL,
-        address::HOLE,
-        address::LAST,
-        address::UNMAPPED,
-        u64::MAX - 7,
-        0,
-        1,
-        page + 2 * 4096 - 8,
-    ] {
+    let edges = [u64::MAX - 7, 0, 1, page + 2 * 4096 - 8];
+    for at in address::ALL.into_iter().chain(edges) {
         refused("a list where none can be", send(4, 0, 16, [at, 0, 0, 0]), Error::Fault);
     }
 }
@@ -103,18 +93,8 @@ fn pointers(page: u64) {
     let Ok((reader, writer)) = pipe else { return ensure!(false, "{pipe:?}") };
     let filled = io::write(writer, &[1; 64]);
     ensure!(filled == Ok(64), "write: {filled:?}");
-    let straddling = page + 2 * 4096 - 8;
-    for at in [
-        address::KERNEL,
-        address::DIRECT_MAP,
-        address::NON_CANONICAL,
-        address::HOLE - 8,
-        address::LAST,
-        address::UNMAPPED,
-        u64::MAX - 8,
-        0,
-        straddling,
-    ] {
+    let straddling = [address::HOLE - 8, u64::MAX - 8, page + 2 * 4096 - 8];
+    for at in address::ALL.into_iter().chain(straddling).chain([0]) {
         refused("text to write", send(1, REGISTERS, 0, [at, 16, 0, 0]), Error::Fault);
         refused("bytes for a pipe", send(9, REGISTERS, 0, [writer.0, at, 16, 0]), Error::Fault);
         refused("a record", send(17, REGISTERS, 0, [at, 16, 0, 0]), Error::Fault);

@@ -87,15 +87,7 @@ fn word(dice: &mut Dice, known: [u64; 4]) -> u64 {
         0 => dice.roll(),
         1 => 1 << dice.below(64),
         2 => 0_u64.wrapping_sub(1 << dice.below(64)),
-        3 => [
-            address::KERNEL,
-            address::DIRECT_MAP,
-            address::NON_CANONICAL,
-            address::HOLE,
-            address::LAST,
-            address::UNMAPPED,
-        ][dice.below(6) as usize]
-            .wrapping_add(near),
+        3 => address::ALL[dice.below(6) as usize].wrapping_add(near),
         4 => [
             abi::map::LAYER,
             abi::map::SHARED,

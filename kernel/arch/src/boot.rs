@@ -17,7 +17,7 @@ use crate::features::{self, Features};
 use crate::layout::PhysRange;
 use crate::power::{self, Exit};
 use crate::trap::vector;
-use crate::{paging, tables, text, time, upcall};
+use crate::{paging, tables, text, time, trap, upcall};
 
 /// CPUs that [`BootInfo::cpus`] can hold.
 pub const MAX_CPUS: usize = 256;
@@ -117,7 +117,7 @@ extern "C" fn start(start_info: u32) -> ! {
     });
     if !found.smap {
         // SAFETY: the image is writable until the next step; no copy has run.
-        unsafe { tables::patch_smap() };
+        unsafe { trap::patch_smap() };
     }
     memory::build(&mut store.memory, &store.loader, found);
     paging::activate_kernel();

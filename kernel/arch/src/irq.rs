@@ -2,30 +2,28 @@
 
 use core::arch::asm;
 
+use x86_64::instructions::interrupts;
+
 /// Takes interrupts from here on.
 ///
 /// # Safety
 /// The caller holds nothing that an interrupt handler of this CPU wants.
 #[inline(always)]
 pub unsafe fn enable() {
-    // SAFETY: the caller's word.
+    // SAFETY: the caller's word. One instruction, where `interrupts::enable` is two: this is on measured paths.
     unsafe { asm!("sti", options(nostack)) };
 }
 
 /// Takes no interrupts from here on. Safe: it can only delay.
 #[inline(always)]
 pub fn disable() {
-    // SAFETY: masking interrupts breaks nothing by itself.
-    unsafe { asm!("cli", options(nostack)) };
+    interrupts::disable();
 }
 
 /// True when this CPU takes interrupts.
 #[inline(always)]
 pub fn enabled() -> bool {
-    let flags: u64;
-    // SAFETY: reads the flags through one word of stack.
-    unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(preserves_flags)) };
-    flags & (1 << 9) != 0
+    interrupts::are_enabled()
 }
 
 /// Runs `f` with interrupts off and puts them back as they were.

@@ -25,8 +25,6 @@ pub mod trap;
 pub mod upcall;
 pub mod user;
 
-mod msr;
-mod port;
 mod syscall;
 
 pub use context::{Context, switch};

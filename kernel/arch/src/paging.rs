@@ -8,6 +8,11 @@
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use x86_64::instructions::tlb;
+use x86_64::structures::paging::page_table::PageTableEntry as Entry;
+use x86_64::structures::paging::{PageTable, PageTableFlags as Flags};
+use x86_64::{PhysAddr, VirtAddr};
+
 use crate::layout::{PAGE, Phys, USER_END};
 
 /// Where frames for page tables come from.
@@ -18,44 +23,42 @@ pub trait FrameSource {
     fn give(&mut self, frame: Phys);
 }
 
-const PRESENT: u64 = 1;
-const WRITE: u64 = 1 << 1;
-const USER: u64 = 1 << 2;
-const WRITE_THROUGH: u64 = 1 << 3;
-const NO_CACHE: u64 = 1 << 4;
-const LARGE: u64 = 1 << 7;
-const GLOBAL: u64 = 1 << 8;
-const NO_EXECUTE: u64 = 1 << 63;
-const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 /// Entries of a table.
-const ENTRIES: usize = 512;
+const ENTRIES: usize = size_of::<PageTable>() / size_of::<Entry>();
 /// First top-level entry of the kernel half.
 const KERNEL_HALF: usize = ENTRIES / 2;
 
 /// What a mapping allows, besides reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Access(u64);
+pub struct Access(Flags);
+
+const READ: Flags = Flags::NO_EXECUTE;
+const WRITE: Flags = Flags::NO_EXECUTE.union(Flags::WRITABLE);
+const USER: Flags = Flags::USER_ACCESSIBLE;
+const KERNEL: Flags = Flags::GLOBAL;
 
 impl Access {
     /// Ring 3 may read.
-    pub const USER_READ: Access = Access(USER | NO_EXECUTE);
+    pub const USER_READ: Access = Access(USER.union(READ));
     /// Ring 3 may read and write.
-    pub const USER_WRITE: Access = Access(USER | WRITE | NO_EXECUTE);
+    pub const USER_WRITE: Access = Access(USER.union(WRITE));
     /// Ring 3 may read and execute.
     pub const USER_EXECUTE: Access = Access(USER);
     /// Ring 0 may read.
-    pub const KERNEL_READ: Access = Access(GLOBAL | NO_EXECUTE);
+    pub const KERNEL_READ: Access = Access(KERNEL.union(READ));
     /// Ring 0 may read and write.
-    pub const KERNEL_WRITE: Access = Access(GLOBAL | WRITE | NO_EXECUTE);
+    pub const KERNEL_WRITE: Access = Access(KERNEL.union(WRITE));
     /// Ring 0 may read and execute.
-    pub const KERNEL_EXECUTE: Access = Access(GLOBAL);
+    pub const KERNEL_EXECUTE: Access = Access(KERNEL);
     /// Ring 0 may read and write device registers.
     pub(crate) const DEVICE: Access =
-        Access(GLOBAL | WRITE | NO_EXECUTE | NO_CACHE | WRITE_THROUGH);
+        Access(KERNEL.union(WRITE).union(Flags::NO_CACHE).union(Flags::WRITE_THROUGH));
+    /// What of an entry is a matter of the mapping, not of the processor's or of ring 0's.
+    const OF_USER: Flags = USER.union(WRITE);
 
     /// True when it lets ring 3 write.
     pub const fn user_writes(self) -> bool {
-        self.0 & (USER | WRITE) == USER | WRITE
+        self.0.contains(USER.union(Flags::WRITABLE))
     }
 }
 
@@ -95,18 +98,38 @@ pub(crate) fn set_kernel_root(root: Phys) {
     KERNEL_ROOT.store(root.0, Ordering::Relaxed);
 }
 
-fn slot(table: Phys, index: usize) -> *mut u64 {
-    table.as_ptr::<u64>().wrapping_add(index)
+fn slot(table: Phys, index: usize) -> *mut Entry {
+    table.as_ptr::<Entry>().wrapping_add(index)
 }
 
-fn load(table: Phys, index: usize) -> u64 {
+fn load(table: Phys, index: usize) -> Entry {
     // SAFETY: page tables lie in the direct map; `index` is below 512 everywhere.
     unsafe { slot(table, index).read_volatile() }
 }
 
-fn store(table: Phys, index: usize, entry: u64) {
+fn store(table: Phys, index: usize, entry: Entry) {
     // SAFETY: as in `load`; the caller has the table's `&mut`.
     unsafe { slot(table, index).write_volatile(entry) };
+}
+
+/// An entry that points to a table or maps a leaf.
+fn entry(to: Phys, flags: Flags) -> Entry {
+    let mut entry = Entry::new();
+    entry.set_addr(PhysAddr::new(to.0), flags | Flags::PRESENT);
+    entry
+}
+
+fn is_present(entry: &Entry) -> bool {
+    entry.flags().contains(Flags::PRESENT)
+}
+
+fn is_large(entry: &Entry) -> bool {
+    entry.flags().contains(Flags::HUGE_PAGE)
+}
+
+/// What an entry points to.
+fn target(entry: &Entry) -> Phys {
+    Phys(entry.addr().as_u64())
 }
 
 const fn index(address: usize, level: usize) -> usize {
@@ -122,19 +145,16 @@ fn table_for(
 ) -> Result<Phys, MapError> {
     let mut table = root;
     for above in (level + 1..4).rev() {
-        let entry = load(table, index(address, above));
-        table = if entry & PRESENT == 0 {
+        let found = load(table, index(address, above));
+        table = if !is_present(&found) {
             let new = frames.take().ok_or(MapError::OutOfFrames)?;
-            store(
-                table,
-                index(address, above),
-                new.0 | PRESENT | WRITE | if address < USER_END { USER } else { 0 },
-            );
+            let user = if address < USER_END { USER } else { Flags::empty() };
+            store(table, index(address, above), entry(new, Flags::WRITABLE | user));
             new
-        } else if entry & LARGE != 0 {
+        } else if is_large(&found) {
             return Err(MapError::Occupied);
         } else {
-            Phys(entry & ADDRESS)
+            target(&found)
         };
     }
     Ok(table)
@@ -152,11 +172,11 @@ pub(crate) fn map_leaf(
     let level = leaf as usize;
     let table = table_for(root, address, level, frames)?;
     let at = index(address, level);
-    if load(table, at) & PRESENT != 0 {
+    if is_present(&load(table, at)) {
         return Err(MapError::Occupied);
     }
-    let large = if leaf == Leaf::Page { 0 } else { LARGE };
-    store(table, at, to.0 | access.0 | large | PRESENT);
+    let large = if leaf == Leaf::Page { Flags::empty() } else { Flags::HUGE_PAGE };
+    store(table, at, entry(to, access.0 | large));
     Ok(())
 }
 
@@ -174,13 +194,13 @@ fn find(root: Phys, address: usize) -> Option<(Phys, usize)> {
     let mut table = root;
     for level in (1..4).rev() {
         let entry = load(table, index(address, level));
-        if entry & PRESENT == 0 || entry & LARGE != 0 {
+        if !is_present(&entry) || is_large(&entry) {
             return None;
         }
-        table = Phys(entry & ADDRESS);
+        table = target(&entry);
     }
     let at = index(address, 0);
-    (load(table, at) & PRESENT != 0).then_some((table, at))
+    is_present(&load(table, at)).then_some((table, at))
 }
 
 /// True when the kernel's own tables map the address by a 4 KiB page: its image and stacks, not the direct map.
@@ -222,8 +242,8 @@ impl AddressSpace {
     /// a shootdown, and this one until [`flush_page`].
     pub fn unmap(&mut self, page: usize) -> Option<Phys> {
         let (table, at) = find(self.root, page).filter(|_| page < USER_END)?;
-        let frame = Phys(load(table, at) & ADDRESS);
-        store(table, at, 0);
+        let frame = target(&load(table, at));
+        store(table, at, Entry::new());
         Some(frame)
     }
 
@@ -235,12 +255,12 @@ impl AddressSpace {
             let mut table = self.root;
             for level in (0..4).rev() {
                 let entry = load(table, index(page, level));
-                if entry & PRESENT == 0 {
+                if !is_present(&entry) {
                     let reach = PAGE << (9 * level);
                     page = (page / reach + 1) * reach;
                     continue 'search;
                 }
-                table = Phys(entry & ADDRESS);
+                table = target(&entry);
             }
             return Some(page);
         }
@@ -250,7 +270,7 @@ impl AddressSpace {
     /// Changes what a mapping allows; where it allows less, caution as with [`Self::unmap`].
     pub fn protect(&mut self, page: usize, access: Access) -> Option<()> {
         let (table, at) = find(self.root, page).filter(|_| page < USER_END)?;
-        store(table, at, load(table, at) & ADDRESS | access.0 | PRESENT);
+        store(table, at, entry(target(&load(table, at)), access.0));
         Some(())
     }
 
@@ -258,8 +278,8 @@ impl AddressSpace {
     pub fn translate(&self, address: usize) -> Option<(Phys, Access)> {
         let (table, at) = find(self.root, address).filter(|_| address < USER_END)?;
         let entry = load(table, at);
-        let access = Access(entry & (USER | WRITE | NO_EXECUTE));
-        Some((Phys(entry & ADDRESS | (address % PAGE) as u64), access))
+        let access = Access(entry.flags() & Access::OF_USER);
+        Some((Phys(target(&entry).0 | (address % PAGE) as u64), access))
     }
 
     /// Makes this the CPU's address space; loads CR3 only when it is not already.
@@ -299,10 +319,10 @@ fn tear_down(
     page: &mut impl FnMut(usize, Phys),
 ) {
     let entry = load(table, at);
-    if entry & PRESENT == 0 {
+    if !is_present(&entry) {
         return;
     }
-    let below = Phys(entry & ADDRESS);
+    let below = target(&entry);
     if level == 0 {
         page(address, below);
         return;
@@ -344,13 +364,11 @@ pub fn activate_kernel() {
 /// Forgets this CPU's translation of one page.
 #[inline]
 pub fn flush_page(page: usize) {
-    // SAFETY: forgetting only costs a walk.
-    unsafe { asm!("invlpg [{}]", in(reg) page, options(nostack, preserves_flags)) };
+    tlb::flush(VirtAddr::new_truncate(page as u64));
 }
 
-/// Forgets this CPU's translations of the user half.
+/// Forgets this CPU's translations of the user half: all but those of global pages.
 #[inline]
 pub fn flush_user() {
-    // SAFETY: the same root again; global pages stay.
-    unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack, preserves_flags)) };
+    tlb::flush_all();
 }

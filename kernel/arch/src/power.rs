@@ -2,7 +2,10 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::{irq, port};
+use x86_64::instructions::interrupts::int3;
+use x86_64::instructions::port::PortWriteOnly;
+
+use crate::irq;
 
 /// Port of QEMU's `isa-debug-exit` as the runner sets it up.
 pub(crate) const DEBUG_EXIT: u16 = 0xf4;
@@ -38,6 +41,7 @@ pub(crate) fn set_switch(control: u16, sleep_type: u8) {
 pub fn triple_fault() -> ! {
     // SAFETY: the machine ends here, which is what is asked for.
     unsafe { crate::tables::lose_interrupts() };
+    int3();
     irq::halt()
 }
 
@@ -45,26 +49,26 @@ pub fn triple_fault() -> ! {
 /// before they go.
 pub(crate) fn tell_of_panic() {
     // SAFETY: without the device the write goes nowhere.
-    unsafe { port::write8(PANIC, 1) };
+    unsafe { PortWriteOnly::new(PANIC).write(1_u8) };
 }
 
 /// Has whoever watches begin or end to write down every instruction of the machine, which stands still until that is done:
 /// the two marks of `pvpanic`, "a crash kernel runs" and then "panic", which no real panic gives in this order.
 pub fn toggle_path() {
     // SAFETY: without the device the write goes nowhere.
-    unsafe { port::write8(PANIC, 2) };
+    unsafe { PortWriteOnly::new(PANIC).write(2_u8) };
     // SAFETY: as above.
-    unsafe { port::write8(PANIC, 1) };
+    unsafe { PortWriteOnly::new(PANIC).write(1_u8) };
 }
 
 /// Ends the run: debug exit, else power-off, else halts.
 pub fn exit(how: Exit) -> ! {
     // SAFETY: ends the virtual machine; without the device the write goes nowhere.
-    unsafe { port::write8(DEBUG_EXIT, how as u8) };
+    unsafe { PortWriteOnly::new(DEBUG_EXIT).write(how as u8) };
     let switch = SWITCH.load(Ordering::Relaxed);
     if switch != 0 {
         // SAFETY: the power management control register that the ACPI tables name.
-        unsafe { port::write16(switch as u16, (switch >> 16) as u16) };
+        unsafe { PortWriteOnly::new(switch as u16).write((switch >> 16) as u16) };
     }
     irq::halt()
 }

@@ -15,6 +15,8 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
+use x86_64::registers::rflags::RFlags;
+
 use crate::cpu::{SECOND_ANSWER, SYSCALL_STACK, USER_STACK};
 use crate::layout::{LAYER_END, LAYER_START};
 use crate::tables::{USER_CODE, USER_DATA};
@@ -22,8 +24,12 @@ use crate::trap::{Frame, arch_user_return, push_frame, return_to_user, vector};
 use crate::upcall;
 use crate::user::SyscallFrame;
 
-/// Flags that an entry clears: trap, interrupt, direction, nested task, alignment check.
-pub(crate) const FLAGS_CLEARED: u64 = 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 | 1 << 18;
+/// Flags that an entry clears.
+pub(crate) const FLAGS_CLEARED: RFlags = RFlags::TRAP_FLAG
+    .union(RFlags::INTERRUPT_FLAG)
+    .union(RFlags::DIRECTION_FLAG)
+    .union(RFlags::NESTED_TASK)
+    .union(RFlags::ALIGNMENT_CHECK);
 
 const _: () = {
     assert!(offset_of!(SyscallFrame, rip) == 0);

@@ -3,7 +3,9 @@
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{irq, port};
+use x86_64::instructions::port::{Port, PortReadOnly, PortWriteOnly};
+
+use crate::irq;
 
 /// What boot measured against the ACPI timer, and how the counters relate to nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -77,22 +79,26 @@ impl Reference {
             // Gate on, speaker off; channel 2, both bytes, one shot; from the top.
             for (at, value) in [(0x61, 1), (0x43, 0xb0), (0x42, 0xff), (0x42, 0xff)] {
                 // SAFETY: registers of the interval timer, which nothing else uses.
-                unsafe { port::write8(at, value) };
+                unsafe { PortWriteOnly::<u8>::new(at).write(value) };
             }
         }
     }
 
     fn read(self) -> u64 {
         match self {
-            // SAFETY: reads ACPI's timer.
-            Reference::PowerManagement(at) => u64::from(unsafe { port::read32(at) } & 0xff_ffff),
+            Reference::PowerManagement(at) => {
+                // SAFETY: reads ACPI's timer.
+                u64::from(unsafe { PortReadOnly::<u32>::new(at).read() } & 0xff_ffff)
+            }
             Reference::Interval => {
+                let (mut control, mut count) =
+                    (PortWriteOnly::<u8>::new(0x43), Port::<u8>::new(0x42));
                 // SAFETY: latches channel 2.
-                unsafe { port::write8(0x43, 0x80) };
+                unsafe { control.write(0x80) };
                 // SAFETY: reads the latched count, low byte first.
-                let low = unsafe { port::read8(0x42) };
+                let low = unsafe { count.read() };
                 // SAFETY: as above.
-                let high = unsafe { port::read8(0x42) };
+                let high = unsafe { count.read() };
                 u64::from(!u16::from_le_bytes([low, high]))
             }
         }

@@ -5,20 +5,30 @@
 
 /// Vectors of the interrupts that the kernel uses.
 pub mod vector {
+    use x86_64::structures::idt::ExceptionVector;
+
+    /// Division by zero.
+    pub const DIVISION: u64 = ExceptionVector::Division as u64;
     /// Debug trap.
-    pub const DEBUG: u64 = 1;
+    pub const DEBUG: u64 = ExceptionVector::Debug as u64;
     /// Non-maskable interrupt.
-    pub const NMI: u64 = 2;
+    pub const NMI: u64 = ExceptionVector::NonMaskableInterrupt as u64;
     /// Breakpoint instruction.
-    pub const BREAKPOINT: u64 = 3;
+    pub const BREAKPOINT: u64 = ExceptionVector::Breakpoint as u64;
+    /// Undefined instruction.
+    pub const UNDEFINED: u64 = ExceptionVector::InvalidOpcode as u64;
+    /// Vector or floating-point instruction, while these are off.
+    pub const UNAVAILABLE: u64 = ExceptionVector::DeviceNotAvailable as u64;
     /// Double fault.
-    pub const DOUBLE_FAULT: u64 = 8;
+    pub const DOUBLE_FAULT: u64 = ExceptionVector::Double as u64;
     /// General protection.
-    pub const PROTECTION: u64 = 13;
+    pub const PROTECTION: u64 = ExceptionVector::GeneralProtection as u64;
     /// Page fault.
-    pub const PAGE_FAULT: u64 = 14;
+    pub const PAGE_FAULT: u64 = ExceptionVector::Page as u64;
+    /// Unaligned access, where a program asked to be told.
+    pub const UNALIGNED: u64 = ExceptionVector::AlignmentCheck as u64;
     /// Machine check.
-    pub const MACHINE_CHECK: u64 = 18;
+    pub const MACHINE_CHECK: u64 = ExceptionVector::MachineCheck as u64;
     /// A foreign program's 32-bit style entry.
     pub const FOREIGN: u64 = 0x80;
     /// Local timer.
@@ -38,13 +48,19 @@ pub mod vector {
 mod dispatch;
 mod stubs;
 
+use x86_64::registers::control::Cr2;
+use x86_64::registers::rflags::RFlags;
+pub use x86_64::structures::idt::PageFaultErrorCode;
+
 pub(crate) use dispatch::arch_user_return;
-pub(crate) use stubs::{clac, push_frame, return_to_user, stac, stub_address};
+pub(crate) use stubs::{clac, patch_smap, push_frame, return_to_user, stac, stub_address};
 
 /// Trap flag: a debug trap after the next instruction.
-pub const TRAP_FLAG: u64 = 1 << 8;
+pub const TRAP_FLAG: u64 = RFlags::TRAP_FLAG.bits();
 /// Interrupt flag.
-pub const INTERRUPT_FLAG: u64 = 1 << 9;
+pub const INTERRUPT_FLAG: u64 = RFlags::INTERRUPT_FLAG.bits();
+/// Direction flag: string instructions go down.
+pub const DIRECTION_FLAG: u64 = RFlags::DIRECTION_FLAG.bits();
 
 /// All registers of what was interrupted; written back on return.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,15 +127,23 @@ impl Frame {
     pub fn from_user(&self) -> bool {
         self.cs & 3 == 3
     }
+
+    /// The error code, of a page fault.
+    #[inline]
+    pub fn page_fault(&self) -> PageFaultErrorCode {
+        PageFaultErrorCode::from_bits_truncate(self.error)
+    }
+
+    /// True for a page fault where there is no page; else the page does not allow what was wanted.
+    #[inline]
+    pub fn lacks_page(&self) -> bool {
+        let violation = PageFaultErrorCode::PROTECTION_VIOLATION;
+        self.vector == vector::PAGE_FAULT && !self.page_fault().contains(violation)
+    }
 }
 
 /// Returns the address that the last page fault of this CPU touched.
 #[inline]
 pub fn fault_address() -> usize {
-    let address;
-    // SAFETY: reads a register.
-    unsafe {
-        core::arch::asm!("mov {}, cr2", out(reg) address, options(nomem, nostack, preserves_flags))
-    };
-    address
+    Cr2::read_raw() as usize
 }

@@ -6,6 +6,11 @@
 
 use core::arch::{asm, naked_asm};
 
+use x86_64::VirtAddr;
+use x86_64::registers::model_specific::KernelGsBase;
+use x86_64::registers::rflags::RFlags;
+use x86_64::registers::segmentation::{FS, Segment64};
+
 use crate::layout::USER_END;
 use crate::tables::{USER_CODE, USER_DATA};
 use crate::trap::{Frame, INTERRUPT_FLAG, arch_user_return, clac, return_to_user, stac};
@@ -199,7 +204,17 @@ pub unsafe fn enter(mut frame: Frame) -> ! {
 }
 
 /// Flags that a program may choose: arithmetic, direction, trap, alignment check, identification.
-const USER_FLAGS: u64 = 0x24_0dd5;
+const USER_FLAGS: u64 = RFlags::CARRY_FLAG
+    .union(RFlags::PARITY_FLAG)
+    .union(RFlags::AUXILIARY_CARRY_FLAG)
+    .union(RFlags::ZERO_FLAG)
+    .union(RFlags::SIGN_FLAG)
+    .union(RFlags::OVERFLOW_FLAG)
+    .union(RFlags::DIRECTION_FLAG)
+    .union(RFlags::TRAP_FLAG)
+    .union(RFlags::ALIGNMENT_CHECK)
+    .union(RFlags::ID)
+    .bits();
 
 #[unsafe(naked)]
 unsafe extern "C" fn leave(frame: &Frame) -> ! {
@@ -223,44 +238,28 @@ pub const fn syscall_frame(stack_top: usize) -> *mut SyscallFrame {
     (stack_top - 8 - size_of::<SyscallFrame>()) as *mut SyscallFrame
 }
 
-/// True for an address that segment bases can hold. Ring 3 can load any such address by itself.
-const fn is_canonical(address: u64) -> bool {
-    (address as i64) << 16 >> 16 == address as i64
-}
-
 /// Sets ring 3's `gs` base, in force from the next entry to ring 3. False, and nothing done, if the
-/// address is not canonical.
+/// address is not canonical. Ring 3 can load any that is by itself.
 pub fn set_gs_base(base: u64) -> bool {
-    if !is_canonical(base) {
-        return false;
-    }
-    // SAFETY: while ring 0 runs the user's base is parked in this register; it is canonical.
-    unsafe { crate::msr::write(crate::msr::KERNEL_GS_BASE, base) };
-    true
+    // While ring 0 runs the user's base is parked in this register.
+    VirtAddr::try_new(base).map(KernelGsBase::write).is_ok()
 }
 
 /// Returns ring 3's `gs` base.
 pub fn gs_base() -> u64 {
-    // SAFETY: as in `set_gs_base`.
-    unsafe { crate::msr::read(crate::msr::KERNEL_GS_BASE) }
+    KernelGsBase::read().as_u64()
 }
 
 /// Sets ring 3's `fs` base. False, and nothing done, if the address is not canonical.
 #[inline]
 pub fn set_fs_base(base: u64) -> bool {
-    if !is_canonical(base) {
-        return false;
-    }
-    // SAFETY: ring 0 does not use `fs`; FSGSBASE is on (boot requires it), the address is canonical.
-    unsafe { asm!("wrfsbase {}", in(reg) base, options(nomem, nostack, preserves_flags)) };
-    true
+    let base = VirtAddr::try_new(base);
+    // SAFETY: ring 0 does not use `fs`; FSGSBASE is on (boot requires it).
+    base.map(|base| unsafe { FS::write_base(base) }).is_ok()
 }
 
 /// Returns ring 3's `fs` base.
 #[inline]
 pub fn fs_base() -> u64 {
-    let base;
-    // SAFETY: reads a register.
-    unsafe { asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
-    base
+    FS::read_base().as_u64()
 }

@@ -97,15 +97,16 @@ struct Exception<'a> {
 
 impl fmt::Display for Exception<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const PRESENT: u64 = 1;
         let error = self.frame.error;
         match self.frame.vector {
-            0 => f.write_str("division by zero"),
+            vector::DIVISION => f.write_str("division by zero"),
             vector::DEBUG => f.write_str("debug trap"),
             vector::NMI => f.write_str("non-maskable interrupt"),
-            3 => f.write_str("breakpoint instruction"),
-            6 => f.write_str("undefined instruction (vector instructions are off)"),
-            7 => f.write_str("vector or floating-point instruction, which are off"),
+            vector::BREAKPOINT => f.write_str("breakpoint instruction"),
+            vector::UNDEFINED => f.write_str("undefined instruction (vector instructions are off)"),
+            vector::UNAVAILABLE => {
+                f.write_str("vector or floating-point instruction, which are off")
+            }
             vector::DOUBLE_FAULT => f.write_str("double fault"),
             vector::PROTECTION => {
                 write!(f, "privileged instruction or non-canonical address (error {error:#x})")
@@ -116,11 +117,11 @@ impl fmt::Display for Exception<'_> {
                     Use::Write => "write to",
                     Use::Execute => "jump to",
                 };
-                let why = if error & PRESENT == 0 { "nothing is mapped" } else { "not allowed" };
+                let why = if self.frame.lacks_page() { "nothing is mapped" } else { "not allowed" };
                 write!(f, "{verb} {:#x}, where {why},", self.address)
             }
             vector::MACHINE_CHECK => f.write_str("machine check"),
-            17 => f.write_str("unaligned access"),
+            vector::UNALIGNED => f.write_str("unaligned access"),
             number => write!(f, "exception {number} (error {error:#x})"),
         }
     }

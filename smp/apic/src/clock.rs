@@ -10,12 +10,14 @@
 
 use core::arch::asm;
 
+use x86_64::registers::debug::{DebugAddressRegister, Dr0, Dr1, Dr2, Dr3, Dr6, Dr6Flags, Dr7};
+
 /// Bytes of a page.
 const PAGE: usize = 4096;
 /// Local and global enable bits of one breakpoint: on execution, one byte.
 const ENABLE: u64 = 0b11;
 /// Bits of the status register that say which breakpoint was met.
-const MET: u64 = 0b1111;
+const MET: u64 = Dr6Flags::TRAP.bits();
 
 unsafe extern "C" {
     #[link_name = "__apic_start"]
@@ -24,40 +26,29 @@ unsafe extern "C" {
     static END: u8;
 }
 
-macro_rules! set_breakpoint {
-    ($register:literal, $address:expr) => {
-        // SAFETY: debug registers 0 to 3 are used by nothing else; a breakpoint only traps (`is_breakpoint`).
-        unsafe {
-            asm!(concat!("mov ", $register, ", {}"), in(reg) $address, options(nomem, nostack, preserves_flags))
-        }
-    };
-}
-
 /// Watches the pages of the timer's code on this CPU. Before its first access to the timer.
 pub(crate) fn watch() {
     let (start, end) = ((&raw const START).addr(), (&raw const END).addr());
     let mut control = 0;
     for (index, page) in (start..end).step_by(PAGE).enumerate() {
-        let last = page + PAGE - 1;
+        let last = (page + PAGE - 1) as u64;
         match index {
-            0 => set_breakpoint!("dr0", last),
-            1 => set_breakpoint!("dr1", last),
-            2 => set_breakpoint!("dr2", last),
-            3 => set_breakpoint!("dr3", last),
+            // These registers are used by nothing else; a breakpoint only traps (`is_breakpoint`).
+            0 => Dr0::write(last),
+            1 => Dr1::write(last),
+            2 => Dr2::write(last),
+            3 => Dr3::write(last),
             _ => unreachable!("the linker script asserts four pages at most"),
         }
         control |= ENABLE << (2 * index);
     }
-    // SAFETY: as above.
-    unsafe { asm!("mov dr7, {}", in(reg) control, options(nomem, nostack, preserves_flags)) };
+    Dr7::write_raw(control);
 }
 
 /// Whether the debug trap in progress came from one of these breakpoints; forgets it. The handler goes on with the resume
 /// flag set.
 pub fn is_breakpoint() -> bool {
-    let status: u64;
-    // SAFETY: reads the debug status.
-    unsafe { asm!("mov {}, dr6", out(reg) status, options(nomem, nostack, preserves_flags)) };
+    let status = Dr6::read_raw();
     let met = status & MET != 0;
     if met {
         // SAFETY: clears the debug status.

@@ -1,8 +1,7 @@
 //! Set-up of a CPU's APIC and the two start-up messages, through the `x2apic` crate.
 
-use core::arch::asm;
-
 use x2apic::lapic::{LocalApic, LocalApicBuilder, TimerDivide, TimerMode};
+use x86_64::instructions::port::PortWriteOnly;
 
 use crate::clock;
 use crate::registers::{Register, base, set_base, write};
@@ -56,9 +55,7 @@ pub unsafe fn init_cpu(page: usize, vectors: Vectors) -> Result<Mode, InitError>
 pub fn mask_pic() {
     for port in [0x21u16, 0xa1] {
         // SAFETY: the mask registers of the two controllers.
-        unsafe {
-            asm!("out dx, al", in("dx") port, in("al") 0xffu8, options(nomem, nostack, preserves_flags))
-        };
+        unsafe { PortWriteOnly::new(port).write(0xff_u8) };
     }
 }
 

@@ -7,16 +7,26 @@
 
 use core::arch::global_asm;
 
+use x86_64::registers::control::{Cr0Flags, Cr4Flags};
+use x86_64::registers::model_specific::EferFlags;
+
 use crate::power::{DEBUG_EXIT, Exit};
 use crate::text::COM1;
 
 /// Where a starting CPU begins: below 1 MiB, a page's first byte.
 pub(crate) const TRAMPOLINE: u64 = 0x8000;
 
-/// EFER: SYSCALL, long mode, no-execute.
-const EFER: u32 = 1 | 1 << 8 | 1 << 11;
-/// CR0: protection, write protection in ring 0, paging, numeric errors.
-const CR0: u32 = 1 | 1 << 5 | 1 << 16 | 1 << 31;
+/// What long mode needs, and what the kernel wants from the first page table on.
+const EFER: u32 = EferFlags::SYSTEM_CALL_EXTENSIONS
+    .union(EferFlags::LONG_MODE_ENABLE)
+    .union(EferFlags::NO_EXECUTE_ENABLE)
+    .bits() as u32;
+const CR0: u32 = Cr0Flags::PROTECTED_MODE_ENABLE
+    .union(Cr0Flags::NUMERIC_ERROR)
+    .union(Cr0Flags::WRITE_PROTECT)
+    .union(Cr0Flags::PAGING)
+    .bits() as u32;
+const CR4: u32 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION.bits() as u32;
 
 /// What a starting CPU finds behind its trampoline.
 #[repr(C)]
@@ -100,7 +110,7 @@ pvh_entry:
 
     # Paging and long mode on the boot tables. Changes eax, ecx, edx.
 enable_long_mode:
-    movl $0x20, %eax                    # CR4: physical address extension
+    movl ${cr4}, %eax
     movl %eax, %cr4
     movl $boot_pml4, %eax
     movl %eax, %cr3
@@ -238,6 +248,7 @@ ap_entry_64:                            # rbx = mailbox, seen through the identi
     "#,
     efer = const EFER,
     cr0 = const CR0,
+    cr4 = const CR4,
     com1 = const COM1,
     exit = const DEBUG_EXIT,
     refused = const Exit::Boot as u8,

@@ -1,5 +1,7 @@
 //! Sorts traps by vector and hands them to the kernel. Entered from [`super::stubs`] only.
 
+use x86_64::registers::rflags::RFlags;
+
 use super::{Frame, vector};
 use crate::cpu::CpuHead;
 use crate::layout::USER_END;
@@ -71,4 +73,4 @@ pub(super) extern "C" fn arch_critical(frame: &mut Frame, head: &CpuHead) {
 }
 
 /// Lets the instruction at a breakpoint execute.
-const RESUME_FLAG: u64 = 1 << 16;
+const RESUME_FLAG: u64 = RFlags::RESUME_FLAG.bits();

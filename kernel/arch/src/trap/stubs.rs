@@ -44,7 +44,8 @@ const STUB: usize = 16;
 /// Vectors for which the CPU pushes an error code: 8, 10 to 14, 17, 21, 29, 30.
 const WITH_ERROR: u32 = 1 << 8 | 0b11111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 /// Vectors with stacks of their own.
-const CRITICAL: u32 = 1 << 1 | 1 << 2 | 1 << 8 | 1 << 18;
+const CRITICAL: u32 =
+    1 << vector::DEBUG | 1 << vector::NMI | 1 << vector::DOUBLE_FAULT | 1 << vector::MACHINE_CHECK;
 
 const _: () = {
     assert!(size_of::<Frame>() == 22 * 8);
@@ -215,3 +216,24 @@ macro_rules! interrupt_entry {
 
 interrupt_entry!(timer_entry, vector::TIMER, super::dispatch::arch_timer);
 interrupt_entry!(doorbell_entry, vector::DOORBELL, super::dispatch::arch_doorbell);
+
+/// Makes `stac` and `clac` do nothing: for a CPU without SMAP, where they are no instructions.
+///
+/// # Safety
+/// Boot only: the image is still writable, and no listed place is being executed.
+pub(crate) unsafe fn patch_smap() {
+    /// A no-operation of the same three bytes.
+    const NOTHING: [u8; 3] = [0x0f, 0x1f, 0x00];
+    unsafe extern "C" {
+        static __smap_start: *mut [u8; 3];
+        static __smap_end: *mut [u8; 3];
+    }
+    let start = &raw const __smap_start;
+    let count = ((&raw const __smap_end) as usize - start as usize) / size_of::<*mut u8>();
+    // SAFETY: the linker script puts the symbols around the list.
+    let places = unsafe { core::slice::from_raw_parts(start, count) };
+    for place in places {
+        // SAFETY: the caller's word; each place is one of the two instructions.
+        unsafe { place.write(NOTHING) };
+    }
+}

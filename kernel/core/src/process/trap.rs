@@ -7,7 +7,7 @@ use crate::cpu::{critical, here};
 use crate::{report, thread};
 use abi::{Error, PENDING_TICK};
 use arch::Frame;
-use arch::trap::vector;
+use arch::trap::{DIRECTION_FLAG, PageFaultErrorCode as PageFault};
 use core::sync::atomic::Ordering;
 use lwkt_sched::MayBlock;
 use percpu::Crit;
@@ -22,24 +22,19 @@ extern "C" fn core_exception(frame: &mut Frame) {
     // SAFETY: ring 3 was interrupted, so this CPU is outside critical sections.
     unsafe { arch::irq::enable() };
     let carrier = critical(carrier::current).expect("only a CPU process is in ring 3");
-    let lacks_page = frame.vector == vector::PAGE_FAULT && frame.error & PRESENT == 0;
-    if !lacks_page || repair(carrier, address, wanted(frame)).is_err() {
+    if !frame.lacks_page() || repair(carrier, address, wanted(frame)).is_err() {
         report::program_fault(carrier, frame, address);
         end::begin(&carrier.process, How::Faulted);
     }
     arch::irq::disable();
 }
 
-/// Error code of a page fault: the page is there, this use of it is not allowed.
-pub(crate) const PRESENT: u64 = 1;
-
 /// What a page fault of ring 3 wanted.
 pub(crate) fn wanted(frame: &Frame) -> Use {
-    const WRITE: u64 = 1 << 1;
-    const FETCH: u64 = 1 << 4;
-    if frame.error & FETCH != 0 {
+    let fault = frame.page_fault();
+    if fault.contains(PageFault::INSTRUCTION_FETCH) {
         Use::Execute
-    } else if frame.error & WRITE != 0 {
+    } else if fault.contains(PageFault::CAUSED_BY_WRITE) {
         Use::Write
     } else {
         Use::Read
@@ -122,7 +117,8 @@ fn upcall(carrier: &Carrier, frame: &mut Frame) {
     frame.rip = entry;
     frame.rsp = abi::map::carrier_stack_top(carrier.index());
     frame.rdi = abi::map::carrier(carrier.index());
-    frame.rflags &= !DIRECTION;
+    // The layer's code expects it clear.
+    frame.rflags &= !DIRECTION_FLAG;
 }
 
 /// Leaves word for the layer, which looks when it is left; a tick counts for more than what there is to look at.
@@ -133,9 +129,6 @@ pub(crate) fn note(carrier: &Carrier, word: u32) {
         pending.store(word, Ordering::Relaxed);
     }
 }
-
-/// The direction flag: the layer's code expects it clear.
-const DIRECTION: u64 = 1 << 10;
 
 fn saved(frame: &Frame) -> abi::Frame {
     abi::Frame {

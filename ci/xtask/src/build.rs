@@ -20,7 +20,7 @@ pub fn kernel(features: &[String]) -> Result<PathBuf> {
     let started = Instant::now();
     let flags = toolchain::rustflags()?;
     let packed = programs_image()?;
-    let built = cargo_build(&flags, &["image"], features, Some(&packed))?;
+    let built = cargo_build(&flags, &["--package=image"], features, Some(&packed))?;
     let Some((_, path)) = built.into_iter().find(|(name, _)| name == "damselfly") else {
         bail!("package image made no binary named damselfly");
     };
@@ -44,7 +44,8 @@ pub fn programs_image() -> Result<PathBuf> {
     std::fs::create_dir_all(&programs)
         .with_context(|| format!("cannot make {}", programs.display()))?;
     let mut files = Vec::new();
-    for (name, path) in cargo_build(&toolchain::rustflags()?, &RING_3, &[], None)? {
+    let packages = RING_3.map(|name| format!("--package={name}"));
+    for (name, path) in cargo_build(&toolchain::rustflags()?, &packages, &[], None)? {
         let elf =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         files.push((
@@ -59,15 +60,23 @@ pub fn programs_image() -> Result<PathBuf> {
     Ok(packed)
 }
 
+/// Builds the smallest kernel that can be, which tests the machine and no more; says where it lies.
+pub fn machine() -> Result<PathBuf> {
+    let what = ["--package=arch", "--example=machine"];
+    let built = cargo_build(&toolchain::rustflags()?, &what, &[], None)?;
+    let machine = built.into_iter().find(|(name, _)| name == "machine");
+    Ok(machine.context("package arch made no example named machine")?.1)
+}
+
 /// Where the ring-3 programs lie with their symbols.
 fn programs() -> PathBuf {
     place::made().join("programs")
 }
 
-/// Builds packages for the bare machine; their binaries by name.
+/// Builds for the bare machine what cargo's words name; the binaries by name.
 fn cargo_build(
     flags: &str,
-    packages: &[&str],
+    what: &[impl AsRef<str>],
     features: &[String],
     programs: Option<&Path>,
 ) -> Result<Vec<(String, PathBuf)>> {
@@ -78,11 +87,9 @@ fn cargo_build(
         .args(["--target", toolchain::TARGET])
         .arg("--target-dir")
         .arg(place::out().join("bare"))
+        .args(what.iter().map(AsRef::as_ref))
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .stderr(Stdio::inherit());
-    for package in packages {
-        cargo.args(["-p", package]);
-    }
     if !features.is_empty() {
         cargo.arg("--features").arg(features.join(","));
     }
@@ -91,7 +98,8 @@ fn cargo_build(
     }
     let output = cargo.output().context("cargo does not start")?;
     if !output.status.success() {
-        bail!("the kernel does not build: package {}", packages.join(", "));
+        let what: Vec<_> = what.iter().map(AsRef::as_ref).collect();
+        bail!("the kernel does not build: {}", what.join(" "));
     }
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect())
 }

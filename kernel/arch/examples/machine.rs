@@ -1,7 +1,8 @@
 //! Tests of the machine: an image of its own, on the bare machine, with the smallest kernel that can be.
 //!
-//! Ends with status 33 when every check held, 37 (a panic) otherwise. Command line: nothing, or the name of
-//! a way to die: `panic`, `overflow`, `nmi`; or `ghost`, which also starts a CPU that is not there. Counts that it prints are instructions only in `insns` mode.
+//! `./x test machine` runs it. It ends with status 33 when every check held, 37 (a panic) otherwise. Words of the command
+//! line have it die in some way, `panic`, `overflow` or `nmi`, or start a CPU that is not there, `ghost`. Counts that it
+//! prints are instructions only in `insns` mode.
 #![no_std]
 #![no_main]
 
@@ -31,13 +32,14 @@ fn core_main(info: &'static BootInfo) -> ! {
     );
     let mut frames = kernel::Bump::of(info);
     let started = kernel::start_cpus(info, &mut frames);
-    match info.command_line {
-        "" => {}
-        "panic" => panic!("asked to"),
-        "overflow" => kernel::overflow(&mut frames),
-        "ghost" => kernel::start_nobody(&mut frames),
-        "nmi" => apic::send_nmi(arch::this_cpu().apic_id()),
-        other => panic!("no way to die is called {other:?}"),
+    for word in info.command_line.split(' ') {
+        match word {
+            "panic" => panic!("asked to"),
+            "overflow" => kernel::overflow(&mut frames),
+            "ghost" => kernel::start_nobody(&mut frames),
+            "nmi" => apic::send_nmi(arch::this_cpu().apic_id()),
+            _ => {}
+        }
     }
     cases::critical_word();
     cases::switching(&mut frames);

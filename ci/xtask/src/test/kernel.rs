@@ -20,6 +20,18 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
 pub fn steps() -> Vec<Step> {
     let path = || Ok(Some(PathBuf::from("qemu-system-x86_64")));
     let mut steps = vec![
+        step("machine", "the smallest kernel's checks of traps, ring 3 and interrupts", || {
+            let image = build::machine()?;
+            let mut done = Done::default();
+            for cpus in ["1", "4"] {
+                let mut command = this_program()?;
+                command.args(["boot", "--smp", cpus, "--image"]).arg(&image);
+                let (fine, output) = super::steps::run(&mut command)?;
+                done.count(fine);
+                done.output.push_str(&output);
+            }
+            Ok(done)
+        }),
         step(
             "kernel",
             "the kernel's tests on 1, 2, 4 and 16 CPUs, in each APIC mode, on the QEMU of PATH",
@@ -131,8 +143,15 @@ fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
 
 /// A whole measured run, against what is committed.
 fn against_baseline() -> Result<Done> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.current_dir(place::root()).args(["bench", "--baseline", "--all"]);
+    let mut command = this_program()?;
+    command.args(["bench", "--baseline", "--all"]);
     let (fine, output) = super::steps::run(&mut command)?;
     Ok(Done { passed: fine.into(), failed: (!fine).into(), output, ..Done::default() })
+}
+
+/// `./x` again, for a whole verb of it.
+fn this_program() -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.current_dir(place::root());
+    Ok(command)
 }

@@ -107,7 +107,7 @@ fn clippy_host() -> Step {
 fn clippy_bare(packages: Vec<String>) -> Step {
     step("clippy-bare", "the same, on the bare machine's", move || {
         let mut clippy = tool("cargo-clippy", "clippy");
-        clippy.args(["--quiet", "--release"]);
+        clippy.args(["--quiet", "--release", "--lib", "--bins", "--examples"]);
         bare(&mut clippy, &packages)?;
         verdict(clippy.args(["--", "-D", "warnings"]))
     })

@@ -10,12 +10,16 @@
 
 use core::arch::{asm, naked_asm};
 
+use static_assertions::assert_eq_size;
+
 /// Where a thread that does not run continues.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Context {
     sp: usize,
 }
+
+assert_eq_size!(Context, usize);
 
 impl Context {
     /// Returns a context for a thread that has not been switched out yet.

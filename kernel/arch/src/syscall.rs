@@ -15,6 +15,7 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
+use static_assertions::{const_assert, const_assert_eq};
 use x86_64::registers::rflags::RFlags;
 
 use crate::cpu::{SECOND_ANSWER, SYSCALL_STACK, USER_STACK};
@@ -31,12 +32,10 @@ pub(crate) const FLAGS_CLEARED: RFlags = RFlags::TRAP_FLAG
     .union(RFlags::NESTED_TASK)
     .union(RFlags::ALIGNMENT_CHECK);
 
-const _: () = {
-    assert!(offset_of!(SyscallFrame, rip) == 0);
-    assert!(offset_of!(SyscallFrame, rflags) == 8);
-    assert!(offset_of!(SyscallFrame, rsp) == 16);
-    assert!(LAYER_END < 1 << 31);
-};
+const_assert_eq!(offset_of!(SyscallFrame, rip), 0);
+const_assert_eq!(offset_of!(SyscallFrame, rflags), 8);
+const_assert_eq!(offset_of!(SyscallFrame, rsp), 16);
+const_assert!(LAYER_END < 1 << 31);
 
 #[unsafe(naked)]
 pub(crate) extern "C" fn syscall_entry() {

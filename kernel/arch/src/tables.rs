@@ -9,6 +9,7 @@ pub(crate) use interrupts::lose as lose_interrupts;
 
 use core::cell::UnsafeCell;
 
+use static_assertions::const_assert;
 use x86_64::PrivilegeLevel::{Ring0, Ring3};
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::load_tss;
@@ -171,7 +172,7 @@ pub fn prepare(
     Ok(Prepared { tables })
 }
 
-const _: () = assert!(size_of::<CpuTables>() <= PAGE);
+const_assert!(size_of::<CpuTables>() <= PAGE);
 
 /// The local APIC could not be set up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -113,4 +113,4 @@ pub(crate) fn from_program(bytes: &[u8]) -> Result<(), NoRecord> {
     Ok(())
 }
 
-const _: () = assert!(MAX_BYTES <= trace::RECORD_BYTES);
+static_assertions::const_assert!(MAX_BYTES <= trace::RECORD_BYTES);

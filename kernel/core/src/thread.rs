@@ -13,6 +13,7 @@ use crate::cpu::{self, critical, here};
 use crate::{idle, ipi, process};
 use lwkt_sched::{Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstarted, Wake, Why};
 use percpu::{CpuId, Crit};
+use static_assertions::const_assert_eq;
 
 /// The scheduler of this kernel: bitmap of FIFOs.
 pub type Scheduler = lwkt_sched::Scheduler<lwkt_sched::Bitmap>;
@@ -136,13 +137,11 @@ fn switch(from: ThreadRef, to: ThreadRef) {
     debug_assert!(arch::irq::enabled() && arch::cpu::crit_depth() == 1);
     let (from, to) = (from.context().cast::<arch::Context>(), to.context().cast::<arch::Context>());
     // SAFETY: 1. the scheduler of this CPU chose both, in this critical section; 2. `Context` begins with the stack
-    // pointer that `arch::Context` is (asserted below).
+    // pointer that `arch::Context` is (asserted below, and there).
     unsafe { arch::switch(from, to) };
 }
 
-const _: () = assert!(
-    core::mem::offset_of!(Context, sp) == 0 && size_of::<arch::Context>() == size_of::<usize>()
-);
+const_assert_eq!(core::mem::offset_of!(Context, sp), 0);
 
 /// On the stack of the thread that came: whatever is rare about this switch.
 #[inline(always)]

@@ -1,5 +1,6 @@
 //! Ports over the machine of simulated CPUs, in many orders.
 
+mod claims;
 mod orders;
 mod single;
 

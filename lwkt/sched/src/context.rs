@@ -2,6 +2,8 @@
 
 use core::marker::PhantomData;
 
+use static_assertions::{assert_eq_size, assert_not_impl_any};
+
 /// Proof that the code runs as a thread, outside every critical section, and so may wait.
 ///
 /// A thread gets the only one of its own at its entry. What runs in somebody else's time (a message handler in
@@ -17,6 +19,9 @@ use core::marker::PhantomData;
 pub struct MayBlock {
     thread: PhantomData<*mut ()>,
 }
+
+assert_not_impl_any!(MayBlock: Send, Sync, Clone);
+assert_eq_size!(MayBlock, ());
 
 impl MayBlock {
     /// Takes the word of the caller that this is a thread's entry.

@@ -178,6 +178,9 @@ impl Default for Thread {
 #[repr(transparent)]
 pub struct ThreadRef(&'static Thread);
 
+static_assertions::assert_impl_all!(ThreadRef: Send, Sync);
+static_assertions::assert_eq_size!(Option<ThreadRef>, usize);
+
 impl ThreadRef {
     pub(crate) const fn new(thread: &'static Thread) -> Self {
         Self(thread)

@@ -22,6 +22,9 @@ pub enum Life {
 #[must_use = "the memory of a thread that is dropped is never used again"]
 pub struct Unstarted(ThreadRef);
 
+// The only right to the memory.
+static_assertions::assert_not_impl_any!(Unstarted: Clone);
+
 impl Unstarted {
     /// Makes the memory a thread for ever.
     pub fn new(memory: &'static mut Thread) -> Self {

@@ -17,6 +17,8 @@ pub struct Call {
     pub args: [usize; 3],
 }
 
+static_assertions::assert_impl_all!(Call: Send);
+
 impl Call {
     /// Makes a call.
     #[inline(always)]

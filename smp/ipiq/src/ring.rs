@@ -4,6 +4,7 @@ use core::ptr;
 
 use percpu::sync::{AtomicPtr, Ordering, UnsafeCell};
 use percpu::{CpuId, Crit, chaos_point};
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use crate::{Call, CallFn, Full};
 
@@ -62,11 +63,11 @@ struct Slot {
     args: UnsafeCell<[usize; 3]>,
 }
 
+// Two slots to a line; a line for each end, no more. A model's cells are larger.
 #[cfg(not(feature = "loom"))]
-const _: () = {
-    assert!(size_of::<Slot>() == 32, "two slots to a line");
-    assert!(size_of::<Ring>() == 64 + 32 * RING_DEPTH + 64, "a line for each end, no more");
-};
+static_assertions::const_assert_eq!(size_of::<Slot>(), 32);
+#[cfg(not(feature = "loom"))]
+static_assertions::const_assert_eq!(size_of::<Ring>(), 64 + 32 * RING_DEPTH + 64);
 
 // SAFETY: 1. `tail` and `link` are touched by the one producer, `head` by the one consumer (`push`, `pop`);
 // 2. a slot's words are written only while its function is null and read only while it is not, and
@@ -279,6 +280,12 @@ impl<const DEPTH: usize> Producer<'_, DEPTH> {
 /// The consuming end of a ring that is used by itself.
 #[derive(Debug)]
 pub struct Consumer<'a, const DEPTH: usize = RING_DEPTH>(&'a Ring<DEPTH>);
+
+// An end may go to another CPU, and there is one of each.
+assert_impl_all!(Producer<'static>: Send);
+assert_impl_all!(Consumer<'static>: Send);
+assert_not_impl_any!(Producer<'static>: Clone);
+assert_not_impl_any!(Consumer<'static>: Clone);
 
 impl<const DEPTH: usize> Consumer<'_, DEPTH> {
     /// Takes the oldest call out.

@@ -3,6 +3,8 @@
 // A counter is no part of a protocol, so no model need try its orders: it is in the real atomics always.
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert_eq};
+
 use crate::sync::UnsafeCell;
 use crate::{CpuId, Crit, Here};
 
@@ -20,6 +22,9 @@ pub struct Own<T> {
 // SAFETY: 1. `Own::new` has the word of its caller that only one CPU lends the value, one critical section
 // at a time; 2. the value may be made on another CPU, hence `T: Send`.
 unsafe impl<T: Send> Sync for Own<T> {}
+
+assert_impl_all!(Own<core::cell::Cell<u8>>: Send, Sync);
+assert_not_impl_any!(Own<*mut u8>: Send, Sync);
 
 impl<T> Own<T> {
     /// Makes a cell.
@@ -121,6 +126,8 @@ pub struct PerCpu<T, const N: usize> {
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Block<T>(T);
+
+const_assert_eq!(size_of::<[Block<u8>; 2]>(), 2 * 128);
 
 impl<T> Block<T> {
     /// Makes a block.

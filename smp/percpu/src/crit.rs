@@ -2,6 +2,8 @@
 
 use core::marker::PhantomData;
 
+use static_assertions::{assert_eq_size, assert_not_impl_any};
+
 use crate::CpuId;
 
 /// Proof that the code runs inside a critical section of the CPU that it is on.
@@ -19,6 +21,9 @@ use crate::CpuId;
 pub struct Crit {
     here: PhantomData<*mut ()>,
 }
+
+assert_not_impl_any!(Crit: Send, Sync, Clone);
+assert_eq_size!(Crit, ());
 
 impl Crit {
     /// Takes the word of the caller that this is a critical section.

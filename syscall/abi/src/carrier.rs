@@ -6,6 +6,8 @@
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
+use static_assertions::{const_assert, const_assert_eq};
+
 /// [`Carrier::pending`]: a tick met the program counter inside the layer.
 pub const PENDING_TICK: u32 = 1;
 /// [`Carrier::pending`]: there is something to look at, a completion among it.
@@ -83,19 +85,20 @@ pub struct Shared {
     pub layer: [AtomicU64; 504],
 }
 
-const _: () = assert!(size_of::<Frame>() == 20 * 8);
-const _: () = assert!(
-    offset_of!(Frame, rax) == 14 * 8
-        && offset_of!(Frame, rip) == 15 * 8
-        && offset_of!(Frame, ss) == 19 * 8
-);
-const _: () = assert!(offset_of!(Carrier, this) == 0 && offset_of!(Carrier, index) == 8);
-const _: () = assert!(offset_of!(Carrier, current) == 16 && offset_of!(Carrier, stack_top) == 24);
-const _: () = assert!(
-    offset_of!(Carrier, pending) == 32
-        && offset_of!(Carrier, frame_full) == 36
-        && offset_of!(Carrier, seen) == 40
-);
-const _: () = assert!(offset_of!(Carrier, asleep) == 64);
-const _: () = assert!(CARRIER_FRAME == 128 && offset_of!(Carrier, layer) == 320);
-const _: () = assert!(size_of::<Carrier>() <= 4096 && size_of::<Shared>() == 4096);
+// Assembly of the kernel and of the layer knows these places.
+const_assert_eq!(size_of::<Frame>(), 20 * 8);
+const_assert_eq!(offset_of!(Frame, rax), 14 * 8);
+const_assert_eq!(offset_of!(Frame, rip), 15 * 8);
+const_assert_eq!(offset_of!(Frame, ss), 19 * 8);
+const_assert_eq!(offset_of!(Carrier, this), 0);
+const_assert_eq!(offset_of!(Carrier, index), 8);
+const_assert_eq!(offset_of!(Carrier, current), 16);
+const_assert_eq!(offset_of!(Carrier, stack_top), 24);
+const_assert_eq!(offset_of!(Carrier, pending), 32);
+const_assert_eq!(offset_of!(Carrier, frame_full), 36);
+const_assert_eq!(offset_of!(Carrier, seen), 40);
+const_assert_eq!(offset_of!(Carrier, asleep), 64);
+const_assert_eq!(CARRIER_FRAME, 128);
+const_assert_eq!(offset_of!(Carrier, layer), 320);
+const_assert!(size_of::<Carrier>() <= 4096);
+const_assert_eq!(size_of::<Shared>(), 4096);

@@ -8,6 +8,8 @@
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use static_assertions::{assert_eq_size, assert_impl_all, const_assert, const_assert_eq};
+
 /// Slots of a completion ring, and so the quota of outstanding calls of a CPU process.
 pub const COMPLETION_SLOTS: usize = 256;
 
@@ -128,8 +130,11 @@ impl Completions {
     pub const PAGES: usize = size_of::<Completions>() / 4096;
 }
 
-const _: () = assert!(COMPLETION_SLOTS.is_power_of_two());
-const _: () = assert!(size_of::<Slot>() == 32 && size_of::<Completion>() == 32);
-const _: () = assert!(offset_of!(Header, count) == 0);
-const _: () = assert!(offset_of!(Completions, slots) == 4096);
-const _: () = assert!(size_of::<Completions>() as u64 <= crate::map::COMPLETION_STRIDE);
+const_assert!(COMPLETION_SLOTS.is_power_of_two());
+const_assert_eq!(size_of::<Slot>(), 32);
+assert_eq_size!(Slot, Completion);
+const_assert_eq!(offset_of!(Header, count), 0);
+const_assert_eq!(offset_of!(Completions, slots), 4096);
+const_assert!(size_of::<Completions>() as u64 <= crate::map::COMPLETION_STRIDE);
+// The kernel writes what the layer reads.
+assert_impl_all!(Completions: Sync);

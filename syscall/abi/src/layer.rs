@@ -1,5 +1,7 @@
 //! The layer's image as the kernel and the programs see it: a header and a table of entry points at its very start.
 
+use static_assertions::{const_assert, const_assert_eq};
+
 /// First word of the image.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"damselfl");
 /// Version of the table: entries are only added, at the end.
@@ -97,5 +99,5 @@ impl LayerHeader {
     }
 }
 
-const _: () = assert!(core::mem::size_of::<LayerHeader>() == 1024);
-const _: () = assert!(LayerCall::COUNT <= MAX_CALLS);
+const_assert_eq!(core::mem::size_of::<LayerHeader>(), 1024);
+const_assert!(LayerCall::COUNT <= MAX_CALLS);

@@ -54,5 +54,5 @@ pub const fn completions(index: u64) -> u64 {
     COMPLETIONS + index * COMPLETION_STRIDE
 }
 
-const _: () = assert!(carrier(MAX_CPU_PROCESSES) <= COMPLETIONS);
-const _: () = assert!(completions(MAX_CPU_PROCESSES) <= FIXED_END);
+static_assertions::const_assert!(carrier(MAX_CPU_PROCESSES) <= COMPLETIONS);
+static_assertions::const_assert!(completions(MAX_CPU_PROCESSES) <= FIXED_END);

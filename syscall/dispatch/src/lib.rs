@@ -18,6 +18,7 @@ pub use pending::{Departing, Done, Gone, MAX_PENDING_BYTES, Pending, PendingId, 
 pub use send::{receive, send, wait};
 
 use abi::{AtExit, Failure, Number};
+use static_assertions::assert_not_impl_any;
 
 /// What goes back in the two answer registers; a second scalar goes by [`Kernel::second`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,10 @@ impl Later {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Opened(PendingId);
+
+// A call becomes asynchronous once, and has one slot.
+assert_not_impl_any!(Later: Clone);
+assert_not_impl_any!(Opened: Clone);
 
 impl Opened {
     /// The id that completes the call.

@@ -4,6 +4,7 @@ use crate::entry::go_on;
 use crate::{Static, carrier};
 use core::arch::naked_asm;
 use core::mem::offset_of;
+use static_assertions::const_assert_eq;
 use uthread::Carrier;
 
 /// The kernel enters here when a tick found the program counter outside the layer: the registers lie in the carrier's frame.
@@ -84,20 +85,14 @@ pub(crate) unsafe extern "C" fn resume() {
     )
 }
 
-const _: () = {
-    use abi::Frame;
-    assert!(
-        offset_of!(Frame, r15) == 0
-            && offset_of!(Frame, r8) == 7 * 8
-            && offset_of!(Frame, rbp) == 8 * 8
-    );
-    assert!(
-        offset_of!(Frame, rbx) == 13 * 8
-            && offset_of!(Frame, rax) == 14 * 8
-            && offset_of!(Frame, rip) == 15 * 8
-    );
-    assert!(offset_of!(Frame, rflags) == 17 * 8 && offset_of!(Frame, rsp) == 18 * 8);
-    assert!(
-        offset_of!(uthread::Preempted, resume) == 16 && offset_of!(uthread::Preempted, frame) == 24
-    );
-};
+// The frame is in the order in which it is popped.
+const_assert_eq!(offset_of!(abi::Frame, r15), 0);
+const_assert_eq!(offset_of!(abi::Frame, r8), 7 * 8);
+const_assert_eq!(offset_of!(abi::Frame, rbp), 8 * 8);
+const_assert_eq!(offset_of!(abi::Frame, rbx), 13 * 8);
+const_assert_eq!(offset_of!(abi::Frame, rax), 14 * 8);
+const_assert_eq!(offset_of!(abi::Frame, rip), 15 * 8);
+const_assert_eq!(offset_of!(abi::Frame, rflags), 17 * 8);
+const_assert_eq!(offset_of!(abi::Frame, rsp), 18 * 8);
+const_assert_eq!(offset_of!(uthread::Preempted, resume), 16);
+const_assert_eq!(offset_of!(uthread::Preempted, frame), 24);

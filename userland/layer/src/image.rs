@@ -4,6 +4,7 @@ use crate::native::Native;
 use abi::layer::{LayerHeader, MAGIC, MAX_CALLS, VERSION};
 use abi::{FLAG_REGISTERS, Head, LayerCall, Number};
 use core::mem::offset_of;
+use static_assertions::{assert_eq_size, const_assert_eq};
 use uarch::{entry, message, upcall};
 
 /// Address of an entry point; its registers are its own affair.
@@ -22,10 +23,8 @@ struct Header {
     calls: [Entry; MAX_CALLS],
 }
 
-const _: () = assert!(
-    size_of::<Header>() == size_of::<LayerHeader>()
-        && offset_of!(Header, calls) == offset_of!(LayerHeader, calls)
-);
+assert_eq_size!(Header, LayerHeader);
+const_assert_eq!(offset_of!(Header, calls), offset_of!(LayerHeader, calls));
 
 #[used]
 #[unsafe(link_section = ".layer.header")]

@@ -144,6 +144,8 @@ pub mod local {
     #[derive(Debug)]
     pub struct Semaphore(uthread::Semaphore);
 
+    static_assertions::assert_not_impl_any!(Semaphore: Send, Sync);
+
     impl Semaphore {
         /// A semaphore with `units` free.
         #[must_use]

@@ -3,6 +3,7 @@
 use crate::call;
 use core::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use core::ptr::null_mut;
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 use uthread::{Carrier, Class, Options, Run, Tcb};
 
 /// What a thread is to be, before it is spawned.
@@ -167,6 +168,9 @@ pub struct JoinHandle<T> {
 
 // SAFETY: a join goes to the thread's home, wherever it is asked for; the result is `Send`.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
+
+assert_impl_all!(JoinHandle<u8>: Send);
+assert_not_impl_any!(JoinHandle<*mut u8>: Send, Sync);
 
 impl<T> JoinHandle<T> {
     /// Waits for the thread's end; its result.

@@ -75,21 +75,28 @@ pub(crate) fn count(counter: &Cell<u64>) {
     counter.set(counter.get() + 1);
 }
 
+/// The kernel's view of the carrier area, and ours.
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
-const _: () = {
+mod layout {
+    use super::Carrier;
     use core::mem::offset_of;
-    assert!(offset_of!(Carrier, this) == offset_of!(abi::Carrier, this));
-    assert!(offset_of!(Carrier, index) == offset_of!(abi::Carrier, index));
-    assert!(offset_of!(Carrier, current) == offset_of!(abi::Carrier, current));
-    assert!(offset_of!(Carrier, stack_top) == offset_of!(abi::Carrier, stack_top));
-    assert!(offset_of!(Carrier, pending) == offset_of!(abi::Carrier, pending));
-    assert!(offset_of!(Carrier, frame_full) == offset_of!(abi::Carrier, frame_full));
-    assert!(offset_of!(Carrier, seen) == offset_of!(abi::Carrier, seen));
-    assert!(offset_of!(Carrier, inbox) == offset_of!(abi::Carrier, asleep));
-    assert!(offset_of!(Carrier, frame) == offset_of!(abi::Carrier, frame));
-    assert!(offset_of!(Carrier, ready) == offset_of!(abi::Carrier, layer));
-    assert!(size_of::<Carrier>() <= size_of::<abi::Carrier>());
-};
+    use static_assertions::{const_assert, const_assert_eq};
+
+    macro_rules! same_places {
+        ($($ours:ident = $theirs:ident),+) => {
+            $( const_assert_eq!(offset_of!(Carrier, $ours), offset_of!(abi::Carrier, $theirs)); )+
+        };
+    }
+    same_places! {
+        this = this, index = index, current = current, stack_top = stack_top, pending = pending,
+        frame_full = frame_full, seen = seen, inbox = asleep, frame = frame, ready = layer
+    }
+    const_assert!(size_of::<Carrier>() <= size_of::<abi::Carrier>());
+}
+
+// Whoever holds a reference is the CPU process itself; others have its inbox.
+static_assertions::assert_not_impl_any!(Carrier: Send, Sync);
+static_assertions::assert_impl_all!(crate::Inbox: Sync);
 
 impl Carrier {
     /// Makes the carrier of CPU process `index` in its area and enters it in the list of `process`.

@@ -97,7 +97,7 @@ pub struct Process {
 }
 
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
-const _: () = assert!(size_of::<Process>() <= 504 * 8);
+static_assertions::const_assert!(size_of::<Process>() <= 504 * 8);
 
 impl Process {
     /// A process without carriers and stacks.

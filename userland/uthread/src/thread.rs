@@ -113,8 +113,10 @@ pub struct Tcb {
     pub preempted: Preempted,
 }
 
-const _: () =
-    assert!(size_of::<Tcb>() <= TCB_LIMIT || cfg!(any(feature = "loom", feature = "shuttle")));
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+static_assertions::const_assert!(size_of::<Tcb>() <= TCB_LIMIT);
+// A thread belongs to a carrier; what others may touch of it travels as mail.
+static_assertions::assert_not_impl_any!(Tcb: Send, Sync);
 
 /// The two code addresses that a thread's block holds from the beginning: who makes blocks knows the assembly.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,9 @@
 //! Nothing here uses a stack that another CPU could be using: further CPUs start one at a time.
 
 use core::arch::global_asm;
+use core::mem::offset_of;
 
+use static_assertions::const_assert_eq;
 use x86_64::registers::control::{Cr0Flags, Cr4Flags};
 use x86_64::registers::model_specific::EferFlags;
 
@@ -258,9 +260,7 @@ ap_entry_64:                            # rbx = mailbox, seen through the identi
     options(att_syntax)
 );
 
-const _: () = {
-    assert!(core::mem::offset_of!(Mailbox, root) == 0);
-    assert!(core::mem::offset_of!(Mailbox, stack_top) == 8);
-    assert!(core::mem::offset_of!(Mailbox, argument) == 16);
-    assert!(size_of::<Mailbox>() == 24);
-};
+const_assert_eq!(offset_of!(Mailbox, root), 0);
+const_assert_eq!(offset_of!(Mailbox, stack_top), 8);
+const_assert_eq!(offset_of!(Mailbox, argument), 16);
+const_assert_eq!(size_of::<Mailbox>(), 24);

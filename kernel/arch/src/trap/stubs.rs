@@ -12,6 +12,8 @@
 use core::arch::{global_asm, naked_asm};
 use core::mem::offset_of;
 
+use static_assertions::const_assert_eq;
+
 use super::{Frame, vector};
 use crate::cpu::{SYSCALL_STACK, USER_STACK};
 
@@ -47,11 +49,9 @@ const WITH_ERROR: u32 = 1 << 8 | 0b11111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1
 const CRITICAL: u32 =
     1 << vector::DEBUG | 1 << vector::NMI | 1 << vector::DOUBLE_FAULT | 1 << vector::MACHINE_CHECK;
 
-const _: () = {
-    assert!(size_of::<Frame>() == 22 * 8);
-    assert!(offset_of!(Frame, vector) == 15 * 8);
-    assert!(offset_of!(Frame, rip) == 17 * 8);
-};
+const_assert_eq!(size_of::<Frame>(), 22 * 8);
+const_assert_eq!(offset_of!(Frame, vector), 15 * 8);
+const_assert_eq!(offset_of!(Frame, rip), 17 * 8);
 
 /// Offset of the saved code segment from the saved vector: where a stub looks before it saves more.
 const CS_FROM_VECTOR: usize = offset_of!(Frame, cs) - offset_of!(Frame, vector);

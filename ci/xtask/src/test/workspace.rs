@@ -32,15 +32,7 @@ pub struct Workspace {
 impl Workspace {
     /// Asks cargo.
     pub fn read() -> Result<Self> {
-        let output = Command::new(toolchain::cargo())
-            .current_dir(place::root())
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .output()
-            .context("cargo does not start")?;
-        if !output.status.success() {
-            bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let metadata: Value = serde_json::from_slice(&output.stdout)?;
+        let metadata = metadata(place::root())?;
         let hosted = list(&metadata["workspace_default_members"]);
         let packages = list(&metadata["packages"]).into_iter().map(|package| Package {
             name: package["name"].as_str().unwrap_or_default().to_owned(),
@@ -113,6 +105,19 @@ pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
     }
     found.sort();
     found.into_iter()
+}
+
+/// What cargo says about the workspace in a folder, its dependencies' own aside.
+fn metadata(workspace: &Path) -> Result<Value> {
+    let output = Command::new(toolchain::cargo())
+        .current_dir(workspace)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .context("cargo does not start")?;
+    if !output.status.success() {
+        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn list(value: &Value) -> Vec<Value> {

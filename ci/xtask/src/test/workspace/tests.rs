@@ -1,5 +1,7 @@
 //! The laws of the layout: arrows only down, assembly only where hardware is, one place for unstable features.
 
+mod dependencies;
+
 use std::path::{Path, PathBuf};
 
 use super::*;

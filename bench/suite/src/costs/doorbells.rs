@@ -6,7 +6,10 @@
 use crate::steps::{here, other};
 use bench_api::{Bencher, Peer, Unit};
 use core::hint::black_box;
-use core::sync::atomic::{AtomicU64, Ordering::{Acquire, Release}};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
+};
 use ipiq::Call;
 use kernel_core::{chaos, cpu::critical, ipi};
 use percpu::{CpuId, Crit};

@@ -1,7 +1,10 @@
 //! What a message to another CPU costs until its function runs there.
 
 use crate::steps::{other, spin};
-use core::sync::atomic::{AtomicU64, Ordering::{Acquire, Relaxed, Release}};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use kernel_core::{cpu::critical, ipi};
 use percpu::Crit;
 

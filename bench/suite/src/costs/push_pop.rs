@@ -10,7 +10,13 @@ fn nothing(_: &Crit, _: [usize; 3]) {}
 /// Pushes a call and pops it, and pushes what was popped: eight words moved, and none that the compiler knows.
 /// By itself, so that the registers of the benchmark's loop are not in the way.
 #[inline(never)]
-fn pass(crit: &Crit, producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, call: Call, calls: u64) -> Option<Call> {
+fn pass(
+    crit: &Crit,
+    producer: &mut Producer<'_>,
+    consumer: &mut Consumer<'_>,
+    call: Call,
+    calls: u64,
+) -> Option<Call> {
     let Call { mut func, args: [mut a, mut b, mut c] } = call;
     for _ in 0..calls {
         producer.push(crit, Call::new(func, [a, b, c])).ok()?;

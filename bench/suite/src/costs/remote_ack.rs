@@ -2,8 +2,8 @@
 //! each further one.
 
 use crate::steps::{here, other, spin};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use bench_api::Bencher;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel_core::ipi;
 use percpu::{CpuId, CpuSet, Crit};
 

@@ -1,7 +1,10 @@
 //! What a message to another CPU and one back cost, with an interrupt on each side.
 
 use crate::steps::{other, spin};
-use core::sync::atomic::{AtomicBool, Ordering::{Acquire, Relaxed, Release}};
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use kernel_core::{cpu::critical, ipi};
 use percpu::{CpuId, Crit};
 

@@ -1,5 +1,6 @@
 //! The steps, in the order in which they run: what fails fast comes first.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,7 @@ impl Done {
 
 /// All steps of this workspace.
 pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
-    let mut steps = vec![format(), clippy_host()];
+    let mut steps = vec![format(workspace.sources()), clippy_host()];
     let bare: Vec<String> = workspace.bare().map(|package| package.name.clone()).collect();
     steps.push(clippy_bare(bare.clone()));
     steps.push(documents("docs", "rustdoc has no warning, on the host's crates", Vec::new()));
@@ -84,10 +85,16 @@ pub fn step(
     Step { name: name.into(), what: what.into(), run: Box::new(run) }
 }
 
-fn format() -> Step {
-    step("fmt", "rustfmt would change nothing", || {
+fn format(sources: Vec<PathBuf>) -> Step {
+    step("fmt", "rustfmt would change nothing", move || {
         let mut fmt = tool("cargo-fmt", "fmt");
-        verdict(fmt.args(["--all", "--check"]))
+        let mut done = verdict(fmt.args(["--all", "--check"]))?;
+        // Files that build scripts find are in no `mod` line that cargo-fmt could follow.
+        let mut rustfmt = tool("rustfmt", "--check");
+        let (fine, output) = run(rustfmt.args(["--edition", "2024"]).args(&sources))?;
+        done.count(fine);
+        done.output.push_str(&output);
+        Ok(done)
     })
 }
 

@@ -61,6 +61,12 @@ impl Workspace {
         self.packages.iter().filter(|package| !package.on_host)
     }
 
+    /// All source files of the packages.
+    pub fn sources(&self) -> Vec<PathBuf> {
+        let files = self.packages.iter().flat_map(|package| files(&package.folder));
+        files.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
+    }
+
     /// The packages with models for that checker, a feature of theirs, and cargo's words for running them.
     pub fn models<'a>(
         &'a self,

@@ -46,7 +46,13 @@ fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let each = (run.steps(THREADS) / cpus as u64).max(4);
     let counts = Arc::new(Counts::default());
     let shared = Arc::new(Churn { each, open, counts: counts.clone() });
-    let job = Job { name: "maker", shared: shared.clone(), work: make, faults: Faults::Pages, meet: |_, _, _| () };
+    let job = Job {
+        name: "maker",
+        shared: shared.clone(),
+        work: make,
+        faults: Faults::Pages,
+        meet: |_, _, _| (),
+    };
     let before = Held::now();
     let ended = crew::run(run, cx, &job, crew::everywhere());
     let after = Held::soon(cx, &before);
@@ -56,7 +62,10 @@ fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     ensure!(ended == Ended::Done, "threads are stuck after {ran} of {}", each * cpus as u64);
     ensure!(ran == each * cpus as u64, "{ran} threads ran of {}", each * cpus as u64);
     after.is_as(&before)?;
-    Ok(format!("{ran} threads came and went; {} stacks, {} pages, {} bytes before and after", after.stacks, after.frames, after.bytes))
+    Ok(format!(
+        "{ran} threads came and went; {} stacks, {} pages, {} bytes before and after",
+        after.stacks, after.frames, after.bytes
+    ))
 }
 
 /// Makes threads anywhere, joins them later, or never.
@@ -82,7 +91,9 @@ fn make(cx: &mut MayBlock, crew: &Crew, churn: &Churn, me: usize) {
                 _ => crew::relax(cx),
             }
             drop((own, brought));
-            cpu::critical(|crit| frames.into_iter().flatten().for_each(|frame| memory::put(crit, frame)));
+            cpu::critical(|crit| {
+                frames.into_iter().flatten().for_each(|frame| memory::put(crit, frame))
+            });
             order::note(0xffff, number);
             counts.ran.fetch_add(1, Ordering::Relaxed);
         };
@@ -92,10 +103,11 @@ fn make(cx: &mut MayBlock, crew: &Crew, churn: &Churn, me: usize) {
             }
             mine.fetch_add(1, Ordering::AcqRel);
             let mine = mine.clone();
-            let started = thread::spawn_detached(to, Name::new("loose"), Priority::SERVER, move |cx| {
-                life(cx);
-                mine.fetch_sub(1, Ordering::AcqRel);
-            });
+            let started =
+                thread::spawn_detached(to, Name::new("loose"), Priority::SERVER, move |cx| {
+                    life(cx);
+                    mine.fetch_sub(1, Ordering::AcqRel);
+                });
             started.expect("memory for a thread of a test");
         } else {
             let started = thread::spawn_on(to, Name::new("brief"), Priority::SERVER, life);

@@ -10,9 +10,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_core::chaos::mix;
+use kernel_core::cpu;
 use kernel_core::exec::Threads;
 use kernel_core::plant::Faults;
-use kernel_core::cpu;
 use lwkt_port::{Body, Message, Owned, Port, Sent, ThreadPort};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
@@ -64,16 +64,26 @@ fn ports(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         disorder: AtomicU64::new(0),
     });
     let places = (0..2 * cpus).map(move |number| CpuId::at(number % cpus));
-    let job = Job { name: "ports", shared: shared.clone(), work, faults: Faults::None, meet: Ports::meet };
+    let job = Job {
+        name: "ports",
+        shared: shared.clone(),
+        work,
+        faults: Faults::None,
+        meet: Ports::meet,
+    };
     let ended = crew::run(run, cx, &job, places);
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let (answered, wrong, disorder) = (of(&shared.answered), of(&shared.wrong), of(&shared.disorder));
+    let (answered, wrong, disorder) =
+        (of(&shared.answered), of(&shared.wrong), of(&shared.disorder));
     let total = each * cpus as u64;
     run.count("questions", total);
     run.count("answers", answered);
     ensure!(wrong == 0, "{wrong} answers belong to other questions");
     ensure!(disorder == 0, "{disorder} questions overtook another of their client");
-    ensure!(ended == Ended::Done && answered == total, "{answered} of {total} questions were answered: everybody waits");
+    ensure!(
+        ended == Ended::Done && answered == total,
+        "{answered} of {total} questions were answered: everybody waits"
+    );
     Ok(format!("{total} questions over {cpus} CPUs, each answered once, in order for each pair"))
 }
 
@@ -163,7 +173,12 @@ fn fresh(me: usize) -> Owned<Question> {
 }
 
 /// Waits for the reply to the first of `sent`.
-fn collect(cx: &mut MayBlock, ports: &Ports, sent: &mut VecDeque<(u64, Sent<Question>)>, spare: &mut Vec<Owned<Question>>) {
+fn collect(
+    cx: &mut MayBlock,
+    ports: &Ports,
+    sent: &mut VecDeque<(u64, Sent<Question>)>,
+    spare: &mut Vec<Owned<Question>>,
+) {
     let Some((number, message)) = sent.pop_front() else { return };
     let (reply, message) = message.wait(cx).take();
     judge(ports, number, reply.ok());

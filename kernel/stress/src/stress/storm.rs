@@ -55,11 +55,21 @@ struct Storm {
 fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let pair = || Pair { next: AtomicU64::new(1), ..Pair::default() };
-    let part = || Part { received: AtomicU64::new(0), goal: AtomicU64::new(0), pairs: (0..cpus).map(|_| pair()).collect() };
+    let part = || Part {
+        received: AtomicU64::new(0),
+        goal: AtomicU64::new(0),
+        pairs: (0..cpus).map(|_| pair()).collect(),
+    };
     let rounds = (run.steps(MESSAGES) / (BURST * (cpus * cpus) as u64)).max(8);
     let shared = Arc::new(Storm { team: Team::new(cpus, part), rounds });
     let before = Traffic::now();
-    let job = Job { name: "storm", shared: shared.clone(), work: send_all, faults: Faults::All, meet: |s, n, t| s.team.enter(n, t) };
+    let job = Job {
+        name: "storm",
+        shared: shared.clone(),
+        work: send_all,
+        faults: Faults::All,
+        meet: |s, n, t| s.team.enter(n, t),
+    };
     let ended = crew::run(run, cx, &job, crew::everywhere());
     let traffic = Traffic::now().since(&before);
     let messages = rounds * BURST * (cpus * cpus) as u64;
@@ -91,7 +101,9 @@ fn send_all(cx: &mut MayBlock, crew: &Crew, storm: &Storm, me: usize) {
             if me == 0 && target != 0 {
                 calls.for_each(|call| send_patiently(cx, crew, CpuId::at(target), call));
             } else {
-                cpu::critical(|crit| calls.for_each(|call| ipi::fabric().send(crit, CpuId::at(target), call)));
+                cpu::critical(|crit| {
+                    calls.for_each(|call| ipi::fabric().send(crit, CpuId::at(target), call))
+                });
             }
         }
         crew.step();
@@ -166,14 +178,17 @@ impl Pair {
 
 impl Storm {
     fn verdict(&self, ended: Ended) -> Result<(), String> {
-        let sum = |of: fn(&Pair) -> u64| self.team.parts().flat_map(|p| &p.pairs).map(of).sum::<u64>();
+        let sum =
+            |of: fn(&Pair) -> u64| self.team.parts().flat_map(|p| &p.pairs).map(of).sum::<u64>();
         let last = self.rounds * BURST;
         let (late, doubled) = (sum(|p| p.late.load(Relaxed)), sum(|p| p.doubled.load(Relaxed)));
         let lost = sum(|p| p.skipped.load(Relaxed)) - late;
         let odd = |p: &Pair| p.skipped.load(Relaxed) + p.doubled.load(Relaxed) > 0;
         if late + doubled + lost > 0 {
             let (from, to) = self.find(odd).unwrap_or_default();
-            return Err(format!("{lost} messages lost, {doubled} doubled, {late} out of order; first pair CPU {from} to CPU {to}"));
+            return Err(format!(
+                "{lost} messages lost, {doubled} doubled, {late} out of order; first pair CPU {from} to CPU {to}"
+            ));
         }
         if ended == Ended::Done {
             return Ok(());
@@ -190,7 +205,10 @@ impl Storm {
 
     /// Source and target of the first pair that `f` is true of.
     fn find(&self, f: impl Fn(&Pair) -> bool) -> Option<(usize, usize)> {
-        self.team.parts().enumerate().find_map(|(to, part)| Some((part.pairs.iter().position(&f)?, to)))
+        self.team
+            .parts()
+            .enumerate()
+            .find_map(|(to, part)| Some((part.pairs.iter().position(&f)?, to)))
     }
 }
 
@@ -203,11 +221,21 @@ struct Traffic {
 
 impl Traffic {
     fn now() -> Self {
-        let sum = |of: fn(&ipiq::Counters) -> u64| cpu::all().map(|cpu| of(ipi::fabric().counters(cpu.id()))).sum();
-        Self { full: sum(|c| c.full.get()), rung: sum(|c| c.rung.get()), avoided: sum(|c| c.avoided.get()) }
+        let sum = |of: fn(&ipiq::Counters) -> u64| {
+            cpu::all().map(|cpu| of(ipi::fabric().counters(cpu.id()))).sum()
+        };
+        Self {
+            full: sum(|c| c.full.get()),
+            rung: sum(|c| c.rung.get()),
+            avoided: sum(|c| c.avoided.get()),
+        }
     }
 
     fn since(&self, before: &Self) -> Self {
-        Self { full: self.full - before.full, rung: self.rung - before.rung, avoided: self.avoided - before.avoided }
+        Self {
+            full: self.full - before.full,
+            rung: self.rung - before.rung,
+            avoided: self.avoided - before.avoided,
+        }
     }
 }

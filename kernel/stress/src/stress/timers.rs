@@ -55,10 +55,19 @@ fn timers(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let each = (run.steps(SLEEPS) / pairs as u64).max(8);
     let shared = Arc::new(Timers { pairs: Team::new(pairs, Pair::default), each });
     // Threads 0.. sleep, the second half wakes, each from the CPU after its sleeper's.
-    let places = (0..2 * pairs).map(move |n| CpuId::at(if n < pairs { n % cpus } else { (n + 1) % cpus }));
-    let job = Job { name: "timers", shared: shared.clone(), work, faults: Faults::All, meet: |s, n, t| s.pairs.enter(n, t) };
+    let places =
+        (0..2 * pairs).map(move |n| CpuId::at(if n < pairs { n % cpus } else { (n + 1) % cpus }));
+    let job = Job {
+        name: "timers",
+        shared: shared.clone(),
+        work,
+        faults: Faults::All,
+        meet: |s, n, t| s.pairs.enter(n, t),
+    };
     let ended = crew::run(run, cx, &job, places);
-    let sum = |of: fn(&Pair) -> &AtomicU64| shared.pairs.parts().map(|p| of(p).load(Ordering::Relaxed)).sum::<u64>();
+    let sum = |of: fn(&Pair) -> &AtomicU64| {
+        shared.pairs.parts().map(|p| of(p).load(Ordering::Relaxed)).sum::<u64>()
+    };
     let (woken, expired) = (sum(|p| &p.woken), sum(|p| &p.expired));
     let early = sum(|p| &p.early);
     let latest = shared.pairs.parts().map(|p| p.latest.load(Ordering::Relaxed)).max().unwrap_or(0);
@@ -71,8 +80,13 @@ fn timers(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         return Err(shared.stuck(sum(|p| &p.begun), woken + expired));
     }
     let total = each * pairs as u64;
-    ensure!(woken + expired == total, "{total} sleeps, but {woken} wakes and {expired} deadlines ended them");
-    Ok(format!("{total} sleeps: {woken} ended by a wake, {expired} by their time, none early or lost"))
+    ensure!(
+        woken + expired == total,
+        "{total} sleeps, but {woken} wakes and {expired} deadlines ended them"
+    );
+    Ok(format!(
+        "{total} sleeps: {woken} ended by a wake, {expired} by their time, none early or lost"
+    ))
 }
 
 impl Timers {
@@ -82,8 +96,11 @@ impl Timers {
         let deaf = |pair: &Pair| of(&pair.sent) > of(&pair.woken) + of(&pair.expired);
         match self.pairs.parts().position(deaf) {
             Some(thread) => {
-                let (cpu, sent) = (self.pairs.home(thread).index(), of(&self.pairs.part(thread).sent));
-                format!("a wake of a sleeper was lost: thread {thread} on CPU {cpu} was woken {sent} times and saw one less")
+                let (cpu, sent) =
+                    (self.pairs.home(thread).index(), of(&self.pairs.part(thread).sent));
+                format!(
+                    "a wake of a sleeper was lost: thread {thread} on CPU {cpu} was woken {sent} times and saw one less"
+                )
             }
             None => format!("a sleep did not end when its time came: {begun} begun, {ended} ended"),
         }

@@ -76,14 +76,20 @@ impl Wakes {
 
     fn verdict(&self, ended: Ended, what: &str) -> Result<u64, String> {
         ended.nobody_deaf("wakes")?;
-        let of = |part: &Part| (part.given.load(Ordering::Relaxed), part.taken.load(Ordering::Relaxed));
+        let of =
+            |part: &Part| (part.given.load(Ordering::Relaxed), part.taken.load(Ordering::Relaxed));
         let unlike = self.team.parts().position(|part| of(part).0 != of(part).1);
         match (ended, unlike) {
             (_, Some(thread)) => {
-                let ((given, taken), cpu) = (of(self.team.part(thread)), self.team.home(thread).index());
-                Err(format!("a wake was lost ({what}): thread {thread} on CPU {cpu} was woken {given} times and saw {taken}"))
+                let ((given, taken), cpu) =
+                    (of(self.team.part(thread)), self.team.home(thread).index());
+                Err(format!(
+                    "a wake was lost ({what}): thread {thread} on CPU {cpu} was woken {given} times and saw {taken}"
+                ))
             }
-            (Ended::Stuck { .. }, None) => Err(format!("a wait did not end ({what}), though every wake was seen")),
+            (Ended::Stuck { .. }, None) => {
+                Err(format!("a wait did not end ({what}), though every wake was seen"))
+            }
             (Ended::Done, None) => Ok(self.team.parts().map(|part| of(part).1).sum()),
         }
     }
@@ -96,12 +102,22 @@ fn wakes(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let meet = |s: &Wakes, n, t| s.team.enter(n, t);
 
     let relays = Wakes::new(threads, EACH, (run.steps(WAKES) / EACH as u64) as usize);
-    let ended = crew::run(run, cx, &Job { name: "relay", shared: relays.clone(), work: relay, faults: Faults::All, meet }, places());
+    let ended = crew::run(
+        run,
+        cx,
+        &Job { name: "relay", shared: relays.clone(), work: relay, faults: Faults::All, meet },
+        places(),
+    );
     let single = relays.verdict(ended, "one at a time")?;
 
     let rounds = (run.steps(WAKES) / (2 * threads as u64)).max(4) as usize;
     let herds = Wakes::new(threads, 1, rounds);
-    let ended = crew::run(run, cx, &Job { name: "herd", shared: herds.clone(), work: herd, faults: Faults::All, meet }, places());
+    let ended = crew::run(
+        run,
+        cx,
+        &Job { name: "herd", shared: herds.clone(), work: herd, faults: Faults::All, meet },
+        places(),
+    );
     let many = herds.verdict(ended, "all at once")?;
 
     run.count("wakes", single);

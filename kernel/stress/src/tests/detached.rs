@@ -20,9 +20,10 @@ fn detached(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let ran = Arc::new(AtomicUsize::new(0));
     for cpu in cpu::all() {
         let ran = ran.clone();
-        let started = thread::spawn_detached(cpu.id(), Name::new("loose"), Priority::SERVER, move |_| {
-            ran.fetch_add(1, Ordering::AcqRel);
-        });
+        let started =
+            thread::spawn_detached(cpu.id(), Name::new("loose"), Priority::SERVER, move |_| {
+                ran.fetch_add(1, Ordering::AcqRel);
+            });
         ensure!(started.is_ok(), "no memory");
     }
     for _ in 0..100_000 {
@@ -31,5 +32,9 @@ fn detached(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         }
         crew::relax(cx);
     }
-    Err(alloc::format!("{} ran; {} stacks in use, {before} before", ran.load(Ordering::Acquire), thread::stacks_in_use()))
+    Err(alloc::format!(
+        "{} ran; {} stacks in use, {before} before",
+        ran.load(Ordering::Acquire),
+        thread::stacks_in_use()
+    ))
 }

@@ -33,7 +33,8 @@ fn conservation(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
         ensure!(dirty.is_none(), "a zeroed page holds something");
         pages.sort_unstable();
         ensure!(pages.windows(2).all(|two| two[0] != two[1]), "a page was given twice");
-        let blocks: Vec<Box<[u8]>> = SIZES.iter().map(|size| vec![0xa5; *size].into_boxed_slice()).collect();
+        let blocks: Vec<Box<[u8]>> =
+            SIZES.iter().map(|size| vec![0xa5; *size].into_boxed_slice()).collect();
         let all = &mut pages;
         ipi::call(next, move |crit| {
             drop(blocks);
@@ -47,7 +48,10 @@ fn conservation(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
 
 /// Pages apart from those that small objects share, and bytes apart from the rings'.
 fn held() -> (u64, u64) {
-    (memory::frames_in_use().wrapping_sub(memory::heap_pages()), memory::heap_in_use().wrapping_sub(ipi::ring_bytes()))
+    (
+        memory::frames_in_use().wrapping_sub(memory::heap_pages()),
+        memory::heap_in_use().wrapping_sub(ipi::ring_bytes()),
+    )
 }
 
 fn content(page: Phys) -> &'static [u64] {

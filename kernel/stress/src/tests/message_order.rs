@@ -25,10 +25,16 @@ fn message_order(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
     for cpu in cpu::all() {
         NEXT.store(0, Ordering::Relaxed);
         ODD.store(0, Ordering::Relaxed);
-        cpu::critical(|crit| (0..BURST).for_each(|number| ipi::send(crit, cpu.id(), arrive, [number, 0, 0])));
+        cpu::critical(|crit| {
+            (0..BURST).for_each(|number| ipi::send(crit, cpu.id(), arrive, [number, 0, 0]))
+        });
         crew::settle();
         let (came, odd) = (NEXT.load(Ordering::Relaxed), ODD.load(Ordering::Relaxed));
-        ensure!(came == BURST && odd == 0, "CPU {} got {came} messages of {BURST}, {odd} out of order", cpu.id().index());
+        ensure!(
+            came == BURST && odd == 0,
+            "CPU {} got {came} messages of {BURST}, {odd} out of order",
+            cpu.id().index()
+        );
     }
     Ok(String::new())
 }

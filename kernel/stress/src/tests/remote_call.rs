@@ -17,7 +17,12 @@ check! {
 fn remote_call(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
     for cpu in cpu::all() {
         let ran_on = ipi::call(cpu.id(), |_| cpu::here().id());
-        ensure!(ran_on == cpu.id(), "a call for CPU {} ran on CPU {}", cpu.id().index(), ran_on.index());
+        ensure!(
+            ran_on == cpu.id(),
+            "a call for CPU {} ran on CPU {}",
+            cpu.id().index(),
+            ran_on.index()
+        );
     }
     let seen = AtomicUsize::new(0);
     let word = (&raw const seen).expose_provenance();

@@ -21,11 +21,12 @@ fn spawn_join(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         let mut handles = Vec::new();
         for cpu in cpu::all() {
             let (ran, wanted) = (ran.clone(), cpu.id());
-            let started = thread::spawn_on(wanted, Name::new("child"), Priority::SERVER, move |_| {
-                if cpu::here().id() == wanted {
-                    ran.fetch_add(1, Ordering::AcqRel);
-                }
-            });
+            let started =
+                thread::spawn_on(wanted, Name::new("child"), Priority::SERVER, move |_| {
+                    if cpu::here().id() == wanted {
+                        ran.fetch_add(1, Ordering::AcqRel);
+                    }
+                });
             handles.push(started.map_err(|_| String::from("no memory"))?);
         }
         handles.into_iter().for_each(|handle| handle.join(cx));
@@ -34,7 +35,11 @@ fn spawn_join(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let first = once(cx)?;
     let second = once(cx)?;
     let ran = ran.load(Ordering::Acquire);
-    ensure!(ran == 2 * cpu::count(), "{ran} threads of {} ran, and where they should", 2 * cpu::count());
+    ensure!(
+        ran == 2 * cpu::count(),
+        "{ran} threads of {} ran, and where they should",
+        2 * cpu::count()
+    );
     ensure!(first == second, "stacks and bytes in use were {first:?}, then {second:?}");
     Ok(String::new())
 }

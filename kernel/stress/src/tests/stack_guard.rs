@@ -28,12 +28,24 @@ fn stack_guard(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         let (at, wanted) = (at.load(Ordering::Acquire), cpu.id().index());
         let offset = at.wrapping_sub(STACKS);
         let slot = offset % STACKS_PER_CPU / stack::STRIDE;
-        ensure!(offset / STACKS_PER_CPU == wanted, "a thread of CPU {wanted} has a stack at {at:#x}");
-        ensure!(slot >= stack::FIRST_SLOT, "a thread of CPU {wanted} is on the machine's stack {slot}");
+        ensure!(
+            offset / STACKS_PER_CPU == wanted,
+            "a thread of CPU {wanted} has a stack at {at:#x}"
+        );
+        ensure!(
+            slot >= stack::FIRST_SLOT,
+            "a thread of CPU {wanted} is on the machine's stack {slot}"
+        );
         let top = stack::top(wanted as u32, slot);
         let guard = top - stack::STRIDE;
-        ensure!(guard + PAGE + stack::BYTES == top, "a stack of {} bytes does not fit above its guard", stack::BYTES);
-        for (address, is_guard) in [(guard, true), (guard + PAGE - 1, true), (guard + PAGE, false), (top - 1, false)] {
+        ensure!(
+            guard + PAGE + stack::BYTES == top,
+            "a stack of {} bytes does not fit above its guard",
+            stack::BYTES
+        );
+        for (address, is_guard) in
+            [(guard, true), (guard + PAGE - 1, true), (guard + PAGE, false), (top - 1, false)]
+        {
             let seen = stack::guard(address);
             let right = seen == is_guard.then_some((wanted as u32, slot));
             ensure!(right, "{address:#x} of slot {slot} is taken for {seen:?}");

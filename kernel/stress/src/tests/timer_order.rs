@@ -28,18 +28,23 @@ fn timer_order(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         for number in 0..SLEEPERS {
             // 0, 3, 6, 2, 5, 1, 4: neither rising nor falling.
             let (place, woken) = (number * 3 % SLEEPERS, woken.clone());
-            let started = thread::spawn_on(cpu.id(), Name::new("sleeper"), Priority::SERVER, move |cx| {
-                let deadline = start + APART * place as u64;
-                thread::sleep(cx, deadline.saturating_sub(timer::now()));
-                // The places come one digit after the other.
-                let so_far = woken.load(Ordering::Relaxed);
-                woken.store(so_far * 10 + place + 1, Ordering::Relaxed);
-            });
+            let started =
+                thread::spawn_on(cpu.id(), Name::new("sleeper"), Priority::SERVER, move |cx| {
+                    let deadline = start + APART * place as u64;
+                    thread::sleep(cx, deadline.saturating_sub(timer::now()));
+                    // The places come one digit after the other.
+                    let so_far = woken.load(Ordering::Relaxed);
+                    woken.store(so_far * 10 + place + 1, Ordering::Relaxed);
+                });
             handles.push(started.map_err(|_| String::from("no memory"))?);
         }
         handles.into_iter().for_each(|handle| handle.join(cx));
         let order = woken.load(Ordering::Relaxed);
-        ensure!(order == 1_234_567, "CPU {} woke its threads in the order {order}", cpu.id().index());
+        ensure!(
+            order == 1_234_567,
+            "CPU {} woke its threads in the order {order}",
+            cpu.id().index()
+        );
     }
     Ok(String::new())
 }

@@ -19,9 +19,12 @@ fn wait(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         for pause in [0, 100_000] {
             let go = Arc::new(AtomicBool::new(false));
             let sign = go.clone();
-            let started = thread::spawn_on(cpu.id(), Name::new("waiter"), Priority::SERVER, move |cx| {
-                thread::wait_until(cx, Why::on(Reason::Event, &*sign), |_| sign.load(Ordering::Acquire));
-            });
+            let started =
+                thread::spawn_on(cpu.id(), Name::new("waiter"), Priority::SERVER, move |cx| {
+                    thread::wait_until(cx, Why::on(Reason::Event, &*sign), |_| {
+                        sign.load(Ordering::Acquire)
+                    });
+                });
             let handle = started.map_err(|_| String::from("no memory"))?;
             thread::sleep(cx, pause);
             go.store(true, Ordering::Release);

@@ -25,7 +25,16 @@ fn alive(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         let launch = program.start(run)?;
         program::wait(run, cx, "many_alive", launch)
     })?;
-    crate::registry::ensure!(held.how == kernel_core::process::How::Exited(0), "many_alive ended: {:?}", held.how);
+    crate::registry::ensure!(
+        held.how == kernel_core::process::How::Exited(0),
+        "many_alive ended: {:?}",
+        held.how
+    );
     let threads = program.arguments[0] / carriers * carriers;
-    Ok(format!("{},{:03} threads, {} kernel stacks, 0 B each", threads / 1000, threads % 1000, held.carriers))
+    Ok(format!(
+        "{},{:03} threads, {} kernel stacks, 0 B each",
+        threads / 1000,
+        threads % 1000,
+        held.carriers
+    ))
 }

@@ -18,5 +18,8 @@ const STEPS: u64 = 60;
 fn blocking(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let steps = run.steps(STEPS);
     let ended = program::run(run, cx, &Program::new("blocking", steps))?;
-    Ok(format!("{steps} rounds of waiting reads and calls beside threads that run, on {} CPU processes", ended.carriers))
+    Ok(format!(
+        "{steps} rounds of waiting reads and calls beside threads that run, on {} CPU processes",
+        ended.carriers
+    ))
 }

@@ -35,5 +35,7 @@ fn hostile_random(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         }
         Ok(())
     })?;
-    Ok(format!("{processes} programs of {ENTRIES} entries: {exited} exited, {faulted} faulted, {killed} were killed asleep"))
+    Ok(format!(
+        "{processes} programs of {ENTRIES} entries: {exited} exited, {faulted} faulted, {killed} were killed asleep"
+    ))
 }

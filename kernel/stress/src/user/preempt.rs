@@ -18,5 +18,8 @@ const STEPS: u64 = 1_000_000;
 fn preempt(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let steps = run.steps(STEPS);
     let ended = program::run(run, cx, &Program::new("preemption", steps))?;
-    Ok(format!("{steps} steps without a yield, all registers kept, on {} CPU processes", ended.carriers))
+    Ok(format!(
+        "{steps} steps without a yield, all registers kept, on {} CPU processes",
+        ended.carriers
+    ))
 }

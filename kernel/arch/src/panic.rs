@@ -43,6 +43,7 @@ macro_rules! say {
 
 /// True from the first panic on.
 pub fn is_stopping() -> bool {
+    // Pairs with: `die`, release.
     STOPPING.load(Ordering::Acquire) != 0
 }
 
@@ -51,7 +52,7 @@ pub fn is_stopping() -> bool {
 pub fn die(message: fmt::Arguments<'_>, frame: Option<&Frame>) -> ! {
     irq::disable();
     let cpu = cpu_id();
-    // Pairs with the acquire in `is_stopping`.
+    // Pairs with: `is_stopping`, acquire.
     match STOPPING.compare_exchange(0, cpu + 1, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {}
         Err(first) if first == cpu + 1 => {
@@ -77,6 +78,7 @@ pub fn die(message: fmt::Arguments<'_>, frame: Option<&Frame>) -> ! {
 fn wait_for(others: u32) {
     let (mut seen, mut looks) = (0, 0);
     while seen < others && looks < PATIENCE {
+        // Pairs with: `stop_here`, release.
         let now = REPORTED.load(Ordering::Acquire);
         looks = if now == seen { looks + 1 } else { 0 };
         seen = now;
@@ -89,11 +91,13 @@ fn wait_for(others: u32) {
 
 /// Reports and halts: the other CPUs' part, called in their non-maskable interrupt.
 pub fn stop_here(frame: &Frame, head: &CpuHead) -> ! {
+    // Pairs with: the store below, release: one report after the other.
     while TURN.swap(true, Ordering::Acquire) {
         irq::pause();
     }
     report(head.id(), frame);
     TURN.store(false, Ordering::Release);
+    // Pairs with: `wait_for`, acquire.
     REPORTED.fetch_add(1, Ordering::Release);
     irq::halt()
 }

@@ -73,6 +73,7 @@ fn core_main(info: &'static BootInfo) -> ! {
         textln!("{} CPUs are more than this kernel has room for and stay off", info.cpus_left_out);
     }
     greet();
+    // Pairs with: `greet`, release.
     while READY.load(Ordering::Acquire) < running {
         arch::irq::pause();
     }

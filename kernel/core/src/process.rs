@@ -45,7 +45,7 @@ pub struct Process {
     pub(crate) handles: Handles,
     space: Own<Option<Space>>,
     carriers: [AtomicPtr<Carrier>; MAX_CPU_PROCESSES as usize],
-    /// CPU processes ever made; and those that have ended. Own words: the home counts by message.
+    /// Indices of CPU processes ever claimed; and those that have ended, or were given up. Counted on any CPU.
     made: AtomicU32,
     ended: AtomicU32,
     /// How it ends, once somebody has said so.
@@ -121,6 +121,7 @@ impl Process {
 
     /// Whether an index will never name a CPU process.
     fn given_up(&self, index: u64) -> bool {
+        // Pairs with: `enter`, release.
         self.carriers[index as usize].load(Ordering::Acquire) == GIVEN_UP
     }
 

@@ -110,11 +110,13 @@ pub(crate) fn run<T: Send + Sync>(
         (job.meet)(&job.shared, number, handle.thread());
         threads.push(handle);
     }
+    // Pairs with: the threads' first step, release.
     while crew.ready.load(Ordering::Acquire) < threads.len() {
         relax(cx);
     }
     chaos::set_seed(run.turns());
     plant::allow(job.faults);
+    // Pairs with: the threads' wait, acquire.
     crew.go.store(true, Ordering::Release);
     let ended = watch(run, cx, &crew, threads.len());
     plant::allow(Faults::None);
@@ -135,6 +137,7 @@ pub(crate) fn run<T: Send + Sync>(
 /// Waits until all are done, or none makes progress.
 fn watch(run: &Run<'_>, cx: &mut MayBlock, crew: &Crew, threads: usize) -> Ended {
     let (mut seen, mut since) = (0, timer::now());
+    // Pairs with: the threads' last step, release.
     while crew.done.load(Ordering::Acquire) < threads {
         thread::sleep(cx, LOOK);
         let steps = crew.steps.load(Ordering::Relaxed) + crew.done.load(Ordering::Relaxed);
@@ -151,7 +154,7 @@ fn watch(run: &Run<'_>, cx: &mut MayBlock, crew: &Crew, threads: usize) -> Ended
 
 /// Frees whoever waits for what was lost.
 fn rescue(crew: &Crew, threads: &[thread::Handle]) {
-    crew.stop.store(true, Ordering::Release);
+    crew.stop.store(true, Ordering::Relaxed);
     for cpu in cpu::all() {
         ipi::fabric().bell().ring(cpu.id());
     }

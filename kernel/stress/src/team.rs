@@ -59,6 +59,7 @@ impl<P> Team<P> {
 
     #[inline]
     fn thread(&self, number: usize) -> ThreadRef {
+        // Pairs with: `enter`, release.
         let word = self.0[number].thread.load(Ordering::Acquire);
         // SAFETY: `enter` made the word, before any thread worked (`Job::meet`).
         unsafe { ThreadRef::from_word(word) }

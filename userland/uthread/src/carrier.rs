@@ -295,7 +295,7 @@ impl Carrier {
     pub fn preempted(&'static self) {
         let running = self.current.get();
         running.save_frame(self.frame.get());
-        // The kernel reads it on this CPU only.
+        // Pairs with: the kernel's look at it, on this CPU: the registers are read before it may write others.
         self.frame_full.store(0, Ordering::Release);
         running.queue.get().rotate(running);
         count(&self.counters.preempted);

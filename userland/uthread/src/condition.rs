@@ -38,6 +38,7 @@ pub(crate) struct Due(Option<&'static Condition>);
 impl Due {
     /// Takes the notices of `condition`.
     pub(crate) fn add(&mut self, condition: &'static Condition) {
+        // Pairs with: `Condition::notify`, release: who waited before a notice has his mail posted by then.
         let notices = condition.notices.swap(0, Ordering::AcqRel);
         let before = condition.due.get();
         condition.due.set(before.saturating_add(notices));
@@ -139,6 +140,7 @@ impl Condition {
             // Who waited before is in the list or in the mail.
             carrier.open_mail(kernel);
             self.apply(notices, carrier, kernel);
+        // Pairs with: `Due::add`, acquire.
         } else if self.notices.fetch_add(notices, Ordering::AcqRel) == 0 {
             home.push(&self.mail, Asks::Notify, kernel);
         }

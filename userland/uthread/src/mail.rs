@@ -108,6 +108,7 @@ impl Inbox {
     /// Is there no mail?
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
+        // Pairs with: Inbox::push, release.
         self.first.load(Ordering::Acquire).is_null()
     }
 

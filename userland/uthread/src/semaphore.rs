@@ -246,6 +246,7 @@ impl Semaphore {
         let home = self.home.or(carrier);
         if carrier.is(home) {
             self.release(carrier, kernel);
+        // Pairs with: `released`: the first of several posts the mail, which one `released` takes all of.
         } else if self.releases.fetch_add(1, Ordering::AcqRel) == 0 {
             home.push(&self.mail, Asks::Release, kernel);
         }
@@ -274,6 +275,7 @@ impl Semaphore {
 
     /// At home: others gave units back.
     pub(crate) fn released<K: Kernel>(&'static self, carrier: &'static Carrier, kernel: K) {
+        // Pairs with: `give_shared`.
         for _ in 0..self.releases.swap(0, Ordering::AcqRel) {
             self.release(carrier, kernel);
         }

@@ -7,7 +7,7 @@ use crate::{Carrier, Kernel, Tcb};
 impl Carrier {
     /// Looks at everything that can make a thread ready.
     pub(crate) fn look_around<K: Kernel>(&'static self, kernel: K) {
-        // A swap: what was posted before somebody set `pending` is seen below.
+        // Pairs with: `Inbox::ring`; a swap: what was posted before somebody set `pending` is seen below.
         self.pending.swap(0, Ordering::AcqRel);
         self.reap();
         self.open_mail(kernel);
@@ -35,7 +35,7 @@ impl Carrier {
             count(&self.counters.completions);
             seen += 1;
         }
-        // The kernel uses a slot again once this says that it was read.
+        // Pairs with: the kernel's look at it, on this CPU: it uses a slot again once this says that it was read.
         self.seen.store(seen, Ordering::Release);
     }
 

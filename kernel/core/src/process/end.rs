@@ -129,7 +129,8 @@ pub(super) fn take_apart(process: &Arc<Process>) {
         critical(|crit| unsafe { space.destroy(crit) });
     }
     for place in &process.carriers {
-        let carrier = place.swap(core::ptr::null_mut(), Ordering::AcqRel);
+        // Pairs with: `Process::enter`, release: what was made elsewhere is dropped here.
+        let carrier = place.swap(core::ptr::null_mut(), Ordering::Acquire);
         if !carrier.is_null() && carrier != super::GIVEN_UP {
             // SAFETY: `start` made it from a box; nobody is left who could use it: its thread has left it, answers
             // find no number, and what was sent to it has been executed.

@@ -205,6 +205,7 @@ fn run(cx: &mut MayBlock, process: Arc<Process>, index: u64) {
 
 /// The next index, unless there are too many.
 fn claim(process: &Process) -> Result<u64, StartError> {
+    // Pairs with: `end::leave`: who finds all ended also finds all that were claimed.
     let next = process.made.fetch_update(Ordering::AcqRel, Ordering::Acquire, |made| {
         (u64::from(made) < map::MAX_CPU_PROCESSES && process.ending().is_none()).then_some(made + 1)
     });
@@ -213,6 +214,7 @@ fn claim(process: &Process) -> Result<u64, StartError> {
 
 /// An index that was claimed stays unused: it counts as ended.
 fn give_up(process: &Process) {
+    // Pairs with: itself and `end::leave`: the last sees all that the others did.
     process.ended.fetch_add(1, Ordering::AcqRel);
 }
 

@@ -98,15 +98,16 @@ fn make(cx: &mut MayBlock, crew: &Crew, churn: &Churn, me: usize) {
             counts.ran.fetch_add(1, Ordering::Relaxed);
         };
         if number % 5 == 4 {
-            while mine.load(Ordering::Acquire) >= churn.open {
+            while mine.load(Ordering::Relaxed) >= churn.open {
                 crew::relax(cx);
             }
-            mine.fetch_add(1, Ordering::AcqRel);
+            mine.fetch_add(1, Ordering::Relaxed);
             let mine = mine.clone();
             let started =
                 thread::spawn_detached(to, Name::new("loose"), Priority::SERVER, move |cx| {
                     life(cx);
-                    mine.fetch_sub(1, Ordering::AcqRel);
+                    // Pairs with: the maker's last wait, acquire.
+                    mine.fetch_sub(1, Ordering::Release);
                 });
             started.expect("memory for a thread of a test");
         } else {
@@ -123,6 +124,7 @@ fn make(cx: &mut MayBlock, crew: &Crew, churn: &Churn, me: usize) {
         crew.step();
     }
     open.into_iter().for_each(|handle| handle.join(cx));
+    // Pairs with: the end of each loose thread, release: it has counted by then.
     while mine.load(Ordering::Acquire) > 0 && !crew.is_stopped() {
         crew::relax(cx);
     }

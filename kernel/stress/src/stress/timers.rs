@@ -7,7 +7,7 @@ use crate::team::{Team, add};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_core::plant::Faults;
 use kernel_core::{cpu, thread, timer};
 use lwkt_sched::{MayBlock, Why};
@@ -35,7 +35,6 @@ struct Pair {
     sent: AtomicU64,
     /// Sleeps that it has begun: the waker sends one wake for each.
     begun: AtomicU64,
-    over: AtomicBool,
     woken: AtomicU64,
     expired: AtomicU64,
     early: AtomicU64,
@@ -146,13 +145,13 @@ fn sleeper(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
             pair.latest.fetch_max(late, Ordering::Relaxed);
         }
         // The wake for this sleep must be over before the next begins.
+        // Pairs with: `waker`, release.
         while pair.sent.load(Ordering::Acquire) < number && !crew.is_stopped() {
             thread::yield_now(cx);
             arch::irq::pause();
         }
         crew.step();
     }
-    pair.over.store(true, Ordering::Release);
 }
 
 /// Wakes its sleeper once in each sleep, about when that would end anyway.
@@ -160,6 +159,7 @@ fn waker(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
     let pair = timers.pairs.part(me);
     let mut dice = Dice::new(me + timers.pairs.len());
     for number in 1..=timers.each {
+        // Pairs with: `sleeper`, release.
         while pair.begun.load(Ordering::Acquire) < number {
             if crew.is_stopped() {
                 return;
@@ -167,6 +167,7 @@ fn waker(cx: &mut MayBlock, crew: &Crew, timers: &Timers, me: usize) {
             crew::relax(cx);
         }
         thread::sleep(cx, dice.below(SPAN) as u64);
+        // Pairs with: `sleeper`, acquire.
         pair.sent.store(number, Ordering::Release);
         cpu::critical(|crit| timers.pairs.wake(crit, me));
     }

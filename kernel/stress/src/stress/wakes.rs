@@ -64,6 +64,7 @@ impl Wakes {
         let part = self.team.part(me);
         let taken = part.taken.load(Ordering::Relaxed);
         thread::wait_until(cx, Why::on(Reason::Event, part), |_| {
+            // Pairs with: `give`, release.
             part.given.load(Ordering::Acquire) > taken || crew.is_stopped()
         });
         if crew.is_stopped() {
@@ -154,13 +155,15 @@ fn herd(cx: &mut MayBlock, crew: &Crew, wakes: &Wakes, me: usize) {
     let others = wakes.team.len() - 1;
     for _ in 0..wakes.left[0].load(Ordering::Relaxed) {
         if me == 0 {
-            wakes.arrived.store(0, Ordering::Release);
+            // Relaxed: each thread is given its wake after this, and `give` and `take` order it.
+            wakes.arrived.store(0, Ordering::Relaxed);
             (1..=others).for_each(|thread| wakes.give(thread));
         }
         if !wakes.take(cx, crew, me) {
             return;
         }
         crew.step();
+        // Pairs with: itself: the last wakes thread 0 after all others have come.
         if me != 0 && wakes.arrived.fetch_add(1, Ordering::AcqRel) + 1 == others {
             wakes.give(0);
         }

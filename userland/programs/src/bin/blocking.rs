@@ -11,6 +11,7 @@ program::main!(blocking);
 /// Threads that wait in a read at once.
 const READERS: usize = 24;
 
+// Each is counted with release and looked at with acquire: what was done before the count is seen with it.
 static TURNS: AtomicU64 = AtomicU64::new(0);
 static WAITING: AtomicU64 = AtomicU64::new(0);
 static RETURNED: AtomicU64 = AtomicU64::new(0);

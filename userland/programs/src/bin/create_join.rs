@@ -10,6 +10,7 @@ program::main!(create_join);
 /// Threads that one maker has not joined yet.
 const OPEN: usize = 16;
 
+// Counted with release by each thread; the main thread looks with acquire.
 static RAN: AtomicU64 = AtomicU64::new(0);
 
 fn create_join() -> i64 {

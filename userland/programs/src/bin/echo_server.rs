@@ -8,6 +8,7 @@ use programs::{ensure, spawn, spread};
 
 program::main!(echo_server);
 
+// Set with release before the port is closed, read with acquire by who finds it closed.
 static DONE: AtomicBool = AtomicBool::new(false);
 
 fn echo_server() -> i64 {

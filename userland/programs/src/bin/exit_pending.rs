@@ -12,6 +12,7 @@ program::main!(exit_pending);
 /// Threads of each CPU process that wait, one of each sort.
 const SORTS: u64 = 7;
 
+// Counted with release by each thread; the main thread waits for all with acquire.
 static READY: AtomicU64 = AtomicU64::new(0);
 static NEVER: Semaphore = Semaphore::new(0);
 

@@ -12,6 +12,7 @@ program::main!(hostile_random);
 /// Threads of each CPU process, since some wait for ever.
 const THREADS: u64 = 6;
 
+// Counted with release by each thread; the main thread waits for all with acquire.
 static DONE: AtomicU64 = AtomicU64::new(0);
 
 fn hostile_random() -> i64 {

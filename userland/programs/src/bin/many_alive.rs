@@ -11,6 +11,7 @@ use programs::{ensure, mix, seed, spawn, spread, stats, steps};
 
 program::main!(many_alive);
 
+// Counted with release by each thread; the main thread waits for all with acquire.
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 
 fn many_alive() -> i64 {

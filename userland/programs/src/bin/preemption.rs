@@ -14,6 +14,7 @@ const TICK: u64 = 100_000;
 /// Threads of each CPU process that compute and never yield.
 const THREADS: usize = 3;
 
+// Set with release by the main thread, read with acquire by the others.
 static STOP: AtomicBool = AtomicBool::new(false);
 static TURNS: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 

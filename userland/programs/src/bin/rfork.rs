@@ -9,6 +9,7 @@ use programs::{Dice, ensure, spawn, spread, stats};
 
 program::main!(rfork);
 
+// Each counts itself with release and waits for the others with acquire.
 static MET: AtomicU64 = AtomicU64::new(0);
 
 fn rfork() -> i64 {

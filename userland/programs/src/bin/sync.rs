@@ -23,6 +23,7 @@ static COUNT: Mutex<[u64; 2]> = Mutex::new([0; 2]);
 static STORE: Mutex<Store> = Mutex::new(Store { numbers: [0; ROOM], used: 0 });
 static NOT_EMPTY: Condition = Condition::new();
 static NOT_FULL: Condition = Condition::new();
+// These three are counted with release and looked at with acquire.
 static PUT: AtomicU64 = AtomicU64::new(0);
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 static RING: [Semaphore; 64] = [const { Semaphore::new(0) }; 64];

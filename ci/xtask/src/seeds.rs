@@ -1,14 +1,14 @@
 //! `./x stress --seeds A..B`: the same stress tests under many interleavings, on all host cores.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
 
 use anyhow::Result;
-use bench_report::StressResult;
-use runner::{Event, Outcome, Request};
+use bench_report::{RunKey, StressResult};
+use runner::{Event, Outcome, Refusal, Request};
 
 use crate::cli::StressArgs;
 use crate::collect::{Collected, Lines};
@@ -23,6 +23,19 @@ struct Done {
     words: Vec<String>,
 }
 
+/// Boots that are shared out among workers.
+struct Batch<'a> {
+    args: &'a StressArgs,
+    request: Request,
+    key: RunKey,
+    left: Mutex<std::vec::IntoIter<u64>>,
+    records: Mutex<Lines>,
+    done: Mutex<Vec<Done>>,
+    refused: Mutex<Option<Refusal>>,
+    /// Relaxed: it says nothing about other memory.
+    stop: AtomicBool,
+}
+
 /// Runs every seed of the shard; a line for each that fails, with what to type to see it again.
 pub fn run(args: &StressArgs) -> Result<Status> {
     let Some(range) = args.seeds.clone() else { return Ok(Status::Usage) };
@@ -31,78 +44,95 @@ pub fn run(args: &StressArgs) -> Result<Status> {
     let mut words = vec!["run=stress".to_owned()];
     words.extend(args.choice.filter.iter().map(|filter| format!("filter={filter}")));
     let request = guest::request(&args.machine, 0, words)?;
-    let key = guest::key(&request, &args.machine)?;
     let records = args.output.json.clone().unwrap_or_else(|| place::made().join("seeds.jsonl"));
     let records = match Lines::open(&records, bench_report::json::Raw::Omitted) {
-        Ok(lines) => Mutex::new(lines),
+        Ok(lines) => lines,
         Err(error) => {
             eprintln!("x: {error}");
             return Ok(Status::Usage);
         }
     };
-
-    let started = Instant::now();
-    let left = Mutex::new(seeds.iter().copied());
-    let all = Mutex::new(Vec::new());
-    let stop = AtomicBool::new(false);
-    let refused = Mutex::new(None);
+    let (started, workers) = (Instant::now(), workers(&request, seeds.len()));
+    let batch = Batch {
+        args,
+        key: guest::key(&request, &args.machine)?,
+        request,
+        left: Mutex::new(seeds.into_iter()),
+        records: Mutex::new(records),
+        done: Mutex::new(Vec::new()),
+        refused: Mutex::new(None),
+        stop: AtomicBool::new(false),
+    };
     thread::scope(|scope| {
-        for _ in 0..workers(&request, seeds.len()) {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let Some(seed) = left.lock().expect("no worker panics").next() else { return };
-                    let mut request = request.clone();
-                    request.seed = seed;
-                    let mut key = key.clone();
-                    key.seed = seed;
-                    let mut collected = Collected::new(key, Vec::new());
-                    match runner::run(&request, &mut |event: Event<'_>| collected.event(&event)) {
-                        Ok(report) => {
-                            if matches!(report.outcome, Outcome::Interrupted { .. }) {
-                                stop.store(true, Ordering::Relaxed);
-                            }
-                            let mut records = records.lock().expect("no worker panics");
-                            for result in &collected.stress {
-                                records.write(&bench_report::json::stress(result, &collected.key));
-                            }
-                            drop(records);
-                            let done = Done {
-                                seed,
-                                passed: report.outcome == Outcome::Success
-                                    && collected.passed()
-                                    && !collected.is_empty(),
-                                outcome: report.outcome.clone(),
-                                stress: collected.stress,
-                                words: runner::explain::lines(&report, &request, None),
-                            };
-                            tell(&done, args);
-                            all.lock().expect("no worker panics").push(done);
-                        }
-                        Err(refusal) => {
-                            stop.store(true, Ordering::Relaxed);
-                            *refused.lock().expect("no worker panics") = Some(refusal);
-                        }
-                    }
-                }
-            });
+        for _ in 0..workers {
+            scope.spawn(|| batch.work());
         }
     });
-    if let Some(refusal) = refused.into_inner().expect("no worker panics") {
+    if let Some(refusal) = whole(batch.refused) {
         eprintln!("x: {refusal}");
         return Ok(Status::from_code(refusal.status()));
     }
-    let all = all.into_inner().expect("no worker panics");
-    let time = runner::screen::duration(started.elapsed());
-    if let Err(error) = records.into_inner().expect("no worker panics").close() {
+    if let Err(error) = whole(batch.records).close() {
         eprintln!("x: {error}");
         return Ok(Status::Boot);
     }
-    if !all.is_empty()
-        && all.iter().all(|done| done.outcome == Outcome::Success && done.stress.is_empty())
-    {
+    let all = whole(batch.done);
+    let nothing = |done: &Done| done.outcome == Outcome::Success && done.stress.is_empty();
+    if !all.is_empty() && all.iter().all(nothing) {
         return list::nothing("stress", &args.choice, &args.machine);
     }
-    Ok(sum(&all, &time))
+    Ok(sum(&all, &runner::screen::duration(started.elapsed())))
+}
+
+impl Batch<'_> {
+    /// Boots one seed after the other, until none is left or somebody says stop.
+    fn work(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let Some(seed) = locked(&self.left).next() else { return };
+            match self.boot(seed) {
+                Ok(done) => {
+                    tell(&done, self.args);
+                    locked(&self.done).push(done);
+                }
+                Err(refusal) => {
+                    self.stop.store(true, Ordering::Relaxed);
+                    *locked(&self.refused) = Some(refusal);
+                }
+            }
+        }
+    }
+
+    fn boot(&self, seed: u64) -> Result<Done, Refusal> {
+        let request = Request { seed, ..self.request.clone() };
+        let mut collected = Collected::new(RunKey { seed, ..self.key.clone() }, Vec::new());
+        let report = runner::run(&request, &mut |event: Event<'_>| collected.event(&event))?;
+        if matches!(report.outcome, Outcome::Interrupted { .. }) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        let mut records = locked(&self.records);
+        for result in &collected.stress {
+            records.write(&bench_report::json::stress(result, &collected.key));
+        }
+        drop(records);
+        let something = collected.passed() && !collected.is_empty();
+        Ok(Done {
+            seed,
+            passed: report.outcome == Outcome::Success && something,
+            words: runner::explain::lines(&report, &request, None),
+            outcome: report.outcome,
+            stress: collected.stress,
+        })
+    }
+}
+
+/// What a mutex guards, for a moment.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no worker panics")
+}
+
+/// What it guarded, when the workers are over.
+fn whole<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().expect("no worker panics")
 }
 
 /// As many boots at once as the host has cores for: one thread each in mode `insns`, one for each CPU otherwise.

@@ -23,19 +23,24 @@ pub trait FrameSource {
     fn give(&mut self, frame: Phys);
 }
 
+/// No frames left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfFrames;
+
 /// Entries of a table.
 const ENTRIES: usize = size_of::<PageTable>() / size_of::<Entry>();
 /// First top-level entry of the kernel half.
 const KERNEL_HALF: usize = ENTRIES / 2;
 
-/// What a mapping allows, besides reading.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Access(Flags);
-
+// What accesses are made of. The kernel's are the same in all address spaces.
 const READ: Flags = Flags::NO_EXECUTE;
 const WRITE: Flags = Flags::NO_EXECUTE.union(Flags::WRITABLE);
 const USER: Flags = Flags::USER_ACCESSIBLE;
 const KERNEL: Flags = Flags::GLOBAL;
+
+/// What a mapping allows, besides reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access(Flags);
 
 impl Access {
     /// Ring 3 may read.

@@ -7,8 +7,7 @@
 //! ```
 
 use crate::layout::{PAGE, STACKS, STACKS_PER_CPU};
-use crate::paging::{self, Access, FrameSource, Leaf};
-use crate::tables::OutOfFrames;
+use crate::paging::{self, Access, FrameSource, Leaf, OutOfFrames};
 
 /// Usable bytes of a stack.
 pub const BYTES: usize = 7 * PAGE;

@@ -21,7 +21,7 @@ use x86_64::structures::tss::TaskStateSegment;
 
 use crate::cpu::CpuHead;
 use crate::layout::{DEVICES, PAGE};
-use crate::paging::FrameSource;
+use crate::paging::{FrameSource, OutOfFrames};
 use crate::trap::vector;
 use crate::{features, stack, syscall};
 
@@ -102,10 +102,6 @@ impl core::fmt::Debug for Prepared {
             .finish()
     }
 }
-
-/// No frames left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OutOfFrames;
 
 impl CpuTables {
     const fn empty(head: &'static CpuHead, stack_top: usize) -> Self {

@@ -8,7 +8,7 @@ use crate::cpu::{critical, here};
 use crate::thread::{self, HAS_PROCESS};
 use crate::{ipi, timer};
 use abi::map::PAGE;
-use abi::{Completions, Error, Failure, Output, PENDING_LOOK};
+use abi::{Completions, Error, Failure, Output, PENDING_LOOK, PENDING_TICK};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -145,7 +145,16 @@ impl Carrier {
         if self.own.with(crit, |own| own.waiting) {
             thread::wake(crit, self.thread);
         } else {
-            super::trap::note(self, PENDING_LOOK);
+            self.note(PENDING_LOOK);
+        }
+    }
+
+    /// Leaves word for the layer, which looks when it is left; a tick counts for more than what there is to look at.
+    pub(crate) fn note(&self, word: u32) {
+        // SAFETY: the area lives as long as this; the word is an atomic, whatever ring 3 does to it.
+        let pending = unsafe { &(*self.area()).pending };
+        if word == PENDING_TICK || pending.load(Ordering::Relaxed) == 0 {
+            pending.store(word, Ordering::Relaxed);
         }
     }
 

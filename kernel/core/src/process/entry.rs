@@ -38,7 +38,7 @@ fn slow_and_wait<R>(f: impl FnOnce(&mut MayBlock, &'static Carrier) -> R) -> R {
     let carrier = carrier();
     let result = f(&mut cx, carrier);
     if trap::before_ring3(&mut cx, carrier) & Attention::TICK != 0 {
-        trap::note(carrier, abi::PENDING_TICK);
+        carrier.note(abi::PENDING_TICK);
     }
     result
 }

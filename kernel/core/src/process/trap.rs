@@ -107,7 +107,7 @@ fn upcall(carrier: &Carrier, frame: &mut Frame) {
     let full = unsafe { &(*area).frame_full };
     let in_layer = (abi::map::LAYER..abi::map::LAYER_END).contains(&frame.rip);
     if in_layer || full.load(Ordering::Relaxed) != 0 {
-        return note(carrier, PENDING_TICK);
+        return carrier.note(PENDING_TICK);
     }
     // SAFETY: as above; ring 3 of this CPU process is stopped, and what others of its process write there is their affair.
     let place = unsafe { &raw mut (*area).frame };
@@ -119,15 +119,6 @@ fn upcall(carrier: &Carrier, frame: &mut Frame) {
     frame.rdi = abi::map::carrier(carrier.index());
     // The layer's code expects it clear.
     frame.rflags &= !DIRECTION_FLAG;
-}
-
-/// Leaves word for the layer, which looks when it is left; a tick counts for more than what there is to look at.
-pub(crate) fn note(carrier: &Carrier, word: u32) {
-    // SAFETY: as in `upcall`.
-    let pending = unsafe { &(*carrier.area()).pending };
-    if word == PENDING_TICK || pending.load(Ordering::Relaxed) == 0 {
-        pending.store(word, Ordering::Relaxed);
-    }
 }
 
 fn saved(frame: &Frame) -> abi::Frame {

@@ -155,11 +155,33 @@ switching! {
     /// `rdi` = thread: nobody will join it.
     detach = decide_detach(thread: &'static Tcb, _none: u64) |carrier, running, kernel| carrier.detach(running, thread, kernel)
 }
-switching_here! {
+switching! {
     /// `rdi` = value: ends the thread; does not come back.
-    exit = decide_exit, decide_exit_far(value: u64, _none: u64)
-        |carrier, running, kernel| carrier.exit_here(running, value), far carrier.exit(running, value, kernel)
+    exit = decide_exit(value: u64, _none: u64) |carrier, running, _kernel| match carrier.exit_here(running, value) {
+        Some(next) => next,
+        // SAFETY: 1. the top of the carrier's own stack, which the carrier's loop alone uses otherwise, from the top each time;
+        // 2. a jump to a function that does not return either, with its arguments in their registers.
+        None => unsafe {
+            asm!(
+                "mov rsp, gs:[{top}]",
+                "push 0",
+                "jmp {far}",
+                top = const offset_of!(Carrier, stack_top),
+                far = sym exit_far::<K>,
+                in("rdi") value, in("rsi") running,
+                options(noreturn, nostack),
+            )
+        },
+    }
 }
+
+/// On the carrier's own stack: the thread's is given away on the way, maybe to another carrier, which may use it at once.
+extern "C" fn exit_far<K: Static>(value: u64, running: &'static Tcb) -> ! {
+    let next = carrier().exit(running, value, K::default());
+    // SAFETY: nothing is needed of the carrier's stack.
+    unsafe { go_on::<K>(next) }
+}
+
 switching! {
     /// `rdi` = nanoseconds since boot: sleeps until then.
     sleep = decide_sleep(deadline: u64, _none: u64) |carrier, running, _kernel| carrier.sleep_until(running, deadline)

@@ -27,11 +27,20 @@ struct Machine {
     process: &'static Process,
     sleepers: Vec<Sleeper>,
     began: Instant,
+    slow_wakes: bool,
 }
 
 std::thread_local! {
     static MACHINE: RefCell<Option<Arc<Machine>>> = const { RefCell::new(None) };
     static HOME: Cell<Context> = const { Cell::new(Context(0)) };
+    static SLOW_WAKES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes who wakes another carrier slow in coming back from it, in processes that this host thread runs.
+pub(crate) fn with_slow_wakes(test: impl FnOnce()) {
+    SLOW_WAKES.set(true);
+    test();
+    SLOW_WAKES.set(false);
 }
 
 fn machine() -> Arc<Machine> {
@@ -71,6 +80,9 @@ impl Kernel for Host {
         let sleeper = &machine.sleepers[index as usize];
         *sleeper.token.lock().expect("no panic") = true;
         sleeper.bell.notify_one();
+        if machine.slow_wakes {
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 }
 
@@ -130,6 +142,7 @@ pub(crate) fn process(carriers: u64, main: extern "C" fn(u64) -> u64, argument: 
         process: shared,
         sleepers: (0..carriers).map(|_| Sleeper::default()).collect(),
         began: Instant::now(),
+        slow_wakes: SLOW_WAKES.get(),
     });
     let first = carrier(&machine, 0);
     let barrier = Arc::new(std::sync::Barrier::new(carriers as usize));

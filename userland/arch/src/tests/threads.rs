@@ -173,6 +173,39 @@ fn a_broadcast_wakes_all() {
     assert_eq!(process(3, gate, 3), 30);
 }
 
+/// Fills what a stack held before.
+extern "C" fn overwrite(pattern: u64) -> u64 {
+    let words = std::hint::black_box([pattern; 200]);
+    words[199]
+}
+
+/// Threads that come and go here take over the stacks that come back from elsewhere, as soon as they do.
+extern "C" fn successors(rounds: u64) -> u64 {
+    for _ in 0..rounds {
+        let thread = calls::create(overwrite, u64::MAX, Options::USUAL).expect("a stack");
+        assert!(calls::join(thread) == u64::MAX);
+        calls::sleep_until(calls::clock() + 50_000);
+    }
+    0
+}
+
+extern "C" fn abroad(rounds: u64) -> u64 {
+    let successors = calls::create(successors, rounds, Options::USUAL).expect("a stack");
+    let mut sum = 0;
+    for _ in 0..rounds {
+        let options = Options { home: Some(1), ..Options::USUAL };
+        sum += calls::join(calls::create(twice, 1, options).expect("a stack"));
+    }
+    calls::join(successors);
+    stop_all(2, sum)
+}
+
+/// Who ends gives its stack away: to a carrier that may use it at once, while the one that gave it is still on its way out.
+#[test]
+fn a_stack_given_back_is_not_stood_on() {
+    super::host::with_slow_wakes(|| assert_eq!(process(2, abroad, 200), 400));
+}
+
 extern "C" fn late(deadline: u64) -> u64 {
     calls::sleep_until(deadline);
     calls::clock()

@@ -25,7 +25,7 @@ fn sum(call: Call) -> usize {
     (call.func as *const () as usize).wrapping_add(a).wrapping_add(b).wrapping_add(c)
 }
 
-fn function(_: &Crit, _: [usize; 3]) {}
+fn function(_: &Crit, _: usize, _: usize, _: usize) {}
 
 fn crit() -> Crit {
     // SAFETY: (1) the thread is pinned and alone in using its end of the ring; (2) a host thread has no interrupt handlers.

@@ -37,7 +37,10 @@ fn core_main(info: &'static BootInfo) -> ! {
             "panic" => panic!("asked to"),
             "overflow" => kernel::overflow(&mut frames),
             "ghost" => kernel::start_nobody(&mut frames),
-            "nmi" => apic::send_nmi(arch::this_cpu().apic_id()),
+            "nmi" => {
+                // SAFETY: no handler of this example sends.
+                apic::send_nmi(&unsafe { percpu::Crit::assume() }, arch::this_cpu().apic_id());
+            }
             _ => {}
         }
     }

@@ -14,10 +14,12 @@
 use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use percpu::{CpuId, MAX_CPUS};
 
 /// Bit of the critical word that says "nothing pending".
-const QUIET: u32 = 1 << 31;
+pub(crate) const QUIET: u32 = 1 << 31;
 
 /// What assembly and accessors need to find through `gs`. Created by [`CpuHead::new`], filled in by
 /// [`crate::tables::prepare`].
@@ -38,6 +40,8 @@ pub struct CpuHead {
     /// The task segment's `rsp0`.
     trap_stack: AtomicU64,
     apic_id: AtomicU32,
+    /// A doorbell came inside a critical section.
+    rung: AtomicBool,
 }
 
 // SAFETY:
@@ -51,6 +55,8 @@ unsafe impl Send for CpuHead {}
 pub(crate) const SYSCALL_STACK: usize = offset_of!(CpuHead, syscall_stack);
 pub(crate) const SECOND_ANSWER: usize = offset_of!(CpuHead, second_answer);
 pub(crate) const USER_STACK: usize = offset_of!(CpuHead, user_stack);
+pub(crate) const CRIT: usize = offset_of!(CpuHead, crit);
+pub(crate) const RUNG: usize = offset_of!(CpuHead, rung);
 
 impl CpuHead {
     /// Returns a head that no CPU uses yet: depth 1, so that nothing runs before the kernel says so.
@@ -65,7 +71,19 @@ impl CpuHead {
             user_stack: UnsafeCell::new(0),
             trap_stack: AtomicU64::new(0),
             apic_id: AtomicU32::new(0),
+            rung: AtomicBool::new(false),
         }
+    }
+
+    /// Takes the mark that a doorbell left inside a critical section. Own CPU only.
+    #[inline(always)]
+    pub fn take_rung(&self) -> bool {
+        // Two steps, no exchange: if the doorbell comes in between, one look does for both.
+        let rung = self.rung.load(Ordering::Relaxed);
+        if rung {
+            self.rung.store(false, Ordering::Relaxed);
+        }
+        rung
     }
 
     /// Returns the dense number of the CPU that this head belongs to.
@@ -79,6 +97,7 @@ impl CpuHead {
     }
 
     pub(crate) fn name(&'static self, id: u32, apic_id: u32) {
+        APIC_IDS[id as usize].store(apic_id, Ordering::Relaxed);
         self.this.store(core::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         self.id.store(id, Ordering::Relaxed);
         self.apic_id.store(apic_id, Ordering::Relaxed);
@@ -87,6 +106,15 @@ impl CpuHead {
     pub(crate) fn set_trap_stack_slot(&self, rsp0: *mut u64) {
         self.trap_stack.store(rsp0 as u64, Ordering::Relaxed);
     }
+}
+
+/// The numbers of all CPUs by which the interrupt hardware knows them: each is written once, before its CPU runs.
+static APIC_IDS: [AtomicU32; MAX_CPUS] = [const { AtomicU32::new(0) }; MAX_CPUS];
+
+/// Returns the number by which the interrupt hardware knows a CPU that runs.
+#[inline(always)]
+pub fn apic_id_of(cpu: CpuId) -> u32 {
+    APIC_IDS[cpu.index()].load(Ordering::Relaxed)
 }
 
 impl core::fmt::Debug for CpuHead {

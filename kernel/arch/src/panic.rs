@@ -68,7 +68,9 @@ pub fn die(message: fmt::Arguments<'_>, frame: Option<&Frame>) -> ! {
     }
     let others = smp::running() - 1;
     if others > 0 {
-        apic::send_nmi_others();
+        // SAFETY: interrupts are off for good: nothing else runs here.
+        let crit = unsafe { percpu::Crit::assume() };
+        apic::send_nmi_others(&crit);
         wait_for(others);
     }
     power::tell_of_panic();

@@ -46,6 +46,8 @@ pub fn trace() -> (u64, u64) {
 }
 
 /// Chooses this CPU's next turn.
+#[cold]
+#[inline(never)]
 pub(crate) fn next_turn(crit: &Crit) {
     if seed() == 0 {
         return;
@@ -60,8 +62,14 @@ pub(crate) fn next_turn(crit: &Crit) {
 #[inline]
 pub(crate) fn rest(crit: &Crit) {
     if seed() != 0 {
-        timer::set_chaos(crit, None);
+        no_turn(crit);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_turn(crit: &Crit) {
+    timer::set_chaos(crit, None);
 }
 
 /// This CPU has something to do again.

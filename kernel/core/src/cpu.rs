@@ -3,14 +3,14 @@
 //! A [`Cpu`] is reached by its owner through `gs` ([`here`]) and by the others through the table ([`on`]). Law: what
 //! stands in an [`Own`] is the owner's alone, inside a critical section; what others may read is a [`Counter`].
 
+use crate::idle::Rests;
 use crate::ipi;
 use crate::memory::{FrameCache, HeapCache};
 use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
-use crate::timer::Timer;
+use crate::timer::{self, Timer};
 use arch::CpuHead;
-use core::cell::Cell;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -27,30 +27,18 @@ pub struct Cpu {
     pub(crate) objects: Own<Objects>,
     /// What this CPU did, for windows of measurement.
     pub counters: Counters,
-    /// Why work is pending; own CPU only, interrupts off or single instructions.
-    pub(crate) due: Due,
+    /// The timer fired in a critical section. (That the doorbell rang is in the head.) Own CPU only.
+    pub(crate) timer_due: AtomicBool,
+    pub(crate) rests: Rests,
+    /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
+    pub(crate) deadline: AtomicU64,
 }
-
-/// What waits for the end of a critical section.
-#[derive(Default)]
-pub(crate) struct Due {
-    /// The doorbell rang.
-    pub(crate) doorbell: Cell<bool>,
-    /// The timer fired.
-    pub(crate) timer: Cell<bool>,
-}
-
-// SAFETY: both cells are touched by their own CPU alone: by its interrupt handlers, and by `run_due` with
-// interrupts off.
-unsafe impl Sync for Due {}
 
 /// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
 #[derive(Default)]
 pub struct Counters {
     /// Entries from ring 3 by `syscall`.
     pub entries: Counter,
-    /// Doorbell interrupts taken.
-    pub doorbells: Counter,
     /// Timer interrupts taken.
     pub timers: Counter,
     /// Interrupts that nobody asked for.
@@ -67,7 +55,6 @@ impl Counters {
     const fn new() -> Self {
         Self {
             entries: Counter::new(),
-            doorbells: Counter::new(),
             timers: Counter::new(),
             unexpected: Counter::new(),
             page_faults: Counter::new(),
@@ -99,7 +86,9 @@ impl Cpu {
             timer: own!(Timer::new()),
             objects: own!(Objects::new()),
             counters: Counters::new(),
-            due: Due { doorbell: Cell::new(false), timer: Cell::new(false) },
+            timer_due: AtomicBool::new(false),
+            rests: Rests::new(),
+            deadline: AtomicU64::new(timer::NEVER),
         }
     }
 
@@ -189,16 +178,15 @@ fn run_due() {
 
 /// Does what has arrived in this critical section so far.
 pub(crate) fn serve(crit: &Crit) {
-    let due = &here().due;
-    let (doorbell, timer) = arch::irq::without(|| {
-        arch::cpu::clear_pending();
-        (due.doorbell.take(), due.timer.take())
-    });
-    if doorbell {
-        ipi::drain(crit);
+    let cpu = here();
+    // First the mark that there is something: what comes from here on sets it again, or is found below.
+    arch::cpu::clear_pending();
+    if cpu.head.take_rung() {
+        ipi::rang(crit);
     }
-    if timer {
-        crate::timer::fired(crit);
+    if cpu.timer_due.load(Ordering::Relaxed) {
+        cpu.timer_due.store(false, Ordering::Relaxed);
+        timer::fired(crit);
     }
 }
 
@@ -219,6 +207,7 @@ pub struct Machine;
 unsafe impl Here for Machine {
     #[inline(always)]
     fn here(_: &Crit) -> CpuId {
-        CpuId::at(arch::cpu_id() as usize)
+        // SAFETY: the head was named after a `CpuId` (`boot`).
+        unsafe { CpuId::at_unchecked(arch::cpu_id() as usize) }
     }
 }

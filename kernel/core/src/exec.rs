@@ -32,7 +32,7 @@ unsafe impl Exec for Threads {
     }
 
     #[inline]
-    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]) {
+    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]) {
         ipi::send(crit, to, func, args);
     }
 

@@ -1,57 +1,110 @@
-//! What a CPU does that has nobody to run: sleeps until an interrupt, and notices when nobody will ever send one.
+//! What a CPU does that has nobody to run: sleeps until an interrupt; and who notices that nobody will ever send one.
 //!
 //! ```text
-//!   rest ─▶ count me as idle ─▶ hlt ... interrupt ─▶ count me out ─▶ do what arrived
-//!              └─ all idle, no timer armed, no message under way: a deadlock, reported
+//!   rest ─▶ rests: odd ─▶ hlt ... interrupt ─▶ rests: even ─▶ do what arrived
 //! ```
+//! While somebody has to run, the first CPU looks once in a while whether all rest, with no timer armed and no message
+//! under way: a deadlock, reported. So resting writes one word of the CPU's own, and costs nobody else anything.
 
-use crate::cpu::{self, here};
+use crate::cpu::{self, Cpu, here};
 use crate::{chaos, ipi, timer};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 use percpu::{CpuId, Crit};
 
-/// Bits 0 to 15: CPUs that rest. Bits 16 to 31: those among them that wait for a time. Above: how often one stopped resting,
-/// so that a word that is the same twice means that nobody did in between.
-static RESTING: AtomicU64 = AtomicU64::new(0);
-const ONE: u64 = 1;
-const ONE_TIMED: u64 = 1 << 16;
-const ONE_LEFT: u64 = 1 << 32;
-/// Whether quiescence is a deadlock: not before the first thread runs, not after the last.
-static WATCHING: AtomicBool = AtomicBool::new(false);
+/// How often the first CPU looks, in nanoseconds: in mode `insns` nobody waits for it, as time jumps over rests.
+pub(crate) const PERIOD: u64 = 1_000_000_000;
 
-/// Says whether somebody has to run until further notice.
+/// How often a CPU has begun and ended to rest: odd while it rests. Written by its own CPU.
+///
+/// | step | the CPU | who looks |
+/// |---|---|---|
+/// | 1 | sends, arms its timer; makes the count odd, release | reads the counts of all, acquire: all odd |
+/// | 2 | halts; makes the count even, fence | reads marks and deadlines: none |
+/// | 3 | serves what was sent, lets a deadline pass | fence; reads the counts again: the same |
+///
+/// Forbidden: that a message or a deadline which somebody still has to serve is not seen. The same counts in 1 and 3 say that
+/// nobody ended to rest in between, so what 2 reads is all there is.
+pub(crate) struct Rests(AtomicU64);
+
+impl Rests {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    #[inline(always)]
+    fn begin(&self) {
+        // Pairs with: `all_at_rest`, acquire.
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    #[inline(always)]
+    fn end(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        // Pairs with: `is_quiescent`, the fence.
+        fence(Ordering::Release);
+    }
+}
+
+/// Says whether somebody has to run until further notice. On the first CPU.
 pub(crate) fn watch(on: bool) {
-    WATCHING.store(on, Ordering::Relaxed);
+    cpu::critical(|crit| {
+        assert!(here().id() == CpuId::BOOT, "the first CPU is the one that looks");
+        timer::set_watch(crit, on.then(|| timer::now() + PERIOD));
+    });
 }
 
 /// Sleeps until an interrupt and does what arrived with it. In the outermost critical section.
 #[inline]
 pub(crate) fn rest(crit: &Crit) {
     chaos::rest(crit);
-    let me = if timer::is_armed(crit) { ONE_TIMED | ONE } else { ONE };
-    // Pairs with: itself on other CPUs. A read-modify-write, so the CPU that rests last sees that it is the last.
-    let resting = RESTING.fetch_add(me, Ordering::AcqRel).wrapping_add(me);
-    if resting as u32 == cpu::count() as u32 && WATCHING.load(Ordering::Relaxed) {
-        quiescent(crit, resting);
-    }
+    let cpu = here();
+    let mut noted = false;
+    cpu.rests.begin();
     // SAFETY: in a critical section handlers only leave marks.
-    unsafe { arch::irq::idle(|| arch::cpu::is_pending() || ipi::is_marked(crit)) };
-    RESTING.fetch_add(ONE_LEFT.wrapping_sub(me), Ordering::AcqRel);
+    unsafe {
+        arch::irq::idle(|| {
+            noted = ipi::is_noted(crit);
+            noted || arch::cpu::is_pending()
+        });
+    }
+    cpu.rests.end();
     chaos::rested(crit);
+    if noted {
+        ipi::tick(crit);
+    }
     cpu::serve(crit);
-    ipi::tick(crit);
 }
 
-/// The last CPU came to rest: reports a deadlock unless something is under way after all.
-#[cold]
-fn quiescent(crit: &Crit, resting: u64) {
-    // What was sent to a CPU leaves a mark until that CPU has stopped resting. Looked at while nobody stopped, no mark
-    // means that nothing was under way.
-    let marked = (0..cpu::count()).any(|index| ipi::is_marked_on(CpuId::at(index)));
-    // Pairs with: `rest`, release: who stops resting is seen to have, before what it then takes away is.
-    fence(Ordering::Acquire);
-    if marked || arch::cpu::is_pending() || RESTING.load(Ordering::Relaxed) != resting {
-        return;
+/// Reports a deadlock, if there is one. On the first CPU, when the time has come to look.
+pub(crate) fn look(crit: &Crit) {
+    if is_quiescent(crit) {
+        crate::report::deadlock(crit, here());
     }
-    crate::report::deadlock(crit, here());
+}
+
+fn is_quiescent(crit: &Crit) -> bool {
+    let me = here();
+    let busy = me.scheduler.with(crit, |s| !s.is_idle() || s.contended(crit));
+    if busy || timer::waits(crit) {
+        return false;
+    }
+    let Some(before) = all_at_rest(me) else { return false };
+    let marked = cpu::all().any(|cpu| ipi::is_marked_on(cpu.id()));
+    let timed = others(me).any(|cpu| cpu.deadline.load(Ordering::Relaxed) != timer::NEVER);
+    // Pairs with: `Rests::end`, the fence.
+    fence(Ordering::Acquire);
+    !marked && !timed && all_at_rest(me) == Some(before)
+}
+
+/// The sum of the counts of all other CPUs, if all of these rest.
+fn all_at_rest(me: &Cpu) -> Option<u64> {
+    // Pairs with: `Rests::begin`, release.
+    others(me)
+        .map(|cpu| cpu.rests.0.load(Ordering::Acquire))
+        .try_fold(0u64, |sum, count| (count % 2 == 1).then(|| sum.wrapping_add(count)))
+}
+
+fn others(me: &Cpu) -> impl Iterator<Item = &'static Cpu> {
+    let me = me.id();
+    cpu::all().filter(move |cpu| cpu.id() != me)
 }

@@ -22,10 +22,12 @@ unsafe impl Here for Apic {
 
 impl Bell for Apic {
     #[inline]
-    fn ring(&self, to: CpuId) {
-        apic::send_ipi(crate::cpu::on(to).head.apic_id(), arch::trap::vector::DOORBELL);
+    fn ring(&self, crit: &Crit, to: CpuId) {
+        apic::send_ipi(crit, arch::cpu::apic_id_of(to), arch::trap::vector::DOORBELL);
     }
 
+    #[cold]
+    #[inline(never)]
     fn restock<const DEPTH: usize>(&self, _: &Crit) -> Option<&'static mut Ring<DEPTH>> {
         let used = &here().counters.heap;
         let before = used.get();
@@ -59,9 +61,23 @@ pub(crate) fn stock(crit: &Crit, rings: usize) {
 }
 
 /// Has a CPU execute `func(args)` in a critical section of its own, in the order of the sends to it.
-#[inline]
-pub fn send(crit: &Crit, to: CpuId, func: CallFn, args: [usize; 3]) {
-    FABRIC.send(crit, to, Call::new(func, args));
+#[inline(always)]
+pub fn send(crit: &Crit, to: CpuId, func: CallFn, [a, b, c]: [usize; 3]) {
+    send_words(crit, to, func, a, b, c);
+}
+
+/// All in registers: a [`Call`] as an argument would go through memory.
+#[inline(never)]
+fn send_words(crit: &Crit, to: CpuId, func: CallFn, a: usize, b: usize, c: usize) {
+    if !FABRIC.send_quickly(crit, to, Call::new(func, [a, b, c])) {
+        send_words_slowly(crit, to, func, a, b, c);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn send_words_slowly(crit: &Crit, to: CpuId, func: CallFn, a: usize, b: usize, c: usize) {
+    FABRIC.send_slowly(crit, to, Call::new(func, [a, b, c]));
 }
 
 /// Has a CPU execute calls, one after the other; interrupts it once at most.
@@ -70,9 +86,10 @@ pub fn send_burst(crit: &Crit, to: CpuId, calls: impl IntoIterator<Item = Call>)
     FABRIC.send_burst(crit, to, calls);
 }
 
-/// Executes what other CPUs sent here.
-pub(crate) fn drain(crit: &Crit) {
-    FABRIC.drain(crit);
+/// The doorbell rang: executes what other CPUs sent here.
+#[inline(never)]
+pub(crate) fn rang(crit: &Crit) {
+    FABRIC.rang(crit);
 }
 
 /// Executes what was sent here passively.
@@ -80,10 +97,10 @@ pub(crate) fn tick(crit: &Crit) {
     FABRIC.tick(crit);
 }
 
-/// Whether something was sent here that was not executed yet.
+/// Whether something was sent here passively that was not executed yet.
 #[inline]
-pub(crate) fn is_marked(crit: &Crit) -> bool {
-    FABRIC.pending(crit)
+pub(crate) fn is_noted(crit: &Crit) -> bool {
+    FABRIC.is_noted(crit)
 }
 
 /// Whether something was sent to a CPU that it did not look at yet.
@@ -131,17 +148,8 @@ pub fn sync(cpus: &CpuSet, func: fn(&Crit, usize), arg: usize) {
     critical(|crit| FABRIC.sync(crit, cpus, func, arg));
 }
 
-/// The doorbell interrupt. Inside a critical section it only leaves a mark.
+/// The doorbell interrupt, outside critical sections: inside one the machine's entry only leaves a mark.
 #[unsafe(no_mangle)]
 extern "C" fn core_doorbell() {
-    let cpu = here();
-    if arch::cpu::in_crit() {
-        cpu.due.doorbell.set(true);
-        arch::cpu::set_pending();
-        return;
-    }
-    crate::cpu::handle(|crit| {
-        cpu.counters.doorbells.add(crit, 1);
-        drain(crit);
-    });
+    crate::cpu::handle(rang);
 }

@@ -98,7 +98,7 @@ pub fn wake(crit: &Crit, thread: ThreadRef) {
 }
 
 /// The message of a remote wake.
-fn wake_here(crit: &Crit, [thread, ..]: [usize; 3]) {
+fn wake_here(crit: &Crit, thread: usize, _: usize, _: usize) {
     if crate::plant::loses_wake() {
         return;
     }

@@ -3,17 +3,18 @@
 //! ```text
 //!   sleeping threads ─┐
 //!   tick of ring 3   ─┼─▶ earliest ─▶ the CPU's one-shot timer
-//!   seeded turns     ─┘
+//!   seeded turns     ─┤
+//!   look for deadlock ┘
 //! ```
 //! Law: own CPU only. Nobody waiting: no timer, no interrupt.
 
 use crate::cpu::{self, here};
-use crate::{chaos, ipi, process};
+use crate::{chaos, idle, ipi, process};
 use core::sync::atomic::{AtomicU64, Ordering};
 use percpu::Crit;
 
 /// No deadline.
-const NEVER: u64 = u64::MAX;
+pub(crate) const NEVER: u64 = u64::MAX;
 /// What the hardware counts in one go; a later deadline is armed again.
 const LONGEST: u64 = 1 << 30;
 
@@ -21,12 +22,12 @@ const LONGEST: u64 = 1 << 30;
 pub struct Timer {
     tick: u64,
     chaos: u64,
-    armed: u64,
+    watch: u64,
 }
 
 impl Timer {
     pub(crate) const fn new() -> Self {
-        Self { tick: NEVER, chaos: NEVER, armed: NEVER }
+        Self { tick: NEVER, chaos: NEVER, watch: NEVER }
     }
 }
 
@@ -73,17 +74,24 @@ pub(crate) fn set_chaos(crit: &Crit, deadline: Option<u64>) {
     rearm(crit);
 }
 
-/// Whether this CPU waits for a time: an idle one without is quiescent until a message comes.
-pub(crate) fn is_armed(crit: &Crit) -> bool {
-    here().timer.with(crit, |timer| timer.armed != NEVER)
+/// Sets or clears when this CPU looks whether all rest for ever.
+pub(crate) fn set_watch(crit: &Crit, deadline: Option<u64>) {
+    here().timer.with(crit, |timer| timer.watch = deadline.unwrap_or(NEVER));
+    rearm(crit);
+}
+
+/// Whether somebody on this CPU waits for a time.
+pub(crate) fn waits(crit: &Crit) -> bool {
+    earliest(crit) != NEVER
 }
 
 /// Arms the hardware for the earliest deadline of this CPU, if that has changed.
 pub(crate) fn rearm(crit: &Crit) {
-    let earliest = earliest(crit);
-    let changed =
-        here().timer.with(crit, |timer| core::mem::replace(&mut timer.armed, earliest) != earliest);
-    if changed {
+    let cpu = here();
+    let earliest = cpu.timer.with(crit, |timer| timer.watch).min(earliest(crit));
+    // Relaxed: written here alone; who reads it elsewhere orders it by the CPU's `rests`.
+    if cpu.deadline.load(Ordering::Relaxed) != earliest {
+        cpu.deadline.store(earliest, Ordering::Relaxed);
         arm(earliest);
     }
 }
@@ -93,11 +101,11 @@ pub(crate) fn fired(crit: &Crit) {
     let cpu = here();
     let now = now();
     cpu.scheduler.with(crit, |s| s.expire(crit, now).for_each(drop));
-    let (tick, turn) = cpu.timer.with(crit, |timer| {
-        timer.armed = NEVER;
+    cpu.deadline.store(NEVER, Ordering::Relaxed);
+    let (tick, turn, look) = cpu.timer.with(crit, |timer| {
         let take =
             |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
-        (take(&mut timer.tick), take(&mut timer.chaos))
+        (take(&mut timer.tick), take(&mut timer.chaos), take(&mut timer.watch))
     });
     if tick {
         process::tick(crit);
@@ -106,6 +114,10 @@ pub(crate) fn fired(crit: &Crit) {
         chaos::next_turn(crit);
     }
     ipi::tick(crit);
+    if look {
+        idle::look(crit);
+        cpu.timer.with(crit, |timer| timer.watch = now + idle::PERIOD);
+    }
     rearm(crit);
 }
 
@@ -129,7 +141,7 @@ extern "C" fn core_timer() {
     let cpu = here();
     chaos::turn();
     if arch::cpu::in_crit() {
-        cpu.due.timer.set(true);
+        cpu.timer_due.store(true, Ordering::Relaxed);
         arch::cpu::set_pending();
         return;
     }

@@ -155,10 +155,10 @@ fn watch(run: &Run<'_>, cx: &mut MayBlock, crew: &Crew, threads: usize) -> Ended
 /// Frees whoever waits for what was lost.
 fn rescue(crew: &Crew, threads: &[thread::Handle]) {
     crew.stop.store(true, Ordering::Relaxed);
-    for cpu in cpu::all() {
-        ipi::fabric().bell().ring(cpu.id());
-    }
-    cpu::critical(|crit| threads.iter().for_each(|handle| wake_if_alive(crit, handle)));
+    cpu::critical(|crit| {
+        cpu::all().for_each(|cpu| ipi::fabric().bell().ring(crit, cpu.id()));
+        threads.iter().for_each(|handle| wake_if_alive(crit, handle));
+    });
 }
 
 /// A joinable thread that nobody has joined is there still, over or not.

@@ -20,7 +20,7 @@ pub unsafe trait Exec: Sized + 'static {
 
     /// Has CPU `to`, which is another one, call `func` with `args` in a critical section: once, later, and in the
     /// order of the calls from this CPU. All that this CPU did before is seen there.
-    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]);
+    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]);
 
     /// Wakes `thread`, wherever its home is.
     fn wake(crit: &Crit, thread: ThreadRef);

@@ -145,8 +145,8 @@ impl<B: Body> Mailbox<B> {
 }
 
 /// A message arrives for a port whose owner lived here when it was sent.
-fn put_there<B: Body>(crit: &Crit, words: [usize; 3]) {
-    if let (message, Some(port)) = parameters::<B>(words) {
+fn put_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+    if let (message, Some(port)) = parameters::<B>(message, to) {
         port.put(crit, message);
     }
 }
@@ -180,6 +180,6 @@ fn deliver<B: Body>(crit: &Crit, message: Raw<B>) {
 }
 
 /// An answer arrives for a sender that lived here when it was sent.
-fn deliver_there<B: Body>(crit: &Crit, words: [usize; 3]) {
-    deliver(crit, parameters::<B>(words).0);
+fn deliver_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+    deliver(crit, parameters::<B>(message, to).0);
 }

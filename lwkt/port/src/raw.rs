@@ -85,11 +85,14 @@ pub(crate) fn arguments<B: Body>(message: Raw<B>, to: Option<&'static Mailbox<B>
 }
 
 /// What [`arguments`] made; called by the functions that are sent with them, once for each call that arrives.
-pub(crate) fn parameters<B: Body>(words: [usize; 3]) -> (Raw<B>, Option<&'static Mailbox<B>>) {
+pub(crate) fn parameters<B: Body>(
+    message: usize,
+    to: usize,
+) -> (Raw<B>, Option<&'static Mailbox<B>>) {
     // SAFETY: `Exec::call` delivers the words as they were, once; the sending function names the receiving one, with
     // the same `B`.
-    let message = unsafe { Raw::from_word(words[0]) };
-    let to = core::ptr::with_exposed_provenance::<Mailbox<B>>(words[1]);
+    let message = unsafe { Raw::from_word(message) };
+    let to = core::ptr::with_exposed_provenance::<Mailbox<B>>(to);
     // SAFETY: null, or made from a `&'static Mailbox<B>`, as above.
     (message, unsafe { to.as_ref() })
 }

@@ -27,7 +27,7 @@ unsafe impl Exec for Sim {
         sim::current()
     }
 
-    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]) {
+    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]) {
         sim::call(crit, to, func, args);
     }
 

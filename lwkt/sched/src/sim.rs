@@ -23,7 +23,7 @@ use crate::{
     Unstarted, Wake, Why,
 };
 
-type Call = (fn(&Crit, [usize; 3]), [usize; 3]);
+type Call = (fn(&Crit, usize, usize, usize), [usize; 3]);
 
 /// What a CPU has to itself. A double borrow is a use in two places at once, and panics.
 struct Cpu {
@@ -165,9 +165,9 @@ fn become_thread(machine: Arc<Machine>, thread: ThreadRef) {
     ME.with(|me| *me.borrow_mut() = Some(Me { machine, thread }));
 }
 
-fn start(crit: &Crit, words: [usize; 3]) {
+fn start(crit: &Crit, thread: usize, _: usize, _: usize) {
     // SAFETY: sent with a thread that was not started.
-    let thread = unsafe { Unstarted::from_word(words[0]) };
+    let thread = unsafe { Unstarted::from_word(thread) };
     me().with(|own| own.spawn(crit, thread));
 }
 
@@ -204,7 +204,7 @@ impl Handle {
     pub fn join(self, cx: &mut MayBlock) {
         let joiner = current();
         crit(|crit| {
-            join_here(crit, [self.0.into_word(), joiner.into_word(), 0]);
+            join_here(crit, self.0.into_word(), joiner.into_word(), 0);
             while !me().with(|own| own.take_joined(crit)) {
                 block_in(crit, cx, Why::on(crate::Reason::Join, &*self.0));
             }
@@ -212,25 +212,26 @@ impl Handle {
     }
 }
 
-fn join_here(crit: &Crit, words: [usize; 3]) {
+fn join_here(crit: &Crit, thread: usize, joiner: usize, _: usize) {
+    let words = [thread, joiner, 0];
     // SAFETY: both were made from threads.
-    let [thread, joiner] = [words[0], words[1]].map(|word| unsafe { ThreadRef::from_word(word) });
+    let [thread, joiner] = [thread, joiner].map(|word| unsafe { ThreadRef::from_word(word) });
     let join = me().with(|own| own.join(crit, thread, joiner));
     match join {
         Join::Remote(cpu) => send(crit, cpu, join_here, words),
         Join::Waiting => {}
         Join::Over(thread) => {
             keep(thread);
-            joined_here(crit, [joiner.into_word(), 0, 0]);
+            joined_here(crit, joiner.into_word(), 0, 0);
         }
     }
 }
 
-fn joined_here(crit: &Crit, words: [usize; 3]) {
+fn joined_here(crit: &Crit, word: usize, _: usize, _: usize) {
     // SAFETY: made from a thread.
-    let joiner = unsafe { ThreadRef::from_word(words[0]) };
+    let joiner = unsafe { ThreadRef::from_word(word) };
     if let Wake::Remote(cpu) = me().with(|own| own.joined(crit, joiner)) {
-        send(crit, cpu, joined_here, words);
+        send(crit, cpu, joined_here, [word, 0, 0]);
     }
 }
 
@@ -270,13 +271,17 @@ pub fn now() -> u64 {
 }
 
 /// Has another CPU call `func`.
-pub fn call(_: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]) {
+pub fn call(_: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]) {
     post(&me().machine, to, (func, args));
 }
 
+fn execute(crit: &Crit, func: fn(&Crit, usize, usize, usize), [a, b, c]: [usize; 3]) {
+    func(crit, a, b, c);
+}
+
 /// Has a CPU, maybe this one, call `func`.
-fn send(crit: &Crit, to: CpuId, func: fn(&Crit, [usize; 3]), args: [usize; 3]) {
-    if to == here() { func(crit, args) } else { call(crit, to, func, args) }
+fn send(crit: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]) {
+    if to == here() { execute(crit, func, args) } else { call(crit, to, func, args) }
 }
 
 fn post(machine: &Machine, to: CpuId, one: Call) {
@@ -290,20 +295,20 @@ fn drain(crit: &Crit) {
         let me = me();
         let one = me.cpu().inbox.lock().unwrap().0.pop_front();
         let Some((func, args)) = one else { return };
-        func(crit, args);
+        execute(crit, func, args);
     }
 }
 
 /// Wakes a thread, wherever it is.
 pub fn wake(crit: &Crit, thread: ThreadRef) {
-    wake_here(crit, [thread.into_word(), 0, 0]);
+    wake_here(crit, thread.into_word(), 0, 0);
 }
 
-fn wake_here(crit: &Crit, words: [usize; 3]) {
+fn wake_here(crit: &Crit, word: usize, _: usize, _: usize) {
     // SAFETY: made from a thread.
-    let thread = unsafe { ThreadRef::from_word(words[0]) };
+    let thread = unsafe { ThreadRef::from_word(word) };
     if let Wake::Remote(cpu) = me().with(|own| own.wake(crit, thread)) {
-        call(crit, cpu, wake_here, words);
+        call(crit, cpu, wake_here, [word, 0, 0]);
     }
 }
 

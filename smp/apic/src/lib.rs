@@ -12,6 +12,8 @@ mod registers;
 mod setup;
 
 pub use clock::is_breakpoint;
+use percpu::Crit;
+pub use registers::BASE;
 use registers::{Register, base, read, write};
 pub use setup::{InitError, Vectors, init_cpu, mask_pic, send_init, send_startup};
 
@@ -46,25 +48,24 @@ pub fn id() -> u32 {
 }
 
 /// Sends an interrupt to one CPU. What this CPU stored before is visible to the handler.
-#[inline]
-pub fn send_ipi(to: u32, vector: u8) {
-    registers::command(to, u32::from(vector) | ASSERT);
-}
-
-/// Sends an interrupt to all other CPUs.
-pub fn send_ipi_others(vector: u8) {
-    registers::command(0, u32::from(vector) | ASSERT | OTHERS);
+#[inline(always)]
+pub fn send_ipi(crit: &Crit, to: u32, vector: u8) {
+    registers::command(crit, to, u32::from(vector) | ASSERT);
 }
 
 /// Sends a non-maskable interrupt to one CPU.
-pub fn send_nmi(to: u32) {
-    registers::command(to, NMI | ASSERT);
+pub fn send_nmi(crit: &Crit, to: u32) {
+    registers::command(crit, to, NMI | ASSERT);
 }
 
 /// Sends a non-maskable interrupt to all other CPUs.
-pub fn send_nmi_others() {
-    registers::command(0, NMI | ASSERT | OTHERS);
+pub fn send_nmi_others(crit: &Crit) {
+    registers::command(crit, 0, NMI | ASSERT | OTHERS);
 }
+
+/// Byte offset of the end-of-interrupt register from [`BASE`], and its MSR in x2APIC mode: for assembly.
+pub const END_OF_INTERRUPT: (u32, u32) =
+    (Register::EndOfInterrupt as u32 * 16, 0x800 + Register::EndOfInterrupt as u32);
 
 /// Ends the interrupt in service.
 #[inline]

@@ -6,7 +6,10 @@
 use core::arch::asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-static BASE: AtomicUsize = AtomicUsize::new(0);
+use percpu::Crit;
+
+/// Where the registers are mapped; zero in x2APIC mode. For assembly that must not call.
+pub static BASE: AtomicUsize = AtomicUsize::new(0);
 
 /// Registers by their number: `0x800 + number` as MSR, `number * 16` in the page.
 #[derive(Clone, Copy)]
@@ -76,7 +79,7 @@ pub(crate) fn read_bank(register: Register, index: u8) -> u32 {
 
 /// Writes the command register: the message leaves with the write.
 #[inline(always)]
-pub(crate) fn command(to: u32, low: u32) {
+pub(crate) fn command(_: &Crit, to: u32, low: u32) {
     match base() {
         0 => {
             // An APIC register write does not wait for earlier stores by itself.
@@ -88,12 +91,9 @@ pub(crate) fn command(to: u32, low: u32) {
     }
 }
 
-/// The memory-mapped form is two stores, which nothing may come between.
-#[inline]
+/// The memory-mapped form is two stores, which no other command may come between: handlers send none in a critical section.
+#[inline(always)]
 fn command_in_page(base: usize, to: u32, low: u32) {
-    let flags: u64;
-    // SAFETY: reads the flags and masks interrupts; undone below.
-    unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
     let [command, high] =
         [Register::Command, Register::CommandHigh].map(|register| page(base, register as u32));
     // SAFETY: as in `write`.
@@ -104,8 +104,6 @@ fn command_in_page(base: usize, to: u32, low: u32) {
     unsafe { high.write_volatile(to << 24) };
     // SAFETY: as in `write`.
     unsafe { command.write_volatile(low) };
-    // SAFETY: the flags that were in force before.
-    unsafe { asm!("push {}", "popfq", in(reg) flags) };
 }
 
 #[inline(always)]

@@ -2,11 +2,11 @@
 
 use percpu::Crit;
 
-/// A function that another CPU is to execute.
+/// A function that another CPU is to execute, with the three words that were sent along: in registers.
 ///
 /// It runs inside that CPU's critical section, cannot wait, and may itself send to a few CPUs
 /// ([back pressure](crate::Fabric#back-pressure)).
-pub type CallFn = fn(&Crit, [usize; 3]);
+pub type CallFn = fn(&Crit, usize, usize, usize);
 
 /// A message: a function and three words for it. Words that are addresses move what they point to.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,8 @@ impl Call {
     /// Executes it here.
     #[inline(always)]
     pub fn run(self, crit: &Crit) {
-        (self.func)(crit, self.args);
+        let [a, b, c] = self.args;
+        (self.func)(crit, a, b, c);
     }
 }
 

@@ -17,12 +17,11 @@ use crate::{Bell, Call, Fabric};
 /// Forbidden: going on before all effects of the functions are seen. Checked by the model `acknowledge`.
 struct Acknowledge {
     done: AtomicUsize,
-    value: AtomicUsize,
 }
 
 impl Acknowledge {
     fn new() -> Acknowledge {
-        Acknowledge { done: AtomicUsize::new(0), value: AtomicUsize::new(0) }
+        Acknowledge { done: AtomicUsize::new(0) }
     }
 
     fn word(&self) -> usize {
@@ -42,7 +41,7 @@ impl Acknowledge {
     }
 }
 
-fn sync_here(crit: &Crit, [acknowledge, func, arg]: [usize; 3]) {
+fn sync_here(crit: &Crit, acknowledge: usize, func: usize, arg: usize) {
     // SAFETY: `sync` sent these words and waits for `done`.
     let acknowledge = unsafe { Acknowledge::of(acknowledge) };
     // SAFETY: `sync` made this word out of such a function.
@@ -53,9 +52,15 @@ fn sync_here(crit: &Crit, [acknowledge, func, arg]: [usize; 3]) {
     acknowledge.done();
 }
 
-fn ask_here(crit: &Crit, [acknowledge, func, arg]: [usize; 3]) {
-    // SAFETY: `call_wait` sent these words and waits for `done`.
-    let acknowledge = unsafe { Acknowledge::of(acknowledge) };
+/// An acknowledgement that brings a value.
+struct Answer {
+    acknowledge: Acknowledge,
+    value: AtomicUsize,
+}
+
+fn ask_here(crit: &Crit, answer: usize, func: usize, arg: usize) {
+    // SAFETY: `call_wait` sent these words, the first from such an answer, which lives until it is done: it waits for that.
+    let answer = unsafe { &*ptr::with_exposed_provenance::<Answer>(answer) };
     // SAFETY: `call_wait` made this word out of such a function.
     let func = unsafe {
         core::mem::transmute::<*const (), fn(&Crit, usize) -> usize>(ptr::with_exposed_provenance(
@@ -63,8 +68,8 @@ fn ask_here(crit: &Crit, [acknowledge, func, arg]: [usize; 3]) {
         ))
     };
     // Relaxed: `done` releases it.
-    acknowledge.value.store(func(crit, arg), Ordering::Relaxed);
-    acknowledge.done();
+    answer.value.store(func(crit, arg), Ordering::Relaxed);
+    answer.acknowledge.done();
 }
 
 impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
@@ -78,17 +83,11 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let me = B::here(crit);
         self.assert_may_wait(crit, me);
         let acknowledge = Acknowledge::new();
-        let call = Call::new(
-            sync_here,
-            [acknowledge.word(), (func as *const ()).expose_provenance(), arg],
-        );
-        let mut count = 0;
-        cpus.for_each_from(me, |to| {
-            if to != me {
-                self.send(crit, to, call);
-                count += 1;
-            }
-        });
+        let words = [acknowledge.word(), (func as *const ()).expose_provenance(), arg];
+        let count = match cpus.as_word() {
+            Some(word) if me.index() < u64::BITS as usize => self.send_word(crit, me, word, words),
+            _ => self.send_others(crit, me, cpus, words),
+        };
         if cpus.contains(me) {
             func(crit, arg);
         }
@@ -111,19 +110,52 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         if to == me {
             return func(crit, arg);
         }
-        let acknowledge = Acknowledge::new();
+        let answer = Answer { acknowledge: Acknowledge::new(), value: AtomicUsize::new(0) };
+        let word = ptr::from_ref(&answer).expose_provenance();
         self.send(
             crit,
             to,
-            Call::new(ask_here, [acknowledge.word(), (func as *const ()).expose_provenance(), arg]),
+            Call::new(ask_here, [word, (func as *const ()).expose_provenance(), arg]),
         );
-        self.wait_for(crit, me, &acknowledge, 1);
-        acknowledge.value.load(Ordering::Relaxed)
+        self.wait_for(crit, me, &answer.acknowledge, 1);
+        answer.value.load(Ordering::Relaxed)
     }
 
     /// Returns when each CPU of the set has executed all that this one sent to it before.
     pub fn synchronize(&self, crit: &Crit, cpus: &CpuSet) {
         self.sync(crit, cpus, |_, _| (), 0);
+    }
+
+    /// Sends to the CPUs of a word, this one excepted, from its number on; returns how many they are. This one is in the word's range.
+    #[inline(always)]
+    fn send_word(&self, crit: &Crit, me: CpuId, word: u64, [a, b, c]: [usize; 3]) -> usize {
+        let first = me.index() as u32 % u64::BITS;
+        let mut left = word.rotate_right(first) & !1;
+        let mut count = 0;
+        while left != 0 {
+            let number = (left.trailing_zeros() + first) % u64::BITS;
+            left &= left - 1;
+            let to = CpuId::from(number as u8);
+            count += 1;
+            if !self.quickly(crit, me, to, Call::new(sync_here, [a, b, c])) {
+                self.send_sync_slowly(crit, to, a, b, c);
+            }
+        }
+        count
+    }
+
+    /// By word, so that the usual way keeps them in registers.
+    #[cold]
+    #[inline(never)]
+    fn send_sync_slowly(&self, crit: &Crit, to: CpuId, a: usize, b: usize, c: usize) {
+        self.send_slowly(crit, to, Call::new(sync_here, [a, b, c]));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_others(&self, crit: &Crit, me: CpuId, cpus: &CpuSet, words: [usize; 3]) -> usize {
+        let others = cpus.starting_at(me).filter(|to| *to != me);
+        others.map(|to| self.send(crit, to, Call::new(sync_here, words))).count()
     }
 
     #[inline]

@@ -49,20 +49,6 @@ pub fn mark_of(source: CpuId) -> u64 {
     MARK_OF[source.index() % MAX_CPUS]
 }
 
-/// Shows `f` the number of each source CPU below `end` that a word of marks stands for.
-#[inline(always)]
-pub fn each_source(mut marks: u64, end: usize, mut f: impl FnMut(usize)) {
-    marks &= MARKS;
-    while marks != 0 {
-        let mut source = marks.trailing_zeros() as usize;
-        marks &= marks - 1;
-        while source < end {
-            f(source);
-            source += GROUPS;
-        }
-    }
-}
-
 /// What the sender has to do after it left its mark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]

@@ -4,7 +4,7 @@ use percpu::sync::{Ordering, hint};
 use percpu::{CpuId, CpuSet, Crit, Here, MAX_CPUS, PerCpu};
 
 use crate::doorbell::{self, Knock, POLLING, mark_of};
-use crate::node::Node;
+use crate::node::{Incoming, Node};
 use crate::{Call, Counters, Full, RING_DEPTH, Ring, plant};
 
 mod serve;
@@ -14,7 +14,7 @@ pub trait Bell: Here {
     /// Interrupts a CPU, which then calls [`Fabric::drain`] when it next is outside a critical section.
     ///
     /// All stores before it must be visible to the target's handler. Does not call the fabric.
-    fn ring(&self, to: CpuId);
+    fn ring(&self, crit: &Crit, to: CpuId);
 
     /// Gives one more ring when the reserve of this CPU is empty, if it can without leaving the critical section.
     /// Does not call the fabric.
@@ -49,7 +49,8 @@ pub trait Bell: Here {
 #[derive(Debug)]
 pub struct Fabric<B, const CPUS: usize = MAX_CPUS, const DEPTH: usize = RING_DEPTH> {
     bell: B,
-    nodes: PerCpu<Node<CPUS, DEPTH>, CPUS>,
+    nodes: PerCpu<Node<DEPTH>, CPUS>,
+    incoming: PerCpu<Incoming<CPUS, DEPTH>, CPUS>,
 }
 
 /// To how many CPUs a call may send; a reserve that is below it asks for more.
@@ -59,13 +60,21 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Makes a fabric without a ring.
     #[cfg(not(feature = "loom"))]
     pub const fn new(bell: B) -> Self {
-        Fabric { bell, nodes: PerCpu::new([const { percpu::Block::new(Node::new()) }; CPUS]) }
+        Fabric {
+            bell,
+            nodes: PerCpu::new([const { percpu::Block::new(Node::new()) }; CPUS]),
+            incoming: PerCpu::new([const { percpu::Block::new(Incoming::new()) }; CPUS]),
+        }
     }
 
     /// Makes a fabric without a ring (loom's cells cannot be made in a constant).
     #[cfg(feature = "loom")]
     pub fn new(bell: B) -> Self {
-        Fabric { bell, nodes: PerCpu::from_fn(|_| Node::new()) }
+        Fabric {
+            bell,
+            nodes: PerCpu::from_fn(|_| Node::new()),
+            incoming: PerCpu::from_fn(|_| Incoming::new()),
+        }
     }
 
     /// Adds a ring to the reserve of this CPU: one for each CPU that it will send to, and [`CALL_TARGETS`] or more for its calls.
@@ -83,7 +92,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         &self.nodes.on(cpu).counters
     }
 
-    pub(crate) fn nodes(&self) -> &PerCpu<Node<CPUS, DEPTH>, CPUS> {
+    pub(crate) fn nodes(&self) -> &PerCpu<Node<DEPTH>, CPUS> {
         &self.nodes
     }
 
@@ -95,12 +104,36 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Sends a call. To this CPU too: it then runs at the next drain.
     ///
     /// Outside a call it waits while the ring is full, and serves meanwhile; inside one it never waits.
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, crit: &Crit, to: CpuId, call: Call) {
+        if !self.send_quickly(crit, to, call) {
+            self.send_slowly(crit, to, call);
+        }
+    }
+
+    /// The usual part of `send`: false if nothing was sent, as there is no ring yet, no room, or something parked.
+    #[inline(always)]
+    pub fn send_quickly(&self, crit: &Crit, to: CpuId, call: Call) -> bool {
+        self.quickly(crit, B::here(crit), to, call)
+    }
+
+    #[inline(always)]
+    pub(crate) fn quickly(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> bool {
+        let posted = self.post(crit, me, to, call).is_some();
+        if posted {
+            self.sent(crit, me, to);
+        }
+        posted
+    }
+
+    /// The rest of `send`.
+    #[cold]
+    #[inline(never)]
+    pub fn send_slowly(&self, crit: &Crit, to: CpuId, call: Call) {
         let me = B::here(crit);
-        match self.post(crit, me, to, call) {
-            Ok(_) => self.sent(crit, me, to),
-            Err(Full(call)) => self.send_slow(crit, me, to, call),
+        self.nodes.on(me).counters.sent.add(crit, 1);
+        if self.post_waiting(crit, me, to, call) {
+            self.knock(crit, me, to);
         }
     }
 
@@ -117,7 +150,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             self.knock(crit, me, to);
         };
         for call in calls {
-            if let Err(Full(call)) = self.post(crit, me, to, call) {
+            if self.post(crit, me, to, call).is_none() {
                 self.post_waiting(crit, me, to, call);
             }
             unrung += 1;
@@ -134,7 +167,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     #[inline]
     pub fn try_send(&self, crit: &Crit, to: CpuId, call: Call) -> Result<(), Full> {
         let me = B::here(crit);
-        self.post(crit, me, to, call).or_else(|Full(call)| self.post_slow(crit, me, to, call))?;
+        if self.post(crit, me, to, call).is_none() {
+            self.post_slow(crit, me, to, call)?;
+        }
         self.sent(crit, me, to);
         Ok(())
     }
@@ -145,8 +180,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     #[inline]
     pub fn send_passive(&self, crit: &Crit, to: CpuId, call: Call) {
         let me = B::here(crit);
-        match self.post(crit, me, to, call).or_else(|Full(call)| self.post_slow(crit, me, to, call))
-        {
+        let posted = self.post(crit, me, to, call);
+        match posted.map_or_else(|| self.post_slow(crit, me, to, call), Ok) {
             Ok(ring) => {
                 // SAFETY: this CPU is the only producer of its ring to `to`.
                 if unsafe { ring.is_quarter_full(crit) } {
@@ -158,7 +193,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
                     self.nodes.on(to).doorbell.note(mark_of(me));
                 }
             }
-            Err(Full(call)) => self.send_slow(crit, me, to, call),
+            Err(Full(call)) => self.send_slowly(crit, to, call),
         }
     }
 
@@ -179,26 +214,12 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
 
     /// Puts a call into the ring of its pair, if that exists and nothing is parked.
     #[inline(always)]
-    fn post(
-        &self,
-        crit: &Crit,
-        me: CpuId,
-        to: CpuId,
-        call: Call,
-    ) -> Result<&'static Ring<DEPTH>, Full> {
-        let ring = self.nodes.on(to).incoming.rings[me.index()].load(Ordering::Relaxed);
-        // SAFETY: it is null or came out of a `&'static` (`make_ring`); this CPU stored it.
-        let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else {
-            return Err(Full(call));
-        };
-        if !self.nodes.on(me).state.with(crit, |state| state.outbox.is_empty()) {
-            return Err(Full(call));
-        }
-        if !plant::lose() {
-            // SAFETY: this CPU is the only producer of its ring to `to`.
-            unsafe { ring.push(crit, call) }?;
-        }
-        Ok(ring)
+    fn post(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> Option<&'static Ring<DEPTH>> {
+        let ring = self.ring_to(me, to)?;
+        let straight = self.nodes.on(me).state.with(crit, |state| state.outbox.is_empty());
+        // SAFETY: this CPU is the only producer of its ring to `to`.
+        let posted = straight && (plant::lose() || unsafe { ring.push(crit, call) }.is_ok());
+        posted.then_some(ring)
     }
 
     /// What remains after a push: the doorbell and the counters.
@@ -216,7 +237,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             Knock::Ring if plant::lose_doorbell() => {}
             Knock::Ring => {
                 counters.rung.add(crit, 1);
-                self.bell.ring(to);
+                self.bell.ring(crit, to);
             }
         }
     }
@@ -241,16 +262,6 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         Ok(ring)
     }
 
-    /// Sends where `post` failed.
-    #[cold]
-    #[inline(never)]
-    fn send_slow(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) {
-        self.nodes.on(me).counters.sent.add(crit, 1);
-        if self.post_waiting(crit, me, to, call) {
-            self.knock(crit, me, to);
-        }
-    }
-
     /// Posts where `post` failed, rules 1 and 2 of back pressure; false if the call was parked instead, which rings by itself.
     #[cold]
     #[inline(never)]
@@ -270,7 +281,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
                     return false;
                 }
                 node.counters.held.add(crit, 1);
-                self.flush(crit, me);
+                self.flush(crit, node);
             } else {
                 self.drain(crit);
             }
@@ -297,9 +308,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         parked
     }
 
-    #[inline]
+    #[inline(always)]
     fn ring_to(&self, me: CpuId, to: CpuId) -> Option<&'static Ring<DEPTH>> {
-        let ring = self.nodes.on(to).incoming.rings[me.index()].load(Ordering::Relaxed);
+        let ring = self.incoming.on(to).0[me.index()].load(Ordering::Relaxed);
         // SAFETY: it is null or came out of a `&'static` (`make_ring`); this CPU stored it.
         unsafe { ring.cast_const().as_ref::<'static>() }
     }
@@ -318,11 +329,11 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             assert!(parked, "{me:?} has no ring left for {to:?}: its reserve was not stocked");
             return None;
         };
-        let incoming = &self.nodes.on(to).incoming;
         // Both are seen by who takes the mark that follows: `Doorbell::take`, acquire.
-        incoming.end.fetch_max(me.index() + 1, Ordering::Relaxed);
+        self.nodes.on(to).end.0.fetch_max(me.index() + 1, Ordering::Relaxed);
         // Pairs with: `serve`, the load of the ring, acquire.
-        incoming.rings[me.index()].store(core::ptr::from_ref(ring).cast_mut(), Ordering::Release);
+        let place = &self.incoming.on(to).0[me.index()];
+        place.store(core::ptr::from_ref(ring).cast_mut(), Ordering::Release);
         Some(ring)
     }
 

@@ -1,33 +1,46 @@
 //! What a fabric keeps for one CPU.
 
+#[cfg(not(feature = "loom"))]
+use percpu::MAX_CPUS;
 use percpu::Own;
 use percpu::sync::{AtomicPtr, AtomicUsize};
 
+#[cfg(not(feature = "loom"))]
+use crate::RING_DEPTH;
 use crate::doorbell::Doorbell;
 use crate::outbox::{Outbox, Reserve};
 use crate::{Counters, Ring};
 
 /// The part of a fabric that belongs to one CPU.
 ///
-/// `doorbell` is written by all who send to it. `state` and `counters` are its own.
-/// `incoming` is written once by each source, and then read by it and by the owner.
+/// `doorbell` is written by all who send to it. `state` and `counters` are its own. `end` is written once by each source.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Node<const CPUS: usize, const DEPTH: usize> {
+pub(crate) struct Node<const DEPTH: usize> {
     pub doorbell: Doorbell,
     pub state: Own<State<DEPTH>>,
     pub counters: Counters,
-    pub incoming: Incoming<CPUS, DEPTH>,
+    pub end: End,
 }
 
-/// The rings that lead to a CPU, by source; null where there is none yet.
+/// No source that has a ring to the CPU is at or above it.
 #[derive(Debug)]
-#[repr(C, align(128))]
-pub(crate) struct Incoming<const CPUS: usize, const DEPTH: usize> {
-    /// No source is at or above it.
-    pub end: AtomicUsize,
-    pub rings: [AtomicPtr<Ring<DEPTH>>; CPUS],
-}
+#[repr(align(128))]
+pub(crate) struct End(pub AtomicUsize);
+
+/// The rings that lead to a CPU, by source; null where there is none yet. Each is written once by its source, and then read by
+/// it and by the CPU.
+#[derive(Debug)]
+pub(crate) struct Incoming<const CPUS: usize, const DEPTH: usize>(
+    pub [AtomicPtr<Ring<DEPTH>>; CPUS],
+);
+
+// Their distances are powers of two: a number becomes an address by one shift.
+#[cfg(not(feature = "loom"))]
+const _: () = {
+    assert!(size_of::<percpu::Block<Node<RING_DEPTH>>>() == 512);
+    assert!(size_of::<percpu::Block<Incoming<MAX_CPUS, RING_DEPTH>>>() == 2048);
+};
 
 /// What only the CPU itself touches.
 #[derive(Debug)]
@@ -43,7 +56,7 @@ pub(crate) struct State<const DEPTH: usize> {
 // SAFETY: its pointers are to rings that live for ever and that its CPU owns; which thread plays the CPU is all the same.
 unsafe impl<const DEPTH: usize> Send for State<DEPTH> {}
 
-impl<const CPUS: usize, const DEPTH: usize> Node<CPUS, DEPTH> {
+impl<const DEPTH: usize> Node<DEPTH> {
     maybe_const! {
         pub fn new() -> Self {
             Node {
@@ -54,11 +67,16 @@ impl<const CPUS: usize, const DEPTH: usize> Node<CPUS, DEPTH> {
                     Own::new(State { outbox: Outbox::new(), reserve: Reserve::new(), in_call: false, rest: 0 })
                 },
                 counters: Counters::new(),
-                incoming: Incoming {
-                    end: AtomicUsize::new(0),
-                    rings: array_of![AtomicPtr::new(core::ptr::null_mut()); CPUS],
-                },
+                end: End(AtomicUsize::new(0)),
             }
+        }
+    }
+}
+
+impl<const CPUS: usize, const DEPTH: usize> Incoming<CPUS, DEPTH> {
+    maybe_const! {
+        pub fn new() -> Self {
+            Incoming(array_of![AtomicPtr::new(core::ptr::null_mut()); CPUS])
         }
     }
 }

@@ -21,7 +21,7 @@ thread_local! {
     static LOG: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-fn log(_crit: &Crit, [what, ..]: [usize; 3]) {
+fn log(_crit: &Crit, what: usize, _: usize, _: usize) {
     LOG.with_borrow_mut(|log| log.push(what));
 }
 
@@ -47,10 +47,10 @@ fn only_the_first_of_a_burst_rings() {
         play(0);
         (0..32).for_each(|number| fabric.send(&crit(), target, note(burst * 32 + number)));
         play(1);
-        assert!(fabric.pending(&crit()));
+        assert!(fabric.is_marked(target));
         assert!(fabric.bell().interrupted());
         assert_eq!(fabric.drain(&crit()), 32);
-        assert!(!fabric.pending(&crit()));
+        assert!(!fabric.is_marked(target));
     }
     assert!(logged().into_iter().eq(0..32 * 32));
     let counters = fabric.counters(CpuId::at(0));
@@ -83,7 +83,7 @@ fn a_polling_target_is_not_interrupted() {
 #[test]
 fn who_sends_while_the_target_drains_need_not_ring() {
     static FABRIC: Fabric<Host, CPUS> = Fabric::new(Host::new());
-    fn send_from_elsewhere(_crit: &Crit, _args: [usize; 3]) {
+    fn send_from_elsewhere(_crit: &Crit, _: usize, _: usize, _: usize) {
         play(2);
         FABRIC.send(&crit(), CpuId::at(1), note(7));
         play(1);
@@ -104,7 +104,7 @@ fn passive_sends_wait_until_a_quarter_is_full() {
     (0..7).for_each(|number| fabric.send_passive(&crit(), CpuId::at(1), note(number)));
     assert_eq!(fabric.bell().rung.load(Ordering::Relaxed), 0);
     play(1);
-    assert!(fabric.pending(&crit()), "a CPU must not halt on them");
+    assert!(fabric.is_noted(&crit()), "a CPU must not halt on them");
     assert_eq!(fabric.tick(&crit()), 7);
     play(0);
     (7..15).for_each(|number| fabric.send_passive(&crit(), CpuId::at(1), note(number)));
@@ -205,7 +205,7 @@ fn a_cpu_without_rings_is_told() {
 fn a_call_cannot_wait() {
     static FABRIC: Fabric<Host, CPUS> = Fabric::new(Host::new());
     bring_up(&FABRIC, 0, 4);
-    let wait: ipiq::CallFn = |crit, _| FABRIC.synchronize(crit, &CpuSet::first_n(2));
+    let wait: ipiq::CallFn = |crit, _, _, _| FABRIC.synchronize(crit, &CpuSet::first_n(2));
     FABRIC.send(&crit(), CpuId::at(0), Call::new(wait, [0; 3]));
     FABRIC.drain(&crit());
 }
@@ -215,7 +215,7 @@ fn a_call_cannot_wait() {
 #[test]
 fn stale_index_2005() {
     static FABRIC: Fabric<Host, CPUS, 4> = Fabric::new(Host::new());
-    fn again(crit: &Crit, [what, left, _]: [usize; 3]) {
+    fn again(crit: &Crit, what: usize, left: usize, _: usize) {
         LOG.with_borrow_mut(|log| log.push(what));
         assert_eq!(FABRIC.drain(crit), 0, "a drain in a call is refused");
         if left > 0 {
@@ -275,7 +275,7 @@ fn passive_freeze_2011() {
 fn mark_cleared_in_loop_2016() {
     static FABRIC: Fabric<Host, CPUS> = Fabric::new(Host::new());
     /// While the target executes a call, all the others send.
-    fn storm(_crit: &Crit, [left, ..]: [usize; 3]) {
+    fn storm(_crit: &Crit, left: usize, _: usize, _: usize) {
         for from in [0, 2, 3] {
             play(from);
             FABRIC.send(&crit(), CpuId::at(1), note(left * 10 + from));
@@ -293,7 +293,7 @@ fn mark_cleared_in_loop_2016() {
     while FABRIC.bell().interrupted() {
         FABRIC.drain(&crit());
     }
-    assert!(!FABRIC.pending(&crit()));
+    assert!(!FABRIC.is_marked(CpuId::at(1)));
     assert_eq!(logged().len(), 30);
 }
 

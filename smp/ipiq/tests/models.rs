@@ -33,7 +33,7 @@ unsafe impl Here for Lines {
 }
 
 impl Bell for Lines {
-    fn ring(&self, to: CpuId) {
+    fn ring(&self, _: &Crit, to: CpuId) {
         self.0[to.index()].notify();
     }
 }
@@ -71,7 +71,7 @@ fn play<const DEPTH: usize>(fabric: &Two<DEPTH>, cpu: usize, rings: usize) {
     }
 }
 
-fn note(_crit: &Crit, [digit, ..]: [usize; 3]) {
+fn note(_crit: &Crit, digit: usize, _: usize, _: usize) {
     RAN.with(|ran| ran.set(ran.get() * 10 + digit));
 }
 
@@ -254,7 +254,7 @@ fn two_cpus_fill_each_other_with_answers() {
     static FABRIC: std::sync::atomic::AtomicPtr<Two<2>> =
         std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
     loom::thread_local! { static ASKED: Cell<usize> = Cell::new(0); }
-    fn ask(crit: &Crit, [digit_back, from, _]: [usize; 3]) {
+    fn ask(crit: &Crit, digit_back: usize, from: usize, _: usize) {
         ASKED.with(|asked| asked.set(asked.get() + 1));
         // SAFETY: the model that runs stored it, and models of this test do not overlap.
         let fabric = unsafe { &*FABRIC.load(std::sync::atomic::Ordering::Relaxed) };
@@ -325,7 +325,7 @@ fn acknowledge() {
             serve_until_ran(fabric, 1, 17);
         });
         play(fabric, 0, 1);
-        fabric.sync(&crit(), &CpuSet::one(ONE), |crit, number| note(crit, [number, 0, 0]), 7);
+        fabric.sync(&crit(), &CpuSet::one(ONE), |crit, number| note(crit, number, 0, 0), 7);
         target.join().unwrap();
     });
 }

@@ -7,7 +7,7 @@ use ipiq::{Call, Full, RING_DEPTH, Ring};
 use percpu::Crit;
 use proptest::prelude::*;
 
-fn nothing(_crit: &Crit, _args: [usize; 3]) {}
+fn nothing(_crit: &Crit, _: usize, _: usize, _: usize) {}
 
 fn crit() -> Crit {
     // SAFETY: one thread, no interrupts.

@@ -33,7 +33,7 @@ fn arrive(stream: usize, from: usize, to: usize, number: usize) {
 }
 
 /// `kind` 1 is answered to its sender, 2 is answered to the next CPU.
-fn request(crit: &Crit, [way, number, kind]: [usize; 3]) {
+fn request(crit: &Crit, way: usize, number: usize, kind: usize) {
     let (from, to) = (way / CPUS, way % CPUS);
     arrive(0, from, to, number);
     if kind != 0 {
@@ -44,7 +44,7 @@ fn request(crit: &Crit, [way, number, kind]: [usize; 3]) {
     NESTED.set(0);
 }
 
-fn answer(_crit: &Crit, [way, number, _]: [usize; 3]) {
+fn answer(_crit: &Crit, way: usize, number: usize, _: usize) {
     arrive(1, way / CPUS, way % CPUS, number);
     NESTED.set(0);
 }

@@ -31,11 +31,21 @@ impl CpuId {
         CpuId(number as u16)
     }
 
+    /// Names CPU `number`, which whoever gave the number has looked at already.
+    ///
+    /// # Safety
+    /// `number` is below [`MAX_CPUS`].
+    #[inline(always)]
+    pub const unsafe fn at_unchecked(number: usize) -> CpuId {
+        debug_assert!(number < MAX_CPUS);
+        CpuId(number as u16)
+    }
+
     /// The number as an index; below [`MAX_CPUS`].
     #[inline(always)]
     pub const fn index(self) -> usize {
         let index = self.0 as usize;
-        // SAFETY: `new` and `at` make no other, and a `u8` is no other.
+        // SAFETY: `new` and `at` make no other, `at_unchecked` was promised so, and a `u8` is no other.
         unsafe { core::hint::assert_unchecked(index < MAX_CPUS) };
         index
     }

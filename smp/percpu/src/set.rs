@@ -123,22 +123,11 @@ impl CpuSet {
         }
     }
 
-    /// Shows `f` each CPU, in the order of [`CpuSet::starting_at`]: without a state to keep, a few instructions for an empty word.
-    #[inline]
-    pub fn for_each_from(&self, start: CpuId, mut f: impl FnMut(CpuId)) {
-        let mut each = |word: usize, mut bits: u64| {
-            while bits != 0 {
-                f(CpuId::at(word * BITS + bits.trailing_zeros() as usize));
-                bits &= bits - 1;
-            }
-        };
-        let (first, bit) = place(start);
-        each(first, self.words[first] & !(bit - 1));
-        for step in 1..WORDS {
-            let word = (first + step) % WORDS;
-            each(word, self.words[word]);
-        }
-        each(first, self.words[first] & (bit - 1));
+    /// The set as one word, bit n for CPU n, if it has no CPU above 63: for loops in which an [`Iter`] is too much.
+    #[inline(always)]
+    pub fn as_word(&self) -> Option<u64> {
+        let further = self.words[1..].iter().fold(0, |all, word| all | word);
+        (further == 0).then_some(self.words[0])
     }
 }
 

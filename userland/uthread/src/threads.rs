@@ -158,6 +158,8 @@ impl Carrier {
     }
 
     /// The running thread ends with `value`. Returns whom to run.
+    ///
+    /// Not on the thread's stack: that is given back on the way, and if it comes from another carrier may be used there at once.
     pub fn exit<K: Kernel>(
         &'static self,
         running: &'static Tcb,

@@ -21,7 +21,7 @@ const SEEDS: usize = 100;
 /// Messages that arrived; the target alone counts.
 static ARRIVED: AtomicU64 = AtomicU64::new(0);
 
-fn arrive(_: &Crit, _: [usize; 3]) {
+fn arrive(_: &Crit, _: usize, _: usize, _: usize) {
     // Pairs with: the sender's wait, acquire.
     ARRIVED.store(ARRIVED.load(Acquire) + 1, Release);
 }

@@ -11,7 +11,7 @@ use percpu::Crit;
 /// When the message arrived; 0 until it did.
 static ARRIVED: AtomicU64 = AtomicU64::new(0);
 
-fn arrive(_: &Crit, _: [usize; 3]) {
+fn arrive(_: &Crit, _: usize, _: usize, _: usize) {
     // Pairs with: the sender's wait, acquire.
     ARRIVED.store(arch::time::tsc(), Release);
 }

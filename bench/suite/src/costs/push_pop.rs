@@ -5,7 +5,7 @@ use ipiq::{Call, Consumer, Producer, Ring};
 use kernel_core::cpu::critical;
 use percpu::Crit;
 
-fn nothing(_: &Crit, _: [usize; 3]) {}
+fn nothing(_: &Crit, _: usize, _: usize, _: usize) {}
 
 /// Pushes a call and pops it, and pushes what was popped: eight words moved, and none that the compiler knows.
 /// By itself, so that the registers of the benchmark's loop are not in the way.

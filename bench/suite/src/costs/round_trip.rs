@@ -10,11 +10,11 @@ use percpu::{CpuId, Crit};
 
 static BACK: AtomicBool = AtomicBool::new(false);
 
-fn ping(crit: &Crit, [from, ..]: [usize; 3]) {
+fn ping(crit: &Crit, from: usize, _: usize, _: usize) {
     ipi::send(crit, CpuId::at(from), pong, [0; 3]);
 }
 
-fn pong(_: &Crit, _: [usize; 3]) {
+fn pong(_: &Crit, _: usize, _: usize, _: usize) {
     // Pairs with: the sender's wait, acquire.
     BACK.store(true, Release);
 }

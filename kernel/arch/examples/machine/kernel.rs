@@ -7,7 +7,7 @@ use arch::boot::{BootInfo, MAX_CPUS};
 use arch::context::Context;
 use arch::layout::{PAGE, Phys};
 use arch::paging::FrameSource;
-use arch::{CpuHead, Frame, context, irq, panic, smp, stack, tables, textln, trap};
+use arch::{CpuHead, Frame, context, crit_exit, irq, panic, smp, stack, tables, textln, trap};
 
 static HEADS: [CpuHead; MAX_CPUS] = [const { CpuHead::new() }; MAX_CPUS];
 
@@ -163,6 +163,8 @@ pub fn overflow(frames: &mut Bump) -> ! {
 
 #[unsafe(no_mangle)]
 fn core_cpu_main(_: &'static CpuHead) -> ! {
+    // A CPU begins inside a critical section, in which the doorbell would only leave its mark.
+    let _ = crit_exit();
     loop {
         // SAFETY: this CPU holds nothing.
         unsafe { irq::idle(|| false) };

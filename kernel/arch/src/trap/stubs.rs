@@ -4,7 +4,8 @@
 //! any vector      full Frame on the current stack (ring 3: the context's kernel stack), `swapgs` from ring 3
 //! 1, 2, 8, 18     full Frame on a stack of their own; above the frame lies the address of the CPU's head,
 //!                 because at this instant `gs` may be anybody's (1 from ring 3: moved to the kernel stack)
-//! timer, doorbell from ring 0: the nine registers that a function call may change, and no more
+//! timer, doorbell from ring 0: the nine registers that a function call may change, and no more; the doorbell
+//!                 inside a critical section one, since it only leaves a mark
 //! ```
 //! `clac` comes first everywhere: ring 0 may have been inside a copy. On a CPU without SMAP it is no
 //! instruction, so every place is listed in `.smap` and boot writes over it ([`patch_smap`]).
@@ -15,7 +16,7 @@ use core::mem::offset_of;
 use static_assertions::const_assert_eq;
 
 use super::{Frame, vector};
-use crate::cpu::{SYSCALL_STACK, USER_STACK};
+use crate::cpu::{CRIT, QUIET, RUNG, SYSCALL_STACK, USER_STACK};
 
 macro_rules! clac {
     () => {
@@ -186,36 +187,77 @@ extern "C" fn debug_entry() {
     )
 }
 
-macro_rules! interrupt_entry {
-    ($name:ident, $vector:expr, $handler:path) => {
-        /// Stack: `rip | cs | rflags | rsp | ss`.
-        #[unsafe(naked)]
-        extern "C" fn $name() {
-            naked_asm!(
-                "test byte ptr [rsp + 8], 3",
-                "jnz 3f",
-                "cld",
-                clac!(),
-                "push rax", "push rcx", "push rdx", "push rsi", "push rdi",
-                "push r8", "push r9", "push r10", "push r11",
-                "call {handler}",
-                "pop r11", "pop r10", "pop r9", "pop r8",
-                "pop rdi", "pop rsi", "pop rdx", "pop rcx", "pop rax",
-                "iretq",
-                "3:",
-                "push 0",
-                "push {vector}",
-                "jmp {common_entry}",
-                handler = sym $handler,
-                vector = const $vector,
-                common_entry = sym common_entry,
-            )
-        }
+/// The registers that a function call may change, and no more.
+macro_rules! call_handler {
+    () => {
+        "cld\n\
+         push rax\npush rcx\npush rdx\npush rsi\npush rdi\npush r8\npush r9\npush r10\npush r11\n\
+         call {handler}\n\
+         pop r11\npop r10\npop r9\npop r8\npop rdi\npop rsi\npop rdx\npop rcx\npop rax\n\
+         iretq\n\
+         3:\n\
+         push 0\n\
+         push {vector}\n\
+         jmp {common_entry}"
     };
 }
 
-interrupt_entry!(timer_entry, vector::TIMER, super::dispatch::arch_timer);
-interrupt_entry!(doorbell_entry, vector::DOORBELL, super::dispatch::arch_doorbell);
+/// Stack: `rip | cs | rflags | rsp | ss`.
+#[unsafe(naked)]
+extern "C" fn timer_entry() {
+    naked_asm!(
+        "test byte ptr [rsp + 8], 3",
+        "jnz 3f",
+        clac!(),
+        call_handler!(),
+        handler = sym super::dispatch::arch_timer,
+        vector = const vector::TIMER,
+        common_entry = sym common_entry,
+    )
+}
+
+/// Stack: `rip | cs | rflags | rsp | ss`. Inside a critical section it ends the interrupt and leaves its mark: no call.
+#[unsafe(naked)]
+extern "C" fn doorbell_entry() {
+    naked_asm!(
+        "test byte ptr [rsp + 8], 3",
+        "jnz 3f",
+        "test dword ptr gs:[{crit}], {depth}",
+        "jz 5f",
+        "push rax",
+        "mov rax, [{apic}]",
+        "test rax, rax",
+        "jz 4f",
+        "mov dword ptr [rax + {end_in_page}], 0",
+        "2:",
+        "mov byte ptr gs:[{rung}], 1",
+        "and dword ptr gs:[{crit}], {depth}",
+        "pop rax",
+        "iretq",
+        "4:",
+        "push rcx",
+        "push rdx",
+        "mov ecx, {end_msr}",
+        "xor eax, eax",
+        "xor edx, edx",
+        "wrmsr",
+        "pop rdx",
+        "pop rcx",
+        "jmp 2b",
+        "5:",
+        clac!(),
+        call_handler!(),
+        crit = const CRIT,
+        depth = const !QUIET as i32,
+        rung = const RUNG,
+        apic = sym apic::BASE,
+        end_in_page = const apic::END_OF_INTERRUPT.0,
+        end_msr = const apic::END_OF_INTERRUPT.1,
+        handler = sym super::dispatch::arch_doorbell,
+        vector = const vector::DOORBELL,
+        common_entry = sym common_entry,
+    )
+}
 
 /// Makes `stac` and `clac` do nothing: for a CPU without SMAP, where they are no instructions.
 ///

@@ -62,14 +62,14 @@ pub(crate) fn send(crit: &Crit, who: Who, reply: Reply) {
     );
 }
 
-fn unpack(crit: &Crit, [parcel, ..]: [usize; 3]) {
+fn unpack(crit: &Crit, parcel: usize, _: usize, _: usize) {
     let parcel = core::ptr::with_exposed_provenance_mut::<Parcel>(parcel);
     // SAFETY: `send` made the word from a box for this message alone, which runs once.
     let Parcel { who, reply } = *unsafe { Box::from_raw(parcel) };
     deliver(crit, who.carrier, who.call, reply);
 }
 
-fn deliver_small(crit: &Crit, [carrier, call, small]: [usize; 3]) {
+fn deliver_small(crit: &Crit, carrier: usize, call: usize, small: usize) {
     let reply = match small {
         CLOSED => Reply::Closed,
         NO_MEMORY => Reply::NoMemory,

@@ -168,7 +168,7 @@ impl Carrier {
         let address = core::ptr::from_ref(self).expose_provenance();
         critical(|crit| {
             if self.cpu == here().id() {
-                func(crit, [address, 0, 0])
+                func(crit, address, 0, 0)
             } else {
                 ipi::send(crit, self.cpu, func, [address, 0, 0])
             }
@@ -281,7 +281,7 @@ impl Carrier {
     }
 }
 
-fn wake_here(crit: &Crit, [address, ..]: [usize; 3]) {
+fn wake_here(crit: &Crit, address: usize, _: usize, _: usize) {
     let carrier = core::ptr::with_exposed_provenance::<Carrier>(address);
     // SAFETY: `wake` was called through the process, which outlives its CPU processes' last message: `end::take_apart`
     // synchronises with every CPU that could have sent one.

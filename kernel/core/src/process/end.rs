@@ -68,7 +68,7 @@ pub(crate) fn tell(carrier: &Carrier) {
     carrier.on_its_cpu(end_here);
 }
 
-fn end_here(crit: &Crit, [address, ..]: [usize; 3]) {
+fn end_here(crit: &Crit, address: usize, _: usize, _: usize) {
     let carrier = core::ptr::with_exposed_provenance::<Carrier>(address);
     // SAFETY: CPU processes are freed by `take_apart` only, after all their CPUs have executed what was sent before.
     unsafe { &*carrier }.notice(crit, Attention::END);

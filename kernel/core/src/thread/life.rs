@@ -136,7 +136,7 @@ pub(super) fn tell(crit: &Crit, joiner: ThreadRef) {
     }
 }
 
-fn tell_here(crit: &Crit, [joiner, ..]: [usize; 3]) {
+fn tell_here(crit: &Crit, joiner: usize, _: usize, _: usize) {
     // SAFETY: `tell` made the word from a thread.
     tell(crit, unsafe { ThreadRef::from_word(joiner) });
 }

@@ -131,7 +131,7 @@ fn send_patiently(cx: &mut MayBlock, crew: &Crew, to: CpuId, call: Call) {
 }
 
 /// A message arrives.
-fn deliver(crit: &Crit, [from, number, word]: [usize; 3]) {
+fn deliver(crit: &Crit, from: usize, number: usize, word: usize) {
     // SAFETY: `send_all` made the word from what its crew shares, which outlives every message (`storm`).
     let storm = unsafe { &*core::ptr::with_exposed_provenance::<Storm>(word) };
     let me = cpu::here().id().index();

@@ -39,7 +39,7 @@ fn message_order(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
     Ok(String::new())
 }
 
-fn arrive(_: &Crit, [number, ..]: [usize; 3]) {
+fn arrive(_: &Crit, number: usize, _: usize, _: usize) {
     let next = NEXT.load(Ordering::Relaxed);
     ODD.fetch_add(usize::from(next != number), Ordering::Relaxed);
     NEXT.store(next + 1, Ordering::Relaxed);

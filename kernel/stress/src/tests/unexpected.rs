@@ -20,7 +20,7 @@ fn unexpected(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
     for cpu in cpu::all() {
         let before = cpu.counters.unexpected.get();
         let to = ipi::call(cpu.id(), |_| arch::this_cpu().apic_id());
-        apic::send_ipi(to, VECTOR);
+        cpu::critical(|crit| apic::send_ipi(crit, to, VECTOR));
         for _ in 0..10_000 {
             arch::irq::pause();
             if cpu.counters.unexpected.get() != before {

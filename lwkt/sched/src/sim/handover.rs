@@ -81,7 +81,7 @@ pub(super) fn arrive(crit: &Crit) {
         Left::Over(thread, joiner) => {
             keep(thread);
             if let Some(joiner) = joiner {
-                joined_here(crit, [joiner.into_word(), 0, 0]);
+                joined_here(crit, joiner.into_word(), 0, 0);
             }
             over(&me.machine);
         }
@@ -89,9 +89,9 @@ pub(super) fn arrive(crit: &Crit) {
     }
 }
 
-fn adopt(crit: &Crit, words: [usize; 3]) {
+fn adopt(crit: &Crit, thread: usize, _: usize, _: usize) {
     // SAFETY: made from a thread.
-    let thread = unsafe { ThreadRef::from_word(words[0]) };
+    let thread = unsafe { ThreadRef::from_word(thread) };
     me().with(|own| own.adopt(crit, thread));
 }
 

@@ -5,11 +5,19 @@ use super::*;
 impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Executes what was sent to this CPU; returns how many calls that were.
     ///
-    /// To be called on an interrupt of the [`Bell`] (or, if that finds a critical section, at its end), and by every wait. Inside a call it does nothing. Each look takes at most a ring's worth from each source.
+    /// To be called by every wait. Inside a call it does nothing. Each look takes at most a ring's worth from each source.
     #[inline(always)]
     pub fn drain(&self, crit: &Crit) -> usize {
         let me = B::here(crit);
         if self.nodes.on(me).doorbell.is_marked() { self.drain_marked(crit, me) } else { 0 }
+    }
+
+    /// To be called on an interrupt of the [`Bell`] (or, if that finds a critical section, at its end): a `drain` that does not ask first.
+    ///
+    /// The whole of it is put where it is called: once, in a function that knows the fabric's address.
+    #[inline(always)]
+    pub fn rang(&self, crit: &Crit) {
+        self.look(crit, B::here(crit));
     }
 
     /// To be called at each tick: executes what was sent passively, and the rest along with it; returns how many calls that were.
@@ -26,12 +34,13 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         self.nodes().on(cpu).doorbell.is_marked()
     }
 
-    /// Returns whether something waits here to be executed, passive sends included: then this CPU must not halt.
+    /// Returns whether something was sent here passively: then this CPU must look, by [`Fabric::tick`], before it halts.
     ///
-    /// To be asked with interrupts off, right before halting: a doorbell that rings after the answer ends the halt.
+    /// To be asked with interrupts off, right before halting. Nobody interrupts for what comes after the answer: it is in no
+    /// hurry. What was sent otherwise ends the halt by its interrupt.
     #[inline]
-    pub fn pending(&self, crit: &Crit) -> bool {
-        self.nodes.here::<B>(crit).doorbell.is_marked()
+    pub fn is_noted(&self, crit: &Crit) -> bool {
+        self.nodes.here::<B>(crit).doorbell.is_noted()
     }
 
     /// Begins to poll: until [`Fabric::poll_exit`] nobody interrupts this CPU, and it must call `drain` over and over,
@@ -59,23 +68,27 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         self.drain_marked(crit, me);
     }
 
+    #[inline(never)]
+    fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
+        let counters = &self.nodes.on(me).counters;
+        let before = counters.ran.get();
+        self.look(crit, me);
+        (counters.ran.get() - before) as usize
+    }
+
     /// Looks, executes, looks again, until the word can be left at rest.
     ///
     /// Until then the word is `POLLING`: who sends meanwhile need not interrupt.
-    #[inline(never)]
-    fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
+    #[inline(always)]
+    fn look(&self, crit: &Crit, me: CpuId) {
         let node = self.nodes.on(me);
-        let (nested, rest) = node
-            .state
-            .with(crit, |state| (core::mem::replace(&mut state.in_call, true), state.rest));
-        if nested {
-            return 0;
+        if node.state.with(crit, |state| core::mem::replace(&mut state.in_call, true)) {
+            return;
         }
-        let before = node.counters.ran.get();
         loop {
-            self.serve(crit, me, node.doorbell.take());
-            if self.flush(crit, me) {
-                if node.doorbell.settle(rest) {
+            self.serve(crit, me, node, node.doorbell.take());
+            if self.flush(crit, node) {
+                if node.doorbell.settle(node.state.with(crit, |state| state.rest)) {
                     break;
                 }
             } else {
@@ -84,49 +97,74 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         }
         node.state.with(crit, |state| state.in_call = false);
         node.counters.drains.add(crit, 1);
-        (node.counters.ran.get() - before) as usize
     }
 
     /// Executes what is in the rings that the marks stand for, at most a ring's worth of each.
     #[inline(always)]
-    fn serve(&self, crit: &Crit, me: CpuId, marks: u64) {
+    fn serve(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>, mut marks: u64) {
+        while marks != 0 {
+            self.serve_source(crit, me, node, marks.trailing_zeros() as usize);
+            // Relaxed: the mark was left after it was raised.
+            if node.end.0.load(Ordering::Relaxed) > doorbell::GROUPS {
+                self.serve_sharers(crit, marks);
+            }
+            marks &= marks - 1;
+        }
+    }
+
+    /// Executes what is in the rings of the further sources that share the lowest of these marks.
+    ///
+    /// It finds for itself what the usual way would have to keep for it: so do the other rare parts.
+    #[cold]
+    #[inline(never)]
+    fn serve_sharers(&self, crit: &Crit, marks: u64) {
+        let me = B::here(crit);
         let node = self.nodes.on(me);
-        // Relaxed: the mark was left after it was raised.
-        let end = node.incoming.end.load(Ordering::Relaxed);
-        doorbell::each_source(marks, end, |source| {
-            // SAFETY: `end` is above no source that there is, and each is below `CPUS` (`make_ring`).
-            let ring = unsafe { node.incoming.rings.get_unchecked(source) };
-            // Pairs with: `make_ring`, release.
-            let ring = ring.load(Ordering::Acquire);
-            // SAFETY: it is null or came out of a `&'static` (`make_ring`).
-            let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return };
-            for _ in 0..DEPTH {
-                self.gate(crit, me);
-                // SAFETY: this CPU is the only consumer of the rings that lead to it, and drains do not nest.
-                let Some(call) = (unsafe { ring.pop(crit) }) else { break };
-                if plant::reorder() {
-                    // SAFETY: as above.
-                    if let Some(later) = unsafe { ring.pop(crit) } {
-                        later.run(crit);
-                        node.counters.ran.add(crit, 1);
-                    }
-                }
-                node.counters.ran.add(crit, 1);
-                call.run(crit);
-                if plant::double() {
-                    call.run(crit);
+        let first = marks.trailing_zeros() as usize;
+        let end = node.end.0.load(Ordering::Relaxed);
+        for source in (first..end).step_by(doorbell::GROUPS).skip(1) {
+            self.serve_source(crit, me, node, source);
+        }
+    }
+
+    /// Executes what is in the ring of a source, if it has one: a mark may be that of another that shares it.
+    #[inline(always)]
+    fn serve_source(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>, source: usize) {
+        // SAFETY: `end` is above no source that there is, and each is below `CPUS` (`make_ring`); a mark's first source is
+        // not above the one that left it.
+        let ring = unsafe { self.incoming.on(me).0.get_unchecked(source) };
+        // Pairs with: `make_ring`, release.
+        let ring = ring.load(Ordering::Acquire);
+        // SAFETY: it is null or came out of a `&'static` (`make_ring`).
+        let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return };
+        for _ in 0..DEPTH {
+            // SAFETY: this CPU is the only consumer of the rings that lead to it, and drains do not nest.
+            let Some(call) = (unsafe { ring.pop(crit) }) else { break };
+            if plant::reorder() {
+                // SAFETY: as above.
+                if let Some(later) = unsafe { ring.pop(crit) } {
+                    later.run(crit);
+                    node.counters.ran.add(crit, 1);
                 }
             }
-        });
+            node.counters.ran.add(crit, 1);
+            call.run(crit);
+            if plant::double() {
+                call.run(crit);
+            }
+            // Nothing is parked before the first call: a drain ends with an empty outbox.
+            if !node.state.with(crit, |state| state.outbox.is_empty()) {
+                self.hold_back(crit);
+            }
+        }
     }
 
     /// Holds back the next call while something is parked and there is little memory to park more.
-    #[inline(always)]
-    fn gate(&self, crit: &Crit, me: CpuId) {
+    #[cold]
+    #[inline(never)]
+    fn hold_back(&self, crit: &Crit) {
+        let me = B::here(crit);
         let node = self.nodes.on(me);
-        if node.state.with(crit, |state| state.outbox.is_empty()) {
-            return;
-        }
         let is_low = || {
             node.state.with(crit, |state| {
                 !state.outbox.is_empty() && state.reserve.count() < CALL_TARGETS
@@ -136,20 +174,21 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             node.counters.held.add(crit, 1);
         }
         while is_low() && !self.restock(crit, me) {
-            self.flush(crit, me);
+            self.flush(crit, node);
             hint::spin_loop();
         }
     }
 
     /// Sends what is parked and has room now; returns whether nothing is left.
     #[inline]
-    pub(super) fn flush(&self, crit: &Crit, me: CpuId) -> bool {
-        let node = self.nodes.on(me);
-        node.state.with(crit, |state| state.outbox.is_empty()) || self.flush_parked(crit, me)
+    pub(super) fn flush(&self, crit: &Crit, node: &Node<DEPTH>) -> bool {
+        node.state.with(crit, |state| state.outbox.is_empty()) || self.flush_parked(crit)
     }
 
     #[cold]
-    fn flush_parked(&self, crit: &Crit, me: CpuId) -> bool {
+    #[inline(never)]
+    fn flush_parked(&self, crit: &Crit) -> bool {
+        let me = B::here(crit);
         let node = self.nodes.on(me);
         let (moved, is_empty) = node.state.with(crit, |state| {
             let moved = state.outbox.flush(crit, &mut state.reserve, |to| {

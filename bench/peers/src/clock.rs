@@ -22,6 +22,14 @@ pub fn cpus() -> Vec<usize> {
         .unwrap_or_default()
 }
 
+/// What the processor calls itself.
+pub fn model() -> String {
+    let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = about.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
+    name.unwrap_or("an unknown processor").into()
+}
+
 /// Keeps this thread on `cpu`.
 pub fn pin(cpu: usize) {
     let mut set = CpuSet::new();

@@ -20,24 +20,28 @@ mod threads;
 use options::Options;
 use std::process::ExitCode;
 
+/// As of `./x`: the command line makes no sense; something could not be done.
+const USAGE: u8 = 2;
+const BROKEN: u8 = 3;
+
 fn main() -> ExitCode {
     match Options::parse(std::env::args().skip(1)) {
         Ok(options) => compare(&options),
-        Err(wrong) => {
-            eprintln!("peers: {wrong}");
-            ExitCode::from(2)
-        }
+        Err(wrong) => refuse(&wrong, USAGE),
     }
+}
+
+fn refuse(wrong: &str, status: u8) -> ExitCode {
+    eprintln!("x: {wrong}");
+    ExitCode::from(status)
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn compare(options: &Options) -> ExitCode {
     match pairs::compare(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(wrong) => {
-            eprintln!("peers: {wrong}");
-            ExitCode::from(2)
-        }
+        Err(pairs::Wrong::Usage(wrong)) => refuse(&wrong, USAGE),
+        Err(pairs::Wrong::Records(wrong)) => refuse(&wrong, BROKEN),
     }
 }
 

@@ -1,27 +1,24 @@
 //! What is compared with whom.
 
-use crate::clock::{cpus, pin};
+use crate::clock::{cpus, model, pin};
 use crate::options::Options;
 use crate::rounds::{Line, across, alone};
-use crate::threads::Threads;
+use crate::threads::{Threads, std_create_join};
 use crate::{rings, switches};
-use bench_report::hosted::{Pair, foot, head};
-use bench_report::table::Style;
+use bench_report::hosted::{Pair, foot, head, row};
 use bench_report::{Goals, Match};
 use std::fs::File;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
-/// Rounds, unless the command line says otherwise.
-const ROUNDS: usize = 15;
+const RTRB: &str = "rtrb";
+const ARRAY_QUEUE: &str = "ArrayQueue";
+const COROSENSEI: &str = "corosensei";
+const LINE: &str = "bare line";
+const STD: &str = "std thread";
 
-const RTRB: (&str, &str) = ("rtrb", "0.4.1");
-const ARRAY_QUEUE: (&str, &str) = ("ArrayQueue", "0.3.14");
-const COROSENSEI: (&str, &str) = ("corosensei", "0.3.4");
-const LINE: (&str, &str) = ("bare line", "");
-
-/// Name, peer with its version, whether it does the same, whether two CPUs take part.
-type Entry = (&'static str, (&'static str, &'static str), Match, Reach);
+/// Name, peer, whether it does the same, whether two CPUs take part.
+type Entry = (&'static str, &'static str, Match, Reach);
 
 /// How many CPUs take part.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +27,7 @@ enum Reach {
     Two,
 }
 
-const PAIRS: [Entry; 10] = [
+const PAIRS: [Entry; 11] = [
     ("ring/push_pop", RTRB, Match::Same, Reach::One),
     ("ring/push_pop", ARRAY_QUEUE, Match::Same, Reach::One),
     ("ring/stream", RTRB, Match::Same, Reach::Two),
@@ -42,56 +39,87 @@ const PAIRS: [Entry; 10] = [
     // Ours with run queue and join, the peer without a scheduler.
     ("user/yield", COROSENSEI, Match::Nearest, Reach::One),
     ("user/create_join", COROSENSEI, Match::Nearest, Reach::One),
+    ("user/create_join", STD, Match::Same, Reach::One),
 ];
 
+/// The peer's version: that of its crate, as locked; of the standard library, the compiler's.
+fn version(peer: &str, compiler: &str) -> String {
+    let name = match peer {
+        ARRAY_QUEUE => "crossbeam-queue",
+        STD => return compiler.trim_start_matches("rustc ").into(),
+        crate_name => crate_name,
+    };
+    let lock = include_str!("../Cargo.lock");
+    let (_, rest) =
+        lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap_or_default();
+    rest.split('"').next().unwrap_or_default().into()
+}
+
 /// Compares what matches.
-pub fn compare(options: &Options) -> Result<(), String> {
+pub fn compare(options: &Options) -> Result<(), Wrong> {
     let chosen: Vec<&Entry> = PAIRS
         .iter()
-        .filter(|(name, (peer, _), ..)| {
-            name.contains(&options.filter) || peer.contains(&options.filter)
-        })
+        .filter(|(name, peer, ..)| name.contains(&options.filter) || peer.contains(&options.filter))
         .collect();
     if chosen.is_empty() {
-        return Err(format!("nothing matches {}; --list shows what there is", options.filter));
+        let unknown = format!("no pair or peer is called '{}' (--list)", options.filter);
+        return Err(Wrong::Usage(unknown));
     }
+    let mut key = options.key.clone();
     if options.list {
-        for (name, (peer, version), ..) in chosen {
-            println!("{name:<17} {peer} {version}");
+        for (name, peer, ..) in chosen {
+            println!("{name:<17} {peer} {}", version(peer, &key.compiler));
         }
         return Ok(());
     }
     let mut records = options.json.as_deref().map(Records::open).transpose()?;
     let mut look = Look::new(options);
-    let goals = Goals::builtin();
-    let style =
-        Style::of(stdout().is_terminal().then_some(80), std::env::var("NO_COLOR").ok().as_deref());
+    let (goals, style) = (Goals::builtin(), options.style);
     let cpus = cpus();
     let two = (cpus.len() >= 2).then(|| (cpus[0], cpus[1]));
-    if let Some(&first) = cpus.first() {
-        pin(first);
-    }
+    let first = cpus.first().copied().unwrap_or(0);
+    pin(first);
+    key.cpu_model = model();
     let mut line = two.filter(|_| chosen.iter().any(|entry| entry.3 == Reach::Two)).map(Line::new);
-    let threads = Threads::start(cpus.first().copied().unwrap_or(0));
-    look.say(&format!("hosted  one process on CPUs {cpus:?}; ticks of the time stamp counter\n"));
-    if let Some(line) = &line {
-        look.say(&format!("        round trip of a bare cache line: {:.0} ticks\n", line.best()));
+    let threads = Threads::start(first);
+    look.say(&format!("damselfly {} ({})  {}\n", key.kernel, key.revision(), key.compiler));
+    look.say(&format!("mode hosted: ticks of the time stamp counter, {}\n", key.cpu_model));
+    if let (Some(line), Some((a, b))) = (&line, two) {
+        let best = line.best();
+        look.say(&format!("bare cache line, CPU {a} to {b} and back: {best:.0} ticks at best\n"));
     }
-    look.say(&head());
-    let count = options.rounds.unwrap_or(ROUNDS);
+    look.say(&head(style));
+    let mut pairs = Vec::new();
     for entry in chosen {
         if entry.3 == Reach::Two && two.is_none() {
-            look.say(&format!("     {:<17} skipped: needs two CPUs\n", entry.0));
+            look.say(&format!("     {:<17}{:<13} skipped: needs two CPUs\n", entry.0, entry.1));
             continue;
         }
-        let pair = measure(entry, count, &threads, line.as_mut(), two.unwrap_or((0, 0)));
-        look.say(&pair.row(&goals, style));
+        let pair = measure(
+            entry,
+            options.rounds,
+            &threads,
+            line.as_mut(),
+            two.unwrap_or((0, 0)),
+            &key.compiler,
+        );
+        look.say(&row(&pair, &goals, options.spread, style));
+        key.cpus = if entry.3 == Reach::Two { 2 } else { 1 };
         if let Some(records) = &mut records {
-            records.write(&pair.json(&goals, &options.key))?;
+            records.write(&pair.json(&goals, &key))?;
         }
+        pairs.push(pair);
     }
-    look.say(&foot());
+    look.say(&foot(&pairs, &goals));
     Ok(())
+}
+
+/// Why nothing was compared, or not everything written.
+pub enum Wrong {
+    /// What was asked for makes no sense.
+    Usage(String),
+    /// The records did not arrive.
+    Records(String),
 }
 
 fn measure(
@@ -100,9 +128,10 @@ fn measure(
     threads: &Threads,
     line: Option<&mut Line>,
     two: (usize, usize),
+    compiler: &str,
 ) -> Pair {
     use rings::{push_pop, round_trip, stream};
-    let &(name, (peer, version), matches, reach) = entry;
+    let &(name, peer, matches, reach) = entry;
     // The line as an opponent is measured on its own, beside the one that watches.
     let ball = line.as_deref().map(|line| line.best());
     let mut bare = || line_round_trip(two);
@@ -116,13 +145,14 @@ fn measure(
         _ => Box::new(|| threads.create_join()),
     };
     let mut theirs: Box<dyn FnMut() -> f64 + '_> = match (name, peer) {
-        ("ring/push_pop", "rtrb") => Box::new(push_pop::rtrb),
+        ("ring/push_pop", RTRB) => Box::new(push_pop::rtrb),
         ("ring/push_pop", _) => Box::new(push_pop::array_queue),
-        ("ring/stream", "rtrb") => Box::new(|| stream::rtrb(two)),
+        ("ring/stream", RTRB) => Box::new(|| stream::rtrb(two)),
         ("ring/stream", _) => Box::new(|| stream::array_queue(two)),
-        ("ring/round_trip", "rtrb") => Box::new(|| round_trip::rtrb(two)),
+        ("ring/round_trip", RTRB) => Box::new(|| round_trip::rtrb(two)),
         ("ring/round_trip", _) => Box::new(&mut bare),
         ("user/switch" | "user/yield", _) => Box::new(switches::corosensei_switch),
+        (_, STD) => Box::new(std_create_join),
         _ => Box::new(switches::corosensei_create),
     };
     let kept = match (reach, line) {
@@ -133,7 +163,7 @@ fn measure(
     Pair {
         name: name.into(),
         peer: peer.into(),
-        version: version.into(),
+        version: version(peer, compiler),
         matches,
         rounds: kept.rounds,
         discarded: kept.discarded,
@@ -172,19 +202,45 @@ struct Records {
 }
 
 impl Records {
-    fn open(path: &Path) -> Result<Records, String> {
+    fn open(path: &Path) -> Result<Records, Wrong> {
         let name = path.display().to_string();
         let to: Box<dyn Write> = if name == "-" {
             Box::new(stdout())
         } else {
-            Box::new(File::create(path).map_err(|error| format!("{name}: {error}"))?)
+            let file = File::create(path);
+            Box::new(file.map_err(|error| Wrong::Usage(not_written(&name, &error)))?)
         };
         Ok(Records { to, name })
     }
 
-    fn write(&mut self, line: &str) -> Result<(), String> {
+    fn write(&mut self, line: &str) -> Result<(), Wrong> {
         writeln!(self.to, "{line}")
             .and_then(|()| self.to.flush())
-            .map_err(|error| format!("{}: {error}", self.name))
+            .map_err(|error| Wrong::Records(not_written(&self.name, &error)))
+    }
+}
+
+fn not_written(name: &str, error: &std::io::Error) -> String {
+    format!("records cannot be written to {name}: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_peer_has_a_version() {
+        for (_, peer, ..) in PAIRS.iter().filter(|(_, peer, ..)| *peer != LINE) {
+            let version = version(peer, "rustc 1.96.0");
+            assert!(version.split('.').count() == 3, "{peer}: {version}");
+        }
+        assert_eq!(version(LINE, "rustc 1.96.0"), "");
+    }
+
+    #[test]
+    fn every_goal_is_compared() {
+        let goals = Goals::builtin();
+        let judged = PAIRS.iter().filter(|(name, peer, ..)| goals.ratio(name, peer).is_some());
+        assert_eq!(judged.count(), goals.ratios().count());
     }
 }

@@ -8,12 +8,13 @@ use ipiq::{Call, Consumer, Producer, RING_DEPTH, Ring};
 use percpu::Crit;
 use std::hint::{black_box, spin_loop};
 
+// A measurement is short beside a time slice of the host's, so that most of them are undisturbed.
 /// Messages per measurement on one thread.
-const ALONE: usize = 400_000;
+const ALONE: usize = 50_000;
 /// Messages per measurement across CPUs.
-const STREAM: usize = 200_000;
+const STREAM: usize = 20_000;
 /// Round trips per measurement.
-const TRIPS: usize = 20_000;
+const TRIPS: usize = 2_000;
 
 /// The payload on every side: a function and three words.
 fn call(number: usize) -> Call {
@@ -23,6 +24,12 @@ fn call(number: usize) -> Call {
 fn sum(call: Call) -> usize {
     let [a, b, c] = call.args;
     (call.func as *const () as usize).wrapping_add(a).wrapping_add(b).wrapping_add(c)
+}
+
+/// What `count` messages add up to: each arrived, with all its words, on whichever side.
+fn check(total: usize, count: usize) {
+    let expected = (0..count).map(|number| sum(call(number))).fold(0, usize::wrapping_add);
+    assert_eq!(black_box(total), expected, "messages were lost");
 }
 
 fn function(_: &Crit, _: usize, _: usize, _: usize) {}
@@ -54,7 +61,7 @@ pub mod push_pop {
             total = total.wrapping_add(pop().unwrap_or(0));
         }
         let end = ticks();
-        black_box(total);
+        check(total, ALONE);
         (end - start) as f64 / ALONE as f64
     }
 
@@ -110,7 +117,7 @@ pub mod stream {
             }
         };
         let ticks = together(cpus, produce, consume);
-        black_box(total);
+        check(total, STREAM);
         ticks / STREAM as f64
     }
 
@@ -172,7 +179,10 @@ pub mod round_trip {
             }
         };
         let ticks = together(cpus, serve, call);
-        black_box(total);
+        // The answer carries the sum of a call's words as its number.
+        let answered = |number| sum(super::call(sum(super::call(number))));
+        let expected = (0..TRIPS).map(answered);
+        assert_eq!(black_box(total), expected.fold(0, usize::wrapping_add), "messages were lost");
         ticks / TRIPS as f64
     }
 

@@ -7,9 +7,9 @@ use std::hint::black_box;
 use uarch::switch::{Context, prepare, switch};
 
 /// Switches per measurement.
-const SWITCHES: usize = 400_000;
+const SWITCHES: usize = 40_000;
 /// Contexts made per measurement.
-const CREATED: usize = 200_000;
+const CREATED: usize = 10_000;
 
 /// What both contexts know of each other.
 struct Pair {

@@ -16,9 +16,23 @@ use uthread::{Carrier, Class, Kernel, Options, Process, Tcb};
 /// Stacks of each class.
 const STACKS: u64 = 8;
 /// Yields per measurement.
-const YIELDS: u64 = 200_000;
+const YIELDS: u64 = 20_000;
 /// Threads made per measurement.
-const CREATED: u64 = 100_000;
+const CREATED: u64 = 10_000;
+/// Threads of the host's kernel made per measurement.
+const CREATED_BY_KERNEL: u64 = 20;
+
+/// Ticks to create, run and join a thread of the standard library, on the same CPU.
+pub fn std_create_join() -> f64 {
+    let mut number = 0;
+    let start = ticks();
+    for _ in 0..CREATED_BY_KERNEL {
+        number = thread::spawn(move || next(number)).join().expect("it adds one");
+    }
+    let end = ticks();
+    assert_eq!(number, CREATED_BY_KERNEL);
+    (end - start) as f64 / CREATED_BY_KERNEL as f64
+}
 
 /// A kernel that is never asked: the first thread is always ready.
 #[derive(Clone, Copy, Default)]

@@ -51,8 +51,8 @@ pub enum StoreError {
     Format(PathBuf, String),
     /// `--bless` without a reason.
     NoReason,
-    /// Only instructions repeat exactly.
-    Mode(String),
+    /// Figures that are not for comparison.
+    Fleeting(Fleeting),
     /// A benchmark failed: its figure is worth nothing.
     Failed(String),
 }
@@ -65,15 +65,55 @@ impl fmt::Display for StoreError {
             StoreError::NoReason => {
                 f.write_str("a baseline is renewed with a reason: --bless 'why'")
             }
-            StoreError::Mode(mode) => {
-                write!(f, "baselines are kept in mode insns; figures in mode {mode} do not repeat")
-            }
+            StoreError::Fleeting(fleeting) => fleeting.fmt(f),
             StoreError::Failed(bench) => write!(f, "{bench} failed; nothing was blessed"),
         }
     }
 }
 
 impl std::error::Error for StoreError {}
+
+/// Why a run's figures are neither compared nor accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fleeting {
+    /// Only instructions repeat exactly.
+    Mode(String),
+    /// Few samples.
+    Quick,
+}
+
+impl fmt::Display for Fleeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fleeting::Mode(mode) => {
+                write!(f, "baselines are kept in mode insns; figures in mode {mode} do not repeat")
+            }
+            Fleeting::Quick => {
+                f.write_str("baselines are kept of full runs; a quick one is a test")
+            }
+        }
+    }
+}
+
+impl Fleeting {
+    /// What is wrong with a run in `mode`, if anything is.
+    pub fn of(mode: &str, quick: bool) -> Option<Fleeting> {
+        match mode {
+            "insns" if quick => Some(Fleeting::Quick),
+            "insns" => None,
+            _ => Some(Fleeting::Mode(mode.into())),
+        }
+    }
+}
+
+/// Whether a run was of all benchmarks, or of those that somebody chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// What is not among the results is no more.
+    All,
+    /// What is not among the results was not asked for.
+    Chosen,
+}
 
 impl Store {
     /// The baselines in `dir`.
@@ -101,22 +141,23 @@ impl Store {
         }
     }
 
-    /// Accepts `results` under `key`; figures of benchmarks that did not run stay. Returns the file.
+    /// Accepts `results` under `key`; figures of benchmarks that were not chosen stay. Returns the file.
     ///
     /// # Errors
-    /// An empty reason, another mode than `insns`, a failed benchmark, or the file.
+    /// An empty reason, figures that do not repeat, a failed benchmark, or the file.
     pub fn bless(
         &self,
         key: &RunKey,
         results: &[BenchResult],
+        scope: Scope,
         goals: &Goals,
         reason: &str,
     ) -> Result<PathBuf, StoreError> {
         if reason.trim().is_empty() {
             return Err(StoreError::NoReason);
         }
-        if key.mode != "insns" {
-            return Err(StoreError::Mode(key.mode.clone()));
+        if let Some(fleeting) = Fleeting::of(&key.mode, key.is_quick()) {
+            return Err(StoreError::Fleeting(fleeting));
         }
         if let Some(failed) = results.iter().find(|result| !result.ok) {
             return Err(StoreError::Failed(failed.name.clone()));
@@ -124,11 +165,14 @@ impl Store {
         let old = self.load(key)?;
         let (mut reasons, mut figures) =
             old.map(|old| (old.reasons, old.figures)).unwrap_or_default();
-        reasons.insert(0, format!("{}: {}", key.git, reason.trim()));
+        reasons.insert(0, format!("{}: {}", key.revision(), reason.trim()));
+        if scope == Scope::All {
+            figures.clear();
+        }
         figures.extend(
             results
                 .iter()
-                .map(|result| (result.name.clone(), Figure::of(result, goals.stat(&result.name)))),
+                .map(|result| (result.name.clone(), Figure::of(result, goals.stat(result)))),
         );
         let baseline = Baseline { schema: crate::json::SCHEMA, reasons, run: key.clone(), figures };
         let path = self.path(key);
@@ -195,19 +239,31 @@ pub struct Row {
 pub struct Comparison {
     /// In the order of the results.
     pub rows: Vec<Row>,
+    /// Benchmarks of the baseline that are no more.
+    pub gone: Vec<String>,
 }
 
 impl Comparison {
     /// Compares `results` with `baseline`, with no tolerance.
-    pub fn of(baseline: &Baseline, results: &[BenchResult], goals: &Goals) -> Comparison {
+    pub fn of(
+        baseline: &Baseline,
+        results: &[BenchResult],
+        scope: Scope,
+        goals: &Goals,
+    ) -> Comparison {
         let row = |result: &BenchResult| {
-            let new = Figure::of(result, goals.stat(&result.name));
+            let new = Figure::of(result, goals.stat(result));
             let old = baseline.figures.get(&result.name);
             let old = old.filter(|old| old.unit == new.unit && old.stat == new.stat).cloned();
             let verdict = old.as_ref().map_or(Verdict::New, |old| verdict(old, &new));
             Row { bench: result.name.clone(), verdict, old, new }
         };
-        Comparison { rows: results.iter().map(row).collect() }
+        let is_gone = |name: &&String| results.iter().all(|result| result.name != **name);
+        let gone = match scope {
+            Scope::All => baseline.figures.keys().filter(is_gone).cloned().collect(),
+            Scope::Chosen => Vec::new(),
+        };
+        Comparison { rows: results.iter().map(row).collect(), gone }
     }
 
     /// How many stand so.
@@ -215,9 +271,9 @@ impl Comparison {
         self.rows.iter().filter(|row| row.verdict == verdict).count()
     }
 
-    /// Whether the run is worse than the baseline.
+    /// Whether the run is worse than the baseline; a benchmark that is no more has nothing to show.
     pub fn is_worse(&self) -> bool {
-        self.count(Verdict::Worse) != 0
+        self.count(Verdict::Worse) != 0 || !self.gone.is_empty()
     }
 }
 

@@ -107,7 +107,7 @@ pub struct RatioGoal {
     pub pair: String,
     /// With whom.
     pub peer: String,
-    /// A median ratio above it is a miss.
+    /// A ratio above it is a miss.
     pub must: f64,
 }
 
@@ -160,9 +160,19 @@ impl Goals {
         self.goals.iter()
     }
 
-    /// The statistic that stands for `bench`.
-    pub fn stat(&self, bench: &str) -> Stat {
-        self.of(bench).map(|goal| goal.stat).unwrap_or_default()
+    /// All goals of the hosted comparison.
+    pub fn ratios(&self) -> impl Iterator<Item = &RatioGoal> {
+        self.ratios.iter()
+    }
+
+    /// The statistic that stands for a benchmark: its goal's; else the smallest sample of time or instructions, and of
+    /// what is counted anew under each of many seeds the one in the middle.
+    pub fn stat(&self, result: &BenchResult) -> Stat {
+        match self.of(&result.name) {
+            Some(goal) => goal.stat,
+            None if ["insns", "cycles"].contains(&result.unit.as_str()) => Stat::Min,
+            None => Stat::Median,
+        }
     }
 
     /// How many of `results` meet and miss their goals.

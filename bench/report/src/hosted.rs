@@ -5,8 +5,11 @@
 //! a bare cache line shows to be disturbed are left out, by the caller, and counted.
 
 use crate::json::Line;
-use crate::table::Style;
 use crate::{Goals, Match, RunKey};
+
+mod table;
+
+pub use table::{Spread, foot, head, row};
 
 /// Times the rounds are drawn again for the interval.
 const DRAWS: usize = 4000;
@@ -36,9 +39,7 @@ pub const FEWEST: usize = 9;
 impl Pair {
     /// The ratios ours/peer, sorted.
     pub fn ratios(&self) -> Vec<f64> {
-        let mut ratios: Vec<f64> = self.rounds.iter().map(|(ours, theirs)| ours / theirs).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios
+        sorted(self.rounds.iter().map(|(ours, theirs)| ours / theirs))
     }
 
     /// Whether enough rounds were kept for a figure.
@@ -64,18 +65,21 @@ impl Pair {
         (medians[DRAWS * 25 / 1000], medians[DRAWS * 975 / 1000 - 1])
     }
 
-    fn ours(&self) -> f64 {
-        median(&sorted(self.rounds.iter().map(|round| round.0)))
+    /// Ticks per operation, ours and the peer's: the medians of the rounds.
+    fn ticks(&self) -> (f64, f64) {
+        let median = |side: fn(&(f64, f64)) -> f64| median(&sorted(self.rounds.iter().map(side)));
+        (median(|round| round.0), median(|round| round.1))
     }
 
-    fn theirs(&self) -> f64 {
-        median(&sorted(self.rounds.iter().map(|round| round.1)))
-    }
-
-    /// Whether the goal is met; `None` if there is none, or no figure.
+    /// Whether the goal is met: the whole interval has to lie on one side of it. `None` if it does not, if there is no
+    /// goal, or no figure.
     pub fn met(&self, goals: &Goals) -> Option<bool> {
         let goal = goals.ratio(&self.name, &self.peer)?;
-        self.is_enough().then(|| median(&self.ratios()) <= goal.must)
+        let (low, high) = self.is_enough().then(|| self.interval())?;
+        if high <= goal.must {
+            return Some(true);
+        }
+        (low > goal.must).then_some(false)
     }
 
     /// The JSON line.
@@ -98,48 +102,16 @@ impl Pair {
         if self.is_enough() {
             let ratios = self.ratios();
             let (low, high) = self.interval();
-            line.real("ours", self.ours()).real("theirs", self.theirs());
+            let (ours, theirs) = self.ticks();
+            line.real("ours", ours).real("theirs", theirs);
             line.real("ratio_min", ratios[0]).real("ratio_median", median(&ratios));
+            line.real("ratio_p99", percentile(&ratios, 99));
             line.real("ratio_max", ratios[ratios.len() - 1])
                 .real("ratio_low", low)
                 .real("ratio_high", high);
         }
         line.key(key).done()
     }
-
-    /// The row of the table.
-    pub fn row(&self, goals: &Goals, style: Style) -> String {
-        let goal = goals.ratio(&self.name, &self.peer);
-        let near = if self.matches == Match::Nearest { " ~" } else { "" };
-        let peer = format!("{} {}{near}", self.peer, self.version);
-        let head = format!("{:<5}{:<17}", goal.map_or("", |goal| &goal.id), self.name);
-        if !self.is_enough() {
-            let all = self.rounds.len() + self.discarded;
-            let quiet = self.rounds.len();
-            return format!("{head} no figure: {quiet} of {all} rounds were quiet     {peer}\n");
-        }
-        let (low, high) = self.interval();
-        let ratio = median(&self.ratios());
-        let must = goal.map_or(String::new(), |goal| format!("{:.2}", goal.must));
-        let verdict = match self.met(goals) {
-            Some(true) => style.good("ok  "),
-            Some(false) => style.bad("MISS"),
-            None => "    ".into(),
-        };
-        let figures = format!("{:>7.1}{:>7.1}{ratio:>6.2}", self.ours(), self.theirs());
-        let line = format!("{head}{figures}  {low:>5.2}..{high:<5.2}{must:>5} {verdict} {peer}");
-        line.trim_end().to_owned() + "\n"
-    }
-}
-
-/// The head of the table.
-pub fn head() -> String {
-    "goal pair                ours   peer ratio   95 % of it must      peer\n".into()
-}
-
-/// The foot of the table.
-pub fn foot() -> String {
-    "     ticks per operation, median of rounds A B B A; ~ nearest, not the same operation\n".into()
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -156,6 +128,11 @@ pub fn median(sorted: &[f64]) -> f64 {
     } else {
         sorted[half]
     }
+}
+
+/// The smallest value that `percent` of all are not larger than (nearest rank).
+fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1]
 }
 
 /// xorshift64*.

@@ -2,11 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The seed of runs that nobody gave another.
+const USUAL_SEED: u64 = 1;
+
 /// The circumstances of a run; every JSON line carries them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct RunKey {
-    /// `rustc 1.96.0`.
+    /// `rustc 1.96.0`: what the image says it was built with.
     pub compiler: String,
+    /// Version of LLVM in that compiler: two builds of one compiler may differ in it. `unknown` for somebody else's image.
+    pub llvm: String,
     /// Version of QEMU (`10.0.2`), or `none` in a host process.
     pub qemu: String,
     /// `xAPIC` or `x2APIC`.
@@ -15,16 +20,17 @@ pub struct RunKey {
     pub cpus: u64,
     /// `insns`, `tcg`, `kvm` or `hosted`.
     pub mode: String,
-    /// What else was asked for (extra QEMU arguments, `quick`), or empty.
+    /// What else was asked for (planted faults, extra QEMU arguments, `quick`), or empty.
     pub settings: String,
     /// The seed of the run.
     pub seed: u64,
     /// Version of the kernel.
     pub kernel: String,
-    /// Revision of the source.
+    /// Revision of the source; `unknown` for somebody else's image.
     pub git: String,
-    /// Whether the source differed from that revision.
-    pub dirty: bool,
+    /// Whether the source differed from that revision; `None` if the revision is unknown.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dirty: Option<bool>,
     /// SHA-256 of the kernel image.
     pub image: String,
     /// CPU model of the guest.
@@ -32,8 +38,8 @@ pub struct RunKey {
 }
 
 impl RunKey {
-    /// The part that figures are compared under: `rustc-1.96/qemu-10/x2apic/smp4`, then mode and settings if they are
-    /// not the usual ones.
+    /// The part that figures are compared under: `rustc-1.96/qemu-10/x2apic/smp4`, then mode, settings and seed if they
+    /// are not the usual ones.
     pub fn baseline_name(&self) -> String {
         let compiler = self.compiler.split_whitespace().collect::<Vec<_>>().join("-");
         let mut name = format!(
@@ -49,7 +55,32 @@ impl RunKey {
         if !self.settings.is_empty() {
             name += &format!("/{}", self.settings);
         }
+        if self.seed != USUAL_SEED {
+            name += &format!("/seed{}", self.seed);
+        }
         name
+    }
+
+    /// The source's revision, with a `+` if the source differed from it.
+    pub fn revision(&self) -> String {
+        format!("{}{}", self.git, if self.dirty == Some(true) { "+" } else { "" })
+    }
+
+    /// Whether the run took few samples.
+    pub fn is_quick(&self) -> bool {
+        self.settings.split_whitespace().any(|word| word == "quick")
+    }
+
+    /// The builds of compiler and QEMU, where they are not the same as in `other`. The same name may stand over two.
+    pub fn other_builds(&self, other: &RunKey) -> Option<String> {
+        let builds = [
+            (&self.compiler, &other.compiler),
+            (&self.llvm, &other.llvm),
+            (&self.qemu, &other.qemu),
+        ];
+        let said = ["", "LLVM ", "QEMU "].iter().zip(builds).filter(|(_, (mine, its))| mine != its);
+        let said: Vec<String> = said.map(|(what, (mine, _))| format!("{what}{mine}")).collect();
+        (!said.is_empty()).then(|| said.join(", "))
     }
 
     /// The same as a file name.

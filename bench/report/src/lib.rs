@@ -11,7 +11,7 @@ mod key;
 mod record;
 pub mod table;
 
-pub use baseline::{Baseline, Comparison};
+pub use baseline::{Baseline, Comparison, Fleeting, Scope};
 pub use goals::{Goal, Goals, Match, Opponent, RatioGoal, Stat};
 pub use key::RunKey;
 pub use record::{BenchResult, Collector, Event, RecordError, Start, StressResult, record_bytes};

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::baseline::{Figure, Row, Verdict};
-use crate::{BenchResult, Comparison, Goal, Goals, Match, RunKey};
+use crate::{Baseline, BenchResult, Comparison, Goal, Goals, Match, RunKey};
 use bench_api::stats::PerOp;
 
 /// How to draw.
@@ -192,24 +192,32 @@ fn foot(hidden: usize, nearest: bool) -> String {
 }
 
 /// What there is to say about the baseline: the count, and a line for each difference.
-pub fn baseline(comparison: &Comparison, key: &RunKey, style: Style) -> String {
+pub fn baseline(comparison: &Comparison, old: &Baseline, key: &RunKey, style: Style) -> String {
     let count = |verdict| comparison.count(verdict);
     let worse = format!("{} worse", count(Verdict::Worse));
-    let worse = if comparison.is_worse() { style.bad(&worse) } else { worse };
-    let new = match count(Verdict::New) {
-        0 => String::new(),
-        new => format!(", {new} new"),
-    };
+    let worse = if count(Verdict::Worse) != 0 { style.bad(&worse) } else { worse };
+    let rest = [(count(Verdict::New), "new"), (comparison.gone.len(), "gone")];
+    let rest = rest.iter().filter(|(count, _)| *count != 0);
+    let rest: String = rest.map(|(count, what)| format!(", {count} {what}")).collect();
     let mut text = end(format!(
-        "baseline {}: {} same, {} better, {worse}{new}",
+        "baseline {}: {} same, {} better, {worse}{rest}",
         key.baseline_name(),
         count(Verdict::Same),
         count(Verdict::Better),
     ));
-    for row in &comparison.rows {
-        if let (Verdict::Worse | Verdict::Better, Some(old)) = (row.verdict, &row.old) {
-            text += &difference(row, old);
-        }
+    let differ = comparison.rows.iter().filter_map(|row| {
+        let differs = matches!(row.verdict, Verdict::Worse | Verdict::Better);
+        row.old.as_ref().filter(|_| differs).map(|old| (row, old))
+    });
+    let longest = differ.clone().map(|(row, _)| row.bench.chars().count() + 1).max().unwrap_or(0);
+    for (row, old) in differ {
+        text += &difference(row, old, longest.max(NAME), style);
+    }
+    for gone in &comparison.gone {
+        text += &end(format!("     {gone} is no more"));
+    }
+    if let Some(builds) = old.run.other_builds(key) {
+        text += &end(format!("     it was made with {builds}"));
     }
     text
 }
@@ -219,16 +227,27 @@ pub fn no_baseline(key: &RunKey) -> String {
     end(format!("baseline {}: none yet; --bless 'reason' makes one", key.baseline_name()))
 }
 
-fn difference(row: &Row, old: &Figure) -> String {
+/// The figures, and below or beside them the counters, as many on a line as fit.
+fn difference(row: &Row, old: &Figure, name: usize, style: Style) -> String {
     let (before, now) = (per_op(old), per_op(&row.new));
     let (a, b) = (old.value as f64 / old.ops as f64, row.new.value as f64 / row.new.ops as f64);
     let change = ((b - a) * 10.0).round() / 10.0;
     let figures = format!("{before} -> {now} ({change:+})");
-    let mut line = format!("     {:<NAME$}{figures:<18}", row.bench);
-    if old.n == row.new.n {
-        line += &counters(old, &row.new).join(", ");
+    let mut line = format!("     {:<name$}{figures:<17}", row.bench);
+    let indent = line.chars().count().min(style.columns / 2);
+    let told = if old.n == row.new.n { counters(old, &row.new) } else { Vec::new() };
+    let (mut text, mut on_line) = (String::new(), 0);
+    for (i, counter) in told.iter().enumerate() {
+        let comma = if i + 1 < told.len() { "," } else { "" };
+        let counter = format!(" {counter}{comma}");
+        if on_line > 0 && line.chars().count() + counter.chars().count() > style.columns {
+            text += &end(std::mem::replace(&mut line, " ".repeat(indent)));
+            on_line = 0;
+        }
+        line += &counter;
+        on_line += 1;
     }
-    end(line)
+    text + &end(line)
 }
 
 /// The counters of both windows: those of the IPIs, and what has changed.
@@ -287,16 +306,21 @@ pub struct Totals {
 pub fn result_line(totals: Totals, time: &str) -> String {
     let mut parts = Vec::new();
     if totals.goals != (0, 0) {
-        parts.push(format!("{} goals met, {} missed", totals.goals.0, totals.goals.1));
+        let (met, missed) = totals.goals;
+        parts.push(format!("{met} {} met, {missed} missed", plural("goal", met)));
     }
     if totals.failed != 0 {
-        parts.push(format!("{} benchmarks failed", totals.failed));
+        parts.push(format!("{} {} failed", totals.failed, plural("benchmark", totals.failed)));
     }
     if totals.stress != (0, 0) {
         parts.push(format!("{} stress passed, {} failed", totals.stress.0, totals.stress.1));
     }
     parts.push(time.into());
     end(format!("RESULT  {}", parts.join("; ")))
+}
+
+fn plural(what: &str, count: usize) -> String {
+    if count == 1 { what.into() } else { format!("{what}s") }
 }
 
 /// A duration as people say it: `0.4 s`, `44 s`, `1 min 48 s`.

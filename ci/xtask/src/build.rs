@@ -31,11 +31,16 @@ pub fn kernel(features: &[String]) -> Result<PathBuf> {
     };
     let image = place::made().join(name);
     replace(&path, &image)?;
+    say_how_long(&image, started);
+    Ok(image)
+}
+
+/// Says what was built since then, if that took long enough to be asked about.
+pub fn say_how_long(what: &Path, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     if seconds > 2.0 {
-        eprintln!("built {} in {seconds:.0} s", place::shown(&image));
+        eprintln!("built {} in {seconds:.0} s", place::shown(what));
     }
-    Ok(image)
 }
 
 /// Builds the ring-3 programs and packs them; says where the image lies.

@@ -14,7 +14,7 @@ use runner::Mode;
 
 use crate::Status;
 use crate::run::Run;
-use values::{existing_file, program, seeds, shard};
+use values::{existing_file, program, reason, seeds, shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -183,11 +183,11 @@ pub struct Output {
 #[derive(Args, Clone, Debug)]
 pub struct Baseline {
     /// Compare with the committed baseline; ends with 4 when worse.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "bless")]
     pub baseline: bool,
 
     /// Make these figures the baseline, and write down why.
-    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub bless: Option<String>,
 }
 
@@ -227,7 +227,9 @@ pub struct BenchArgs {
     pub run: RunArgs,
 
     /// On this host instead: the same code and its peers in one process, on real silicon.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = [
+        "smp", "mode", "qemu", "image", "xapic", "features", "plant", "extra", "seed", "why", "baseline", "bless",
+    ])]
     pub hosted: bool,
 }
 

@@ -35,43 +35,77 @@ pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
 }
 
 /// What the first line of a run says.
-pub fn facts(verbose: bool) -> Result<Facts> {
-    let source = Source::of_checkout();
-    Ok(Facts {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        revision: format!("{}{}", source.revision, if source.dirty { "+" } else { "" }),
-        rustc: compiler()?.trim_start_matches("rustc ").to_owned(),
+pub fn facts(key: &RunKey, verbose: bool) -> Facts {
+    Facts {
+        version: key.kernel.clone(),
+        revision: key.revision(),
+        rustc: key.compiler.trim_start_matches("rustc ").to_owned(),
         verbose,
-    })
+    }
 }
 
 /// What figures depend on, as far as it is known before the kernel speaks.
 pub fn key(request: &Request, machine: &Machine) -> Result<RunKey> {
-    let source = Source::of_checkout();
-    Ok(RunKey {
-        image: hash(&request.kernel)?,
+    let image = read(&request.kernel)?;
+    let source = if machine.image.is_some() { foreign_source(&image) } else { own_source()? };
+    Ok(RunKey { settings: settings(machine), ..booted(request, &image, source) })
+}
+
+/// The same for a kernel of this checkout on the usual machine.
+pub fn key_of_ours(request: &Request) -> Result<RunKey> {
+    Ok(booted(request, &read(&request.kernel)?, own_source()?))
+}
+
+fn booted(request: &Request, image: &[u8], source: RunKey) -> RunKey {
+    RunKey {
+        image: hash(image),
         mode: request.mode.name().to_owned(),
         seed: request.seed,
         cpus: request.cpus.into(),
-        settings: settings(machine),
-        ..host_key(source)?
+        ..source
+    }
+}
+
+/// The same for a comparison in a host process, of this program.
+pub fn hosted_key(program: &Path) -> Result<RunKey> {
+    Ok(RunKey {
+        qemu: "none".to_owned(),
+        apic: "none".to_owned(),
+        image: hash(&read(program)?),
+        ..own_source()?
     })
 }
 
-/// The same for a comparison in a host process.
-pub fn hosted_key() -> Result<RunKey> {
-    Ok(RunKey { qemu: "none".to_owned(), ..host_key(Source::of_checkout())? })
-}
-
-fn host_key(source: Source) -> Result<RunKey> {
+/// What is built from this checkout.
+fn own_source() -> Result<RunKey> {
+    let source = Source::of_checkout();
+    let about = toolchain::ask_rustc(&["--version", "--verbose"])?;
+    let value = |name: &str| about.lines().find_map(|line| line.strip_prefix(name));
     Ok(RunKey {
-        compiler: compiler()?,
+        compiler: format!("rustc {}", value("release: ").unwrap_or(UNKNOWN)),
+        llvm: value("LLVM version: ").unwrap_or(UNKNOWN).to_owned(),
         kernel: env!("CARGO_PKG_VERSION").to_owned(),
         git: source.revision,
         dirty: source.dirty,
         ..RunKey::default()
     })
 }
+
+/// An image that somebody brought: what it says itself.
+fn foreign_source(image: &[u8]) -> RunKey {
+    let unknown = || UNKNOWN.to_owned();
+    RunKey {
+        compiler: runner::symbols::compiler(image).unwrap_or_else(unknown),
+        llvm: unknown(),
+        // The kernel will say.
+        kernel: "?".to_owned(),
+        git: unknown(),
+        dirty: None,
+        ..RunKey::default()
+    }
+}
+
+const UNKNOWN: &str = "unknown";
 
 /// Adds what the kernel says about itself.
 pub fn complete(key: &mut RunKey, start: &Start) {
@@ -91,29 +125,31 @@ fn settings(machine: &Machine) -> String {
     planted.chain(extra).collect::<Vec<_>>().join(" ")
 }
 
-/// `rustc 1.96.0`.
-fn compiler() -> Result<String> {
-    let version = toolchain::ask_rustc(&["--version"])?;
-    Ok(version.split(" (").next().unwrap_or(&version).to_owned())
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| path.display().to_string())
 }
 
-fn hash(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The checkout's revision.
 struct Source {
     revision: String,
-    dirty: bool,
+    dirty: Option<bool>,
 }
 
 impl Source {
     fn of_checkout() -> Self {
-        let revision =
-            git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-        let changes = git(&["status", "--porcelain", "--untracked-files=no"]);
-        Self { revision, dirty: changes.is_some_and(|changes| !changes.is_empty()) }
+        match git(&["rev-parse", "--short", "HEAD"]) {
+            // Without what is made by measuring: it is no source of anything.
+            Some(revision) => Self {
+                revision,
+                dirty: git(&["status", "--porcelain", "--", ".", ":!bench/baselines", ":!*.jsonl"])
+                    .map(|changes| !changes.is_empty()),
+            },
+            None => Self { revision: UNKNOWN.to_owned(), dirty: None },
+        }
     }
 }
 

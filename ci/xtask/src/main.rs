@@ -9,6 +9,7 @@ mod build;
 mod cli;
 mod collect;
 mod doctor;
+mod gate;
 mod guest;
 mod hosted;
 mod list;

@@ -6,16 +6,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
+use bench_report::Goals;
 use bench_report::json::Raw;
 use bench_report::table::{self, Rows, Style, Totals};
-use bench_report::{Comparison, Goals, baseline};
-use runner::screen::{Live, Look, Screen, Tally};
+use runner::screen::{Facts, Live, Look, Screen, Tally};
 use runner::{Event, Mode, Request, Sink};
 
 use crate::cli::{Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
-use crate::test::baselines;
-use crate::{Status, guest, list, place, why};
+use crate::{Status, gate, guest, list, place, why};
 
 /// One boot of the kernel with everything that was asked of it.
 pub struct Run<'a> {
@@ -42,6 +41,12 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
         eprintln!("x: --why counts instructions, which only --mode insns does");
         return Ok(Status::Usage);
     }
+    if let Some(refusal) =
+        run.baseline.and_then(|asked| gate::refusal(asked, run.machine, run.output))
+    {
+        eprintln!("x: {refusal}");
+        return Ok(Status::Usage);
+    }
     let words = words(run);
     let request = guest::request(run.machine, run.seed, words)?;
     let mut lines = Vec::new();
@@ -57,8 +62,10 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
             }
         }
     }
-    let collected = RefCell::new(Collected::new(guest::key(&request, run.machine)?, lines));
-    let (report, mut screen, tally, started) = match boot(run, &request, &collected)? {
+    let key = guest::key(&request, run.machine)?;
+    let facts = guest::facts(&key, run.machine.verbose);
+    let collected = RefCell::new(Collected::new(key, lines));
+    let (report, mut screen, tally, started) = match boot(run, &request, facts, &collected) {
         Ok(done) => done,
         Err(status) => return Ok(status),
     };
@@ -78,10 +85,10 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
     if status == Status::Passed && !collected.passed() {
         status = Status::Failed;
     }
-    if let Some(asked) = run.baseline
-        && status == Status::Passed
-    {
-        status = compare(asked, &collected, &mut screen)?;
+    if let Some(asked) = run.baseline {
+        let style = style(screen.look());
+        let scope = gate::scope(run.choice);
+        status = gate::hold(asked, scope, &collected, status, (&mut screen, style));
     }
     let totals = totals(&collected, tally);
     if totals != Totals::default() {
@@ -104,13 +111,15 @@ type Booted<'w> = (runner::Report, Screen<'w>, Tally, Instant);
 fn boot<'w>(
     run: &'w Run<'_>,
     request: &Request,
+    facts: Facts,
     collected: &'w RefCell<Collected>,
-) -> Result<Result<Booted<'w>, Status>> {
+) -> Result<Booted<'w>, Status> {
     let started = Instant::now();
     let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
     let (screen, look) = screen(to_stdout);
-    let rows = if run.output.all { Rows::All } else { Rows::Goals };
-    let facts = guest::facts(run.machine.verbose)?;
+    // Who chose benchmarks wants to see them.
+    let all = run.output.all || run.machine.verbose || run.choice.filter.is_some();
+    let rows = if all { Rows::All } else { Rows::Goals };
     let drawn = move || {
         table::goals_table(&collected.borrow().benches, &Goals::builtin(), rows, style(look))
     };
@@ -122,11 +131,11 @@ fn boot<'w>(
     match runner::run(request, &mut sink) {
         Ok(report) => {
             let (screen, tally) = live.finish(&report);
-            Ok(Ok((report, screen, tally, started)))
+            Ok((report, screen, tally, started))
         }
         Err(refusal) => {
             eprintln!("x: {refusal}");
-            Ok(Err(Status::from_code(refusal.status())))
+            Err(Status::from_code(refusal.status()))
         }
     }
 }
@@ -162,42 +171,6 @@ fn words(run: &Run<'_>) -> guest::Words {
         words.push("quick".to_owned());
     }
     words
-}
-
-/// Holds the figures against the baseline, or makes them the baseline.
-fn compare(asked: &Baseline, collected: &Collected, screen: &mut Screen<'_>) -> Result<Status> {
-    let store = baseline::Store::new(baselines());
-    let (goals, key, results) = (Goals::builtin(), &collected.key, &collected.benches);
-    if let Some(reason) = &asked.bless {
-        return Ok(match store.bless(key, results, &goals, reason) {
-            Ok(path) => {
-                screen.line(&format!(
-                    "baseline {}: blessed, {}",
-                    key.baseline_name(),
-                    place::shown(&path)
-                ));
-                Status::Passed
-            }
-            Err(error) => {
-                screen.line(&format!("x: {error}"));
-                Status::Failed
-            }
-        });
-    }
-    let style = style(screen.look());
-    let (text, status) = match store.load(key)? {
-        Some(old) => {
-            let comparison = Comparison::of(&old, results, &goals);
-            let worse = asked.baseline && comparison.is_worse();
-            (
-                table::baseline(&comparison, key, style),
-                if worse { Status::Worse } else { Status::Passed },
-            )
-        }
-        None => (table::no_baseline(key), Status::Passed),
-    };
-    screen.line(text.trim_end());
-    Ok(status)
 }
 
 fn totals(collected: &Collected, tally: Tally) -> Totals {

@@ -3,7 +3,9 @@
 //! The steps are found, not listed: a crate that joins the workspace, or gains a feature `loom` or `shuttle`, is
 //! tested without a word here. A step's output is kept and shown when it fails.
 
+mod baseline;
 mod count;
+mod hosted;
 mod kernel;
 mod readme;
 mod steps;
@@ -16,7 +18,6 @@ use anyhow::Result;
 
 use crate::Status;
 use crate::cli::TestArgs;
-pub use kernel::baselines;
 use steps::{Done, Step};
 
 /// Runs the steps that the filter chooses; the last line is `N passed, N failed`.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, path::Path, rc::Rc};
 
 use addr2line::Context as Lines;
 use anyhow::{Context, Result};
-use gimli::{EndianRcSlice, RunTimeEndian};
+use gimli::{EndianRcSlice, Reader as _, RunTimeEndian};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 
 pub(crate) type Reader = EndianRcSlice<RunTimeEndian>;
@@ -181,8 +181,37 @@ impl Symbols {
     }
 }
 
+/// Returns what the compiler that made an ELF's first Rust unit calls itself, `rustc 1.96.0`; `None` without debug information.
+pub fn compiler(elf: &[u8]) -> Option<String> {
+    let file = object::File::parse(elf).ok()?;
+    let dwarf = gimli::Dwarf::load(|id| -> Result<Reader, gimli::Error> {
+        let data =
+            file.section_by_name(id.name()).and_then(|section| section.uncompressed_data().ok());
+        Ok(Reader::new(Rc::from(&*data.unwrap_or_default()), RunTimeEndian::Little))
+    });
+    let dwarf = dwarf.ok()?;
+    let mut units = dwarf.units();
+    while let Ok(Some(header)) = units.next() {
+        let version = || {
+            let unit = dwarf.unit(header).ok()?;
+            let mut entries = unit.entries();
+            let producer = entries.next_dfs().ok()??.attr_value(gimli::DW_AT_producer)?;
+            rustc(&dwarf.attr_string(&unit, producer).ok()?.to_string_lossy().ok()?)
+        };
+        if let Some(version) = version() {
+            return Some(version);
+        }
+    }
+    None
+}
+
+/// `rustc 1.96.0` out of `clang LLVM (rustc version 1.96.0 (ac68faa20 2026-05-25))`.
+fn rustc(producer: &str) -> Option<String> {
+    let (_, rest) = producer.split_once("rustc version ")?;
+    Some(format!("rustc {}", rest.split([' ', ')']).next()?))
+}
+
 fn is_empty(data: &Reader) -> bool {
-    use gimli::Reader as _;
     data.is_empty()
 }
 

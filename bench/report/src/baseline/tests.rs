@@ -7,14 +7,15 @@ fn a_blessed_run_is_the_same_as_itself() {
     let (store, goals) = (Store::new(dir.path().join("new")), Goals::builtin());
     let results = [result("ipi/push_pop", &[28, 30]), result("user/switch", &[11])];
     assert!(store.load(&key()).expect("readable").is_none());
-    let path = store.bless(&key(), &results, &goals, "the first figures").expect("blessed");
+    let path =
+        store.bless(&key(), &results, Scope::All, &goals, "the first figures").expect("blessed");
     assert_eq!(
         path.file_name().and_then(|name| name.to_str()),
         Some("rustc-1.96_qemu-10_x2apic_smp4.json")
     );
     let baseline = store.load(&key()).expect("readable").expect("blessed");
     assert_eq!(baseline.reasons, ["3f2c9e1: the first figures"]);
-    let comparison = Comparison::of(&baseline, &results, &goals);
+    let comparison = Comparison::of(&baseline, &results, Scope::All, &goals);
     assert_eq!(comparison.count(Verdict::Same), 2);
     assert!(!comparison.is_worse());
 }
@@ -24,7 +25,7 @@ fn one_instruction_is_a_difference() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, goals) = (Store::new(dir.path()), Goals::builtin());
     let old = [result("a/a", &[28]), result("a/b", &[28]), result("a/c", &[28])];
-    store.bless(&key(), &old, &goals, "first").expect("blessed");
+    store.bless(&key(), &old, Scope::All, &goals, "first").expect("blessed");
     let baseline = store.load(&key()).expect("readable").expect("blessed");
     let new = [
         result("a/a", &[29]),
@@ -32,7 +33,7 @@ fn one_instruction_is_a_difference() {
         result("a/c", &[28, 99]),
         result("a/d", &[1]),
     ];
-    let comparison = Comparison::of(&baseline, &new, &goals);
+    let comparison = Comparison::of(&baseline, &new, Scope::All, &goals);
     let verdicts: Vec<Verdict> = comparison.rows.iter().map(|row| row.verdict).collect();
     assert_eq!(verdicts, [Verdict::Worse, Verdict::Better, Verdict::Same, Verdict::New]);
     assert!(comparison.is_worse());
@@ -52,14 +53,30 @@ fn figures_are_compared_per_operation() {
 fn a_part_that_is_blessed_keeps_the_rest() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, goals) = (Store::new(dir.path()), Goals::builtin());
-    store
-        .bless(&key(), &[result("a/a", &[1]), result("a/b", &[2])], &goals, "first")
-        .expect("blessed");
-    store.bless(&key(), &[result("a/b", &[3])], &goals, "b grew a check").expect("blessed");
+    let (all, part) = ([result("a/a", &[1]), result("a/b", &[2])], [result("a/b", &[3])]);
+    store.bless(&key(), &all, Scope::All, &goals, "first").expect("blessed");
+    let changed = RunKey { dirty: Some(true), ..key() };
+    store.bless(&changed, &part, Scope::Chosen, &goals, "b grew a check").expect("blessed");
     let baseline = store.load(&key()).expect("readable").expect("blessed");
     assert_eq!(baseline.figures["a/a"].value, 1);
     assert_eq!(baseline.figures["a/b"].value, 3);
-    assert_eq!(baseline.reasons, ["3f2c9e1: b grew a check", "3f2c9e1: first"]);
+    assert_eq!(baseline.reasons, ["3f2c9e1+: b grew a check", "3f2c9e1: first"]);
+    assert!(Comparison::of(&baseline, &part, Scope::Chosen, &goals).gone.is_empty());
+}
+
+#[test]
+fn a_benchmark_that_is_no_more_is_told_until_all_is_blessed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, goals) = (Store::new(dir.path()), Goals::builtin());
+    let (old, new) = ([result("a/a", &[1]), result("a/b", &[2])], [result("a/b", &[2])]);
+    store.bless(&key(), &old, Scope::All, &goals, "first").expect("blessed");
+    let baseline = store.load(&key()).expect("readable").expect("blessed");
+    let comparison = Comparison::of(&baseline, &new, Scope::All, &goals);
+    assert_eq!(comparison.gone, ["a/a"]);
+    assert!(comparison.is_worse());
+    store.bless(&key(), &new, Scope::All, &goals, "a is no more").expect("blessed");
+    let baseline = store.load(&key()).expect("readable").expect("blessed");
+    assert_eq!(baseline.figures.keys().collect::<Vec<_>>(), ["a/b"]);
 }
 
 #[test]
@@ -67,12 +84,17 @@ fn what_may_not_be_blessed_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let (store, goals) = (Store::new(dir.path()), Goals::builtin());
     let good = [result("a/a", &[1])];
-    assert!(matches!(store.bless(&key(), &good, &goals, "  "), Err(StoreError::NoReason)));
+    let refused = |key: &RunKey, results: &[BenchResult], reason| {
+        store.bless(key, results, Scope::All, &goals, reason).expect_err("refused").to_string()
+    };
+    assert!(refused(&key(), &good, "  ").contains("with a reason"));
     let tcg = RunKey { mode: "tcg".into(), ..key() };
-    assert!(matches!(store.bless(&tcg, &good, &goals, "why"), Err(StoreError::Mode(_))));
+    assert!(refused(&tcg, &good, "why").contains("in mode tcg do not repeat"));
+    let quick = RunKey { settings: "-d int quick".into(), ..key() };
+    assert!(refused(&quick, &good, "why").contains("of full runs"));
     let mut bad = good.clone();
     bad[0].ok = false;
-    assert!(matches!(store.bless(&key(), &bad, &goals, "why"), Err(StoreError::Failed(_))));
+    assert!(refused(&key(), &bad, "why").contains("a/a failed"));
     assert!(store.load(&key()).expect("readable").is_none());
 }
 
@@ -94,11 +116,15 @@ fn other_circumstances_have_another_file() {
         RunKey { cpus: 2, ..key() },
         RunKey { settings: "-cpu host".into(), ..key() },
         RunKey { mode: "tcg".into(), ..key() },
+        RunKey { seed: 7, ..key() },
     ];
     let store = Store::new("");
     for key in &other {
         assert_ne!(store.path(key), store.path(&self::key()));
     }
-    let later = RunKey { qemu: "10.1.0".into(), git: "other".into(), seed: 7, ..key() };
+    let later =
+        RunKey { qemu: "10.1.0".into(), git: "other".into(), llvm: "22.1.8".into(), ..key() };
     assert_eq!(store.path(&later), store.path(&key()));
+    assert_eq!(later.other_builds(&key()).as_deref(), Some("LLVM 22.1.8, QEMU 10.1.0"));
+    assert_eq!(key().other_builds(&key()), None);
 }

@@ -67,5 +67,18 @@ fn a_goal_is_met_per_operation_and_only_in_its_unit() {
     result.unit = "cycles".into();
     assert_eq!(goal.met(&result), None);
     assert_eq!(goals.count(&[result]), (0, 0));
-    assert_eq!(goals.stat("ipi/doorbells"), Stat::Max);
+}
+
+#[test]
+fn the_statistic_is_that_of_the_goal_or_of_the_unit() {
+    let goals = Goals::builtin();
+    let of = |name: &str, unit: &str| {
+        let mut result = crate::json::tests::result(name, &[1]);
+        result.unit = unit.into();
+        goals.stat(&result)
+    };
+    assert_eq!(of("ipi/doorbells", "doorbells"), Stat::Max);
+    assert_eq!(of("kernel/switch", "insns"), Stat::Min);
+    assert_eq!(of("kernel/other", "insns"), Stat::Min);
+    assert_eq!(of("ipi/doorbells_singly", "doorbells"), Stat::Median);
 }

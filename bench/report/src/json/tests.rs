@@ -26,6 +26,7 @@ pub(crate) fn result(name: &str, samples: &[u64]) -> BenchResult {
 pub(crate) fn key() -> RunKey {
     RunKey {
         compiler: "rustc 1.96.0".into(),
+        llvm: "22.1.2".into(),
         qemu: "10.0.2".into(),
         apic: "x2APIC".into(),
         cpus: 4,
@@ -34,7 +35,7 @@ pub(crate) fn key() -> RunKey {
         seed: 1,
         kernel: "0.1.0".into(),
         git: "3f2c9e1".into(),
-        dirty: false,
+        dirty: Some(false),
         image: "ab".repeat(32),
         cpu_model: "QEMU TCG CPU".into(),
     }
@@ -148,34 +149,4 @@ fn the_readme_lists_the_keys() {
             counter.name()
         );
     }
-}
-
-/// Runs the snippet of the README on lines as they are, where Python has pandas.
-#[test]
-fn the_pandas_snippet_runs() {
-    use std::process::{Command, Stdio};
-    let python =
-        Command::new("python3").args(["-c", "import pandas"]).stderr(Stdio::null()).status();
-    if !python.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no python3 with pandas here");
-        return;
-    }
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once("```python\n").expect("a snippet");
-    let (snippet, _) = rest.split_once("```").expect("its end");
-    let dir = tempfile::tempdir().expect("a folder");
-    let lines = [
-        bench(&result("kernel/switch", &[58, 60]), &Goals::builtin(), &key(), Raw::Omitted),
-        bench(&result("x/y", &[7]), &Goals::builtin(), &key(), Raw::Omitted),
-        stress(&stress_result(), &key()),
-    ];
-    std::fs::write(dir.path().join("run.jsonl"), lines.join("\n") + "\n").expect("written");
-    let output = Command::new("python3")
-        .args(["-c", snippet])
-        .current_dir(dir.path())
-        .output()
-        .expect("python3");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("kernel/switch") && text.contains("58"), "{text}");
 }

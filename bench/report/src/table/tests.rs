@@ -1,5 +1,5 @@
 use super::*;
-use crate::baseline::{Baseline, Verdict};
+use crate::baseline::{Baseline, Scope, Verdict};
 use crate::json::tests::{key, result};
 use std::collections::BTreeMap;
 
@@ -131,9 +131,10 @@ fn the_baseline_looks_as_promised() {
         new: figure(1, &[]),
     };
     let mut rows: Vec<Row> = (0..27).map(same).collect();
-    let mut comparison = Comparison { rows: rows.clone() };
+    let mut comparison = Comparison { rows: rows.clone(), gone: Vec::new() };
+    let old = Baseline { schema: 1, reasons: Vec::new(), run: key(), figures: BTreeMap::new() };
     assert_eq!(
-        baseline(&comparison, &key(), Style::PLAIN),
+        baseline(&comparison, &old, &key(), Style::PLAIN),
         "baseline rustc-1.96/qemu-10/x2apic/smp4: 27 same, 0 better, 0 worse\n"
     );
     rows.push(Row {
@@ -144,11 +145,21 @@ fn the_baseline_looks_as_promised() {
     });
     comparison.rows = rows;
     assert_eq!(
-        baseline(&comparison, &key(), Style::PLAIN),
+        baseline(&comparison, &old, &key(), Style::PLAIN),
         "\
 baseline rustc-1.96/qemu-10/x2apic/smp4: 27 same, 0 better, 1 worse
      ipi/push_pop      28 -> 30 (+2)     IPIs 31 = 31, avoided 969 = 969
 "
+    );
+    comparison.gone.push("ipi/one_way".into());
+    let other = RunKey { llvm: "22.1.8".into(), ..key() };
+    let text = baseline(&comparison, &old, &other, Style::PLAIN);
+    assert!(text.starts_with(
+        "baseline rustc-1.96/qemu-10/x2apic/smp4: 27 same, 0 better, 1 worse, 1 gone\n"
+    ));
+    assert!(
+        text.ends_with("     ipi/one_way is no more\n     it was made with LLVM 22.1.2\n"),
+        "{text}"
     );
     assert_eq!(
         no_baseline(&key()),
@@ -176,11 +187,20 @@ fn what_changed_beside_the_figure_is_told() {
     };
     let mut now = result("user/pipe", &[40]);
     now.ops = 2;
-    let comparison = Comparison::of(&base, &[now], &goals());
-    let text = baseline(&comparison, &key(), Style::PLAIN);
-    let line = text.lines().nth(1);
-    let expected = "     user/pipe         20.5 -> 20 (-0.5) IPIs 0 -> 31, avoided 0 -> 969, kernel entries 2 -> 0";
-    assert_eq!(line, Some(expected));
+    let comparison = Comparison::of(&base, &[now], Scope::All, &goals());
+    let text = baseline(&comparison, &base, &key(), Style::PLAIN);
+    let (_, lines) = text.split_once('\n').expect("two lines at least");
+    assert_eq!(
+        lines,
+        "     user/pipe         20.5 -> 20 (-0.5) IPIs 0 -> 31, avoided 0 -> 969,
+                                         kernel entries 2 -> 0
+"
+    );
+    for columns in 40..100 {
+        let text = baseline(&comparison, &base, &key(), Style { columns, ..Style::PLAIN });
+        let widest = text.lines().skip(1).map(|line| line.chars().count()).max();
+        assert!(widest <= Some(columns.max(57)), "{columns}: {text}");
+    }
 }
 
 #[test]
@@ -213,6 +233,11 @@ fn the_last_line_looks_as_promised() {
     assert_eq!(
         result_line(totals, &seconds(108.0)),
         "RESULT  10 goals met, 1 missed; 9 stress passed, 0 failed; 1 min 48 s\n"
+    );
+    let totals = Totals { goals: (1, 0), stress: (0, 0), failed: 1 };
+    assert_eq!(
+        result_line(totals, &seconds(2.0)),
+        "RESULT  1 goal met, 0 missed; 1 benchmark failed; 2.0 s\n"
     );
     assert_eq!([seconds(0.4), seconds(44.2), seconds(99.7)], ["0.4 s", "44 s", "1 min 40 s"]);
 }

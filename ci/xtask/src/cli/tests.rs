@@ -86,3 +86,29 @@ fn help_teaches_and_passes() {
         assert!(text.contains(word), "{word} in {text}");
     }
 }
+
+#[test]
+fn a_baseline_is_renewed_with_a_reason() {
+    let blessed =
+        |reason: &str| parse_from(["./x", "bench", "--bless", reason].map(OsString::from));
+    for reason in ["", "  "] {
+        let (text, status) = blessed(reason).expect_err("no reason");
+        assert_eq!(status, Status::Usage);
+        assert!(text.contains("say why"), "{text}");
+    }
+    let Ok(Verb::Bench(args)) = blessed(" because ") else { panic!("it is right") };
+    assert_eq!(args.run.baseline.bless.as_deref(), Some("because"));
+    refused("bench --baseline --bless because");
+}
+
+#[test]
+fn the_hosted_comparison_has_no_machine_and_no_baseline() {
+    let Ok(Verb::Bench(args)) = parsed("bench --hosted ring --quick --json -") else {
+        panic!("it is right")
+    };
+    assert!(args.hosted && args.run.output.quick);
+    for more in ["--smp 2", "--mode tcg", "--seed 2", "--why", "--baseline", "-- -d int"] {
+        let line = refused(&format!("bench --hosted {more}"));
+        assert!(line.contains("--hosted"), "{line}");
+    }
+}

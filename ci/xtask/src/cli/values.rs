@@ -52,6 +52,13 @@ pub(super) fn program(text: &str) -> Result<String, String> {
     Err(format!("there are {}", names.join(", ")))
 }
 
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why, in a few words".into()),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
 pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
     match std::fs::metadata(text) {
         Ok(file) if file.is_file() => Ok(text.into()),

@@ -1,11 +1,11 @@
 //! The steps that boot the kernel: its own tests on several machines, benchmarks and stress tests as tests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use bench_report::{RunKey, baseline};
-use runner::{Apic, Event, Outcome, Request, probe};
+use bench_report::RunKey;
+use runner::{Apic, Event, Outcome, Report, Request, probe};
 
 use super::steps::{Done, Step, step};
 use crate::collect::Collected;
@@ -18,8 +18,7 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
 
 /// The steps.
 pub fn steps() -> Vec<Step> {
-    let path = || Ok(Some(PathBuf::from("qemu-system-x86_64")));
-    let mut steps = vec![
+    vec![
         step("machine", "the smallest kernel's checks of traps, ring 3 and interrupts", || {
             let image = build::machine()?;
             let mut done = Done::default();
@@ -35,7 +34,7 @@ pub fn steps() -> Vec<Step> {
         step(
             "kernel",
             "the kernel's tests on 1, 2, 4 and 16 CPUs, in each APIC mode, on the QEMU of PATH",
-            move || machines(path),
+            || machines(of_path),
         ),
         step("kernel-newest", "the same on the newest QEMU (ci/newest-qemu.sh)", || {
             machines(newest)
@@ -50,17 +49,7 @@ pub fn steps() -> Vec<Step> {
             }
             Ok(done)
         }),
-    ];
-    if baseline::Store::new(baselines()).path(&RunKey::default()).parent().is_some_and(Path::exists)
-    {
-        steps.push(step("baseline", "no figure is worse than the committed one", against_baseline));
-    }
-    steps
-}
-
-/// Where the accepted figures are.
-pub fn baselines() -> PathBuf {
-    place::root().join("bench/baselines")
+    ]
 }
 
 /// Every machine of one QEMU, if there is such a QEMU.
@@ -88,8 +77,13 @@ fn machines(qemu: impl Fn() -> Result<Option<PathBuf>>) -> Result<Done> {
     Ok(done)
 }
 
+/// The QEMU of PATH.
+pub fn of_path() -> Result<Option<PathBuf>> {
+    Ok(Some(PathBuf::from("qemu-system-x86_64")))
+}
+
 /// The newest QEMU, unpacked where that can be done.
-fn newest() -> Result<Option<PathBuf>> {
+pub fn newest() -> Result<Option<PathBuf>> {
     const NOT_HERE: i32 = 4;
     let output = Command::new("sh")
         .arg(place::root().join("ci/newest-qemu.sh"))
@@ -114,10 +108,7 @@ fn boot(words: &[&str], seed: u64, done: &mut Done) -> Result<Done> {
 /// One boot; each part of it is a test, and so is its end.
 fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
     let mut collected = Collected::new(RunKey::default(), Vec::new());
-    let report = runner::run(request, &mut |event: Event<'_>| collected.event(&event))?;
-    if let Outcome::Interrupted { .. } = report.outcome {
-        bail!("interrupted");
-    }
+    let report = hear(request, &mut collected)?;
     let benches = collected.benches.iter().map(|result| (&result.name, result.ok, &result.message));
     let stress = collected.stress.iter().map(|result| (&result.name, result.ok, &result.message));
     let tests = collected.tests.iter().map(|(name, ok, message)| (name, *ok, message));
@@ -126,6 +117,26 @@ fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
         let verdict = if ok { "ok" } else { "FAILED" };
         done.output.push_str(&format!("{name}: {part} {verdict} {message}\n"));
     }
+    count_end(request, name, (&collected, &report), done);
+    Ok(())
+}
+
+/// Boots and listens until the end.
+pub fn hear(request: &Request, collected: &mut Collected) -> Result<Report> {
+    let report = runner::run(request, &mut |event: Event<'_>| collected.event(&event))?;
+    if let Outcome::Interrupted { .. } = report.outcome {
+        bail!("interrupted");
+    }
+    Ok(report)
+}
+
+/// Counts the end of a boot as a test: it came by itself, after something was run. Whether it passed.
+pub fn count_end(
+    request: &Request,
+    name: &str,
+    (collected, report): (&Collected, &Report),
+    done: &mut Done,
+) -> bool {
     let fine =
         report.outcome == Outcome::Success && collected.errors.is_empty() && !collected.is_empty();
     done.count(fine);
@@ -134,19 +145,11 @@ fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
         if collected.is_empty() {
             done.output.push_str("nothing was run at all\n");
         }
-        for line in collected.errors.iter().chain(&runner::explain::lines(&report, request, None)) {
+        for line in collected.errors.iter().chain(&runner::explain::lines(report, request, None)) {
             done.output.push_str(&format!("{line}\n"));
         }
     }
-    Ok(())
-}
-
-/// A whole measured run, against what is committed.
-fn against_baseline() -> Result<Done> {
-    let mut command = this_program()?;
-    command.args(["bench", "--baseline", "--all"]);
-    let (fine, output) = super::steps::run(&mut command)?;
-    Ok(Done { passed: fine.into(), failed: (!fine).into(), output, ..Done::default() })
+    fine
 }
 
 /// `./x` again, for a whole verb of it.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
-use super::{count, kernel, readme};
+use super::{baseline, count, hosted, kernel, readme};
 use crate::{build, place, toolchain};
 
 /// Something that must hold.
@@ -70,7 +70,9 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
         }
     }
     steps.extend(peers());
+    steps.push(hosted::step_quick());
     steps.extend(kernel::steps());
+    steps.push(baseline::baseline());
     steps.extend(readme::steps());
     steps.extend(readme::recipes());
     Ok(steps)

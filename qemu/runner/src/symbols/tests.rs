@@ -38,6 +38,17 @@ fn nothing_is_known_about_nowhere() {
     assert!(!symbols.follows_call(0x10));
 }
 
+#[test]
+fn an_image_says_what_compiled_it() {
+    let elf = std::fs::read(std::env::current_exe().expect("this test")).expect("readable");
+    let compiler = compiler(&elf).expect("tests have debug information");
+    assert!(compiler.starts_with("rustc 1."), "{compiler}");
+    let producer = "clang LLVM (rustc version 1.96.0 (ac68faa20 2026-05-25) (from a tarball))";
+    assert_eq!(rustc(producer).as_deref(), Some("rustc 1.96.0"));
+    assert_eq!(rustc("clang version 19.1.7"), None);
+    assert_eq!(super::compiler(b"no ELF"), None);
+}
+
 fn with_code(bytes: &[u8]) -> Symbols {
     Symbols {
         lines: None,

@@ -1,0 +1,80 @@
+//! Figures held against the accepted ones, and accepted: `--baseline` and `--bless`.
+
+use bench_report::baseline::Store;
+use bench_report::table::{self, Style};
+use bench_report::{Comparison, Fleeting, Goals, Scope};
+use runner::screen::Screen;
+
+use crate::cli::{Baseline, Choice, Machine, Output};
+use crate::collect::Collected;
+use crate::{Status, place};
+
+/// Where the accepted figures are.
+pub fn store() -> Store {
+    Store::new(place::shown(&place::root().join("bench/baselines")))
+}
+
+/// What makes no sense to ask of a run with this command line.
+pub fn refusal(asked: &Baseline, machine: &Machine, output: &Output) -> Option<String> {
+    let wanted = asked.baseline || asked.bless.is_some();
+    let fleeting = Fleeting::of(machine.mode.name(), output.quick).filter(|_| wanted)?;
+    Some(fleeting.to_string())
+}
+
+/// Whether all benchmarks were asked for.
+pub fn scope(choice: &Choice) -> Scope {
+    if choice.filter.is_some() { Scope::Chosen } else { Scope::All }
+}
+
+/// Says how the figures stand to the accepted ones, or accepts them; how the run ends that had ended with `status`.
+pub fn hold(
+    asked: &Baseline,
+    scope: Scope,
+    collected: &Collected,
+    status: Status,
+    (screen, style): (&mut Screen<'_>, Style),
+) -> Status {
+    if collected.benches.is_empty()
+        || Fleeting::of(&collected.key.mode, collected.key.is_quick()).is_some()
+    {
+        return status;
+    }
+    if status != Status::Passed {
+        if asked.baseline || asked.bless.is_some() {
+            let what = if asked.baseline { "compared" } else { "blessed" };
+            screen.line(&format!("baseline: nothing is {what}, since the run did not pass"));
+        }
+        return status;
+    }
+    compare(asked, scope, collected, (screen, style)).unwrap_or_else(|error| {
+        screen.line(&format!("x: {error}"));
+        // Who did not ask is told, no more.
+        if asked.baseline || asked.bless.is_some() { Status::Failed } else { status }
+    })
+}
+
+fn compare(
+    asked: &Baseline,
+    scope: Scope,
+    collected: &Collected,
+    (screen, style): (&mut Screen<'_>, Style),
+) -> Result<Status, bench_report::baseline::StoreError> {
+    let (goals, key, results) = (Goals::builtin(), &collected.key, &collected.benches);
+    let old = store().load(key)?;
+    let comparison = old.as_ref().map(|old| Comparison::of(old, results, scope, &goals));
+    if let (Some(old), Some(comparison)) = (&old, &comparison) {
+        screen.line(table::baseline(comparison, old, key, style).trim_end());
+    }
+    if let Some(reason) = &asked.bless {
+        let path = store().bless(key, results, scope, &goals, reason)?;
+        let name = key.baseline_name();
+        screen.items(&[format!("baseline {name}: blessed"), place::shown(&path)]);
+        return Ok(Status::Passed);
+    }
+    let Some(comparison) = comparison else {
+        screen.line(table::no_baseline(key).trim_end());
+        return Ok(Status::Passed);
+    };
+    let worse = asked.baseline && comparison.is_worse();
+    Ok(if worse { Status::Worse } else { Status::Passed })
+}

@@ -8,6 +8,7 @@ mod count;
 mod hosted;
 mod kernel;
 mod readme;
+mod repeats;
 mod steps;
 mod workspace;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
-use super::{baseline, count, hosted, kernel, readme};
+use super::{baseline, count, hosted, kernel, readme, repeats};
 use crate::{build, place, toolchain};
 
 /// Something that must hold.
@@ -73,6 +73,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(hosted::step_quick());
     steps.extend(kernel::steps());
     steps.push(baseline::baseline());
+    steps.push(repeats::repeats());
     steps.extend(readme::steps());
     steps.extend(readme::recipes());
     Ok(steps)

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod count;
+mod explained;
 mod hosted;
 mod kernel;
 mod readme;

@@ -4,7 +4,7 @@
 //! measured meanwhile. A sample's instructions are those between its two readings of the clock, on all CPUs; less the empty
 //! loop's they are the figure. [`table`] counts them by function and line.
 
-mod table;
+pub mod table;
 
 use std::path::Path;
 
@@ -192,10 +192,19 @@ pub fn explain(
             None if result.unit == "insns" => {
                 format!("why {}: its instructions were not written down\n", result.name)
             }
-            None => format!("why {}: it counts {}\n", result.name, result.unit),
+            None => counted(result),
         }
     };
     Ok(results.iter().map(explain).collect())
+}
+
+/// What there is to say where samples are no instructions: what else happened meanwhile.
+fn counted(result: &BenchResult) -> String {
+    let counters = result.counters.nonzero().map(|(name, value)| format!("{name} {value}"));
+    let counters: Vec<String> = counters.collect();
+    let BenchResult { name, unit, samples, .. } = result;
+    let title = format!("why {name}: it counts {unit}; in all {} samples:\n", samples.len());
+    title + &format!("  {}\n", counters.join(", "))
 }
 
 #[cfg(test)]

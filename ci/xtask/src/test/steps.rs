@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
-use super::{baseline, count, hosted, kernel, readme, repeats};
+use super::{baseline, count, explained, hosted, kernel, readme, repeats};
 use crate::{build, place, toolchain};
 
 /// Something that must hold.
@@ -74,6 +74,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(kernel::steps());
     steps.push(baseline::baseline());
     steps.push(repeats::repeats());
+    steps.push(explained::explained());
     steps.extend(readme::steps());
     steps.extend(readme::recipes());
     Ok(steps)

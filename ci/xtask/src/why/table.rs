@@ -16,6 +16,11 @@ const SHARE: usize = 6;
 /// Most that a place may take of a line.
 const WHERE: usize = 34;
 
+/// The lines of what the others do not explain.
+pub const UNSHOWN: &str = "not shown: time asleep, or another stretch of the clock";
+pub const TOO_MANY: &str = "less: begun and faulted, or another stretch of the clock";
+pub const ANOTHER: &str = "this sample is not the smallest";
+
 /// Instructions of one line.
 #[derive(Debug, PartialEq)]
 pub(super) struct Row {
@@ -176,21 +181,13 @@ impl Sheet {
         let clock = ticks - overhead;
         let figure = result.summary.min as i64;
         if clock > self.total {
-            text += &self.line(
-                clock - self.total,
-                "not shown: time asleep, or another stretch of the clock",
-                "",
-            );
+            text += &self.line(clock - self.total, UNSHOWN, "");
         }
         if clock < self.total {
-            text += &self.line(
-                clock - self.total,
-                "less: begun and faulted, or another stretch of the clock",
-                "",
-            );
+            text += &self.line(clock - self.total, TOO_MANY, "");
         }
         if clock != figure {
-            text += &self.line(figure - clock, "this sample is not the smallest", "");
+            text += &self.line(figure - clock, ANOTHER, "");
         }
         text + &self.line(figure, "the figure (min)", "")
     }

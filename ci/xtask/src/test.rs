@@ -8,6 +8,7 @@ mod count;
 mod explained;
 mod hosted;
 mod kernel;
+mod pandas;
 mod readme;
 mod repeats;
 mod steps;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
-use super::{baseline, count, explained, hosted, kernel, readme, repeats};
+use super::{baseline, count, explained, hosted, kernel, pandas, readme, repeats};
 use crate::{build, place, toolchain};
 
 /// Something that must hold.
@@ -75,6 +75,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(baseline::baseline());
     steps.push(repeats::repeats());
     steps.push(explained::explained());
+    steps.push(pandas::pandas());
     steps.extend(readme::steps());
     steps.extend(readme::recipes());
     Ok(steps)

@@ -3,7 +3,7 @@
 //! A sample is the clock's difference over a batch of `k` calls of the step, less the same difference over `k` empty
 //! calls, which the same loop measured just before. In mode `insns` `k` is 1 unless the benchmark says otherwise.
 
-use crate::env::World;
+use crate::env::{Edge, World};
 use crate::peers::{self, Peer};
 use crate::wire::{Record, Values};
 use crate::{Counters, Mode, Settings};
@@ -134,9 +134,16 @@ impl<'a> Bencher<'a> {
         (self.world.relax)();
     }
 
-    /// All counters now.
-    pub fn counters(&self) -> Counters {
-        (self.world.counters)()
+    /// Begins a window of its own, for checks.
+    #[inline(never)] // Not in line, both: the loop between them is to keep its registers.
+    pub fn open_window(&self) -> Counters {
+        (self.world.counters)(Edge::Opens)
+    }
+
+    /// What was counted since the window was opened.
+    #[inline(never)]
+    pub fn close_window(&self, opened: &Counters) -> Counters {
+        (self.world.counters)(Edge::Closes).since(opened)
     }
 
     /// Returns when the other CPUs have nothing left to do.
@@ -261,10 +268,10 @@ impl<'a> Bencher<'a> {
         let mut before = Counters::ZERO;
         for turn in 0.. {
             if turn == warmup {
-                before = (self.world.counters)();
+                before = self.open_window();
             }
             if turn == measured {
-                self.result.counters = (self.world.counters)().since(&before);
+                self.result.counters = self.close_window(&before);
                 if self.why {
                     (self.world.path)(&Record::PathBegin {});
                 }

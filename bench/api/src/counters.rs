@@ -32,30 +32,22 @@ counters! {
     RingFull "ring_full",
     /// Messages taken from rings.
     RingMessages "ring_messages",
-    /// Kernel thread switches.
+    /// Functions run on other CPUs whose end was waited for: shootdowns are such.
+    Syncs "syncs",
+    /// Kernel thread switches, to and from idle included.
     Switches "switches",
-    /// Wakes of kernel threads.
-    Wakes "wakes",
-    /// Wakes of threads of another CPU.
-    WakesRemote "wakes_remote",
+    /// Those from a thread that had to wait: in a window that ends as it began, also the wakes.
+    Waits "waits",
+    /// Ends of a rest of a CPU that had nobody to run.
+    Idles "idles",
     /// Entries from ring 3 by `syscall`.
     KernelEntries "kernel_entries",
-    /// Messages dispatched through the table.
-    Messages "messages",
-    /// Calls that were answered asynchronously.
-    Asynchronous "asynchronous",
+    /// Calls of the measuring process that were answered later, by a completion.
+    Completions "completions",
     /// Timer interrupts.
     TimerIrqs "timer_irqs",
-    /// Entries into idle (`hlt`).
-    Idles "idles",
-    /// Upcalls into a layer.
-    Upcalls "upcalls",
-    /// Switches between user threads.
-    UserSwitches "user_switches",
-    /// Page faults.
+    /// Page faults that gave ring 3 a page.
     PageFaults "page_faults",
-    /// Shootdowns of other CPUs' address translations.
-    Shootdowns "shootdowns",
     /// Interrupts nobody asked for.
     SpuriousIrqs "spurious_irqs",
 }

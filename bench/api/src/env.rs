@@ -43,6 +43,15 @@ impl Mode {
     }
 }
 
+/// An end of a window in which is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edge {
+    /// The window begins when the counters have been read.
+    Opens,
+    /// It has ended before they are.
+    Closes,
+}
+
 /// What to run, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<'a> {
@@ -70,8 +79,8 @@ pub trait Env {
     fn start(cpu: usize, entry: fn(usize), arg: usize);
     /// One turn of a wait: pauses, serves messages to this CPU, lets others run.
     fn relax();
-    /// All counters, summed over the CPUs.
-    fn counters() -> Counters;
+    /// All counters, summed over the CPUs. What it takes to read them lies outside the window.
+    fn counters(edge: Edge) -> Counters;
     /// Returns when the other CPUs have nothing left to do, so that no leftover work falls into a window.
     fn settle() {}
     /// Sends a [`Record::PathBegin`] or [`Record::PathEnd`] at once: what is executed between the two is written down. Not
@@ -86,7 +95,7 @@ pub(crate) struct World {
     pub cpu: fn() -> usize,
     pub start: fn(usize, fn(usize), usize),
     pub relax: fn(),
-    pub counters: fn() -> Counters,
+    pub counters: fn(Edge) -> Counters,
     pub settle: fn(),
     pub path: fn(&Record<'_>),
 }

@@ -24,7 +24,7 @@ pub mod wire;
 
 pub use bencher::Bencher;
 pub use counters::{Counter, Counters};
-pub use env::{Env, Mode, Settings};
+pub use env::{Edge, Env, Mode, Settings};
 pub use peers::Peer;
 pub use registry::{BENCHES, Bench, Unit, matches};
 pub use run::{Outcome, list, run};

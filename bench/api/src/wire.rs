@@ -10,7 +10,7 @@ pub use codec::{Error, Named, Values};
 use codec::{Field, Reader, Writer};
 
 /// Changes whenever a record does.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 /// No encoded record is longer.
 pub const MAX_BYTES: usize = 768;
 /// The text in front of the bytes in a decoded defmt frame.

@@ -4,7 +4,7 @@ use crate::{BenchResult, Goals, Match, RunKey, StressResult};
 use serde_json::{Map, Number, Value};
 
 /// Changes whenever a key changes its meaning or goes.
-pub const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 2;
 
 /// Whether a line carries all samples.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

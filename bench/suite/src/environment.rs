@@ -2,7 +2,7 @@
 
 use alloc::vec;
 use bench_api::wire::Record;
-use bench_api::{Counter, Counters, Env, Settings};
+use bench_api::{Counter, Counters, Edge, Env, Settings};
 use ipiq::Counters as Messages;
 use kernel_core::{cpu, ipi, records, thread};
 use lwkt_sched::{MayBlock, Name, Priority};
@@ -45,7 +45,9 @@ impl Env for Kernel {
         thread::yield_now(&mut unsafe { MayBlock::assume() });
     }
 
-    fn counters() -> Counters {
+    /// What can be read is read; what a CPU has to be asked for by a message is asked for outside the window.
+    fn counters(edge: Edge) -> Counters {
+        let asked_before = (edge == Edge::Opens).then(thread::counted);
         let mut counters = Counters::ZERO;
         for cpu in cpu::all() {
             let messages: &Messages = ipi::fabric().counters(cpu.id());
@@ -55,6 +57,7 @@ impl Env for Kernel {
                 (Counter::IpisPassive, messages.passive.get()),
                 (Counter::RingFull, messages.full.get()),
                 (Counter::RingMessages, messages.ran.get()),
+                (Counter::Syncs, messages.synced.get()),
                 (Counter::KernelEntries, cpu.counters.entries.get()),
                 (Counter::TimerIrqs, cpu.counters.timers.get()),
                 (Counter::PageFaults, cpu.counters.page_faults.get()),
@@ -63,7 +66,10 @@ impl Env for Kernel {
                 counters.add(counter, value);
             }
         }
-        counters.set(Counter::Switches, thread::switches());
+        counters.set(Counter::Idles, cpu::rests());
+        let asked = asked_before.unwrap_or_else(thread::counted);
+        counters.set(Counter::Switches, asked.switches);
+        counters.set(Counter::Waits, asked.waits);
         counters
     }
 

@@ -85,12 +85,13 @@ pub(crate) fn wake_and_back(b: &mut Bencher<'_>, cpu: CpuId) {
         let duet = duet.clone();
         move |cx| duet.follow(cx, leader)
     });
-    let before = b.counters();
+    let before = b.open_window();
     b.iter(|| duet.lead(&mut cx, follower.thread()));
     let rounds = duet.0.load(Relaxed) / 2;
-    let switches = b.counters().since(&before).get(bench_api::Counter::Switches);
+    let counted = b.close_window(&before);
     b.check(rounds > 2, "the other thread answered each wake");
-    b.check(switches >= 2 * rounds, "each wake ended a wait");
+    let waits = counted.get(bench_api::Counter::Waits);
+    b.check(waits >= 2 * rounds, "each wake ended a wait");
     critical(|crit| {
         duet.0.store(OVER, Relaxed);
         thread::wake(crit, follower.thread());

@@ -2,7 +2,7 @@
 
 use abi::answer::StatsList;
 use bench_api::wire::Record;
-use bench_api::{Counter, Counters, Env};
+use bench_api::{Counter, Counters, Edge, Env};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use program::{process, thread};
 use uarch::message::time_stamp;
@@ -55,18 +55,29 @@ impl Env for Ring3 {
         READINGS.store(READINGS.load(Relaxed) + 1, Relaxed);
     }
 
-    fn counters() -> Counters {
+    /// What the kernel has to ask its CPUs for by messages is asked for outside the window.
+    fn counters(edge: Edge) -> Counters {
+        let asked = || stats(ids(&["switches", "waits"]));
+        let asked_before = (edge == Edge::Opens).then(asked);
+        let read = stats(!ids(&["switches", "waits", "pending_calls", "kernel_stacks"]));
+        let entries = read.kernel_entries - READINGS.load(Relaxed);
+        let asked = asked_before.unwrap_or_else(asked);
         let mut counters = Counters::ZERO;
-        let stats = stats();
-        let readings = READINGS.load(Relaxed) + 1;
-        READINGS.store(readings, Relaxed);
         for (counter, value) in [
-            (Counter::IpisSent, stats.ipis_sent),
-            (Counter::IpisAvoided, stats.ipis_avoided),
-            (Counter::RingFull, stats.rings_full),
-            (Counter::Switches, stats.switches),
-            (Counter::KernelEntries, stats.kernel_entries - readings),
-            (Counter::SpuriousIrqs, stats.unasked_interrupts),
+            (Counter::IpisSent, read.ipis_sent),
+            (Counter::IpisAvoided, read.ipis_avoided),
+            (Counter::IpisPassive, read.ipis_passive),
+            (Counter::RingFull, read.rings_full),
+            (Counter::RingMessages, read.calls_run),
+            (Counter::Syncs, read.syncs),
+            (Counter::Switches, asked.switches),
+            (Counter::Waits, asked.waits),
+            (Counter::Idles, read.rests),
+            (Counter::KernelEntries, entries),
+            (Counter::Completions, read.completions),
+            (Counter::TimerIrqs, read.timer_interrupts),
+            (Counter::PageFaults, read.page_faults),
+            (Counter::SpuriousIrqs, read.unasked_interrupts),
         ] {
             counters.set(counter, value);
         }
@@ -74,10 +85,17 @@ impl Env for Ring3 {
     }
 }
 
-/// The kernel's figures.
-fn stats() -> StatsList {
+/// The bits of figures by name.
+fn ids(names: &[&str]) -> u64 {
+    let elements = StatsList::INFO.elements.iter().filter(|element| names.contains(&element.name));
+    elements.fold(0, |bits, element| bits | 1 << element.id)
+}
+
+/// The kernel's figures that are wanted: one more entry.
+fn stats(wanted: u64) -> StatsList {
+    READINGS.store(READINGS.load(Relaxed) + 1, Relaxed);
     let mut bytes = [0; StatsList::MAX_WORDS * 8];
-    let used = process::stats(&mut bytes, u64::MAX).expect("room for all figures");
+    let used = process::stats(&mut bytes, wanted).expect("room for all figures");
     let words: [u64; StatsList::MAX_WORDS] = core::array::from_fn(|word| {
         u64::from_le_bytes(core::array::from_fn(|byte| bytes[8 * word + byte]))
     });

@@ -144,6 +144,11 @@ pub fn all() -> impl Iterator<Item = &'static Cpu> {
     (0..count()).map(|index| on(CpuId::at(index)))
 }
 
+/// Times that a CPU stopped resting so far, over all CPUs.
+pub fn rests() -> u64 {
+    crate::idle::rests()
+}
+
 /// Runs `f` in a critical section; work that arrived meanwhile is done on the way out of the outermost one.
 #[inline(always)]
 pub fn critical<R>(f: impl FnOnce(&Crit) -> R) -> R {

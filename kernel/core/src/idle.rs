@@ -75,6 +75,12 @@ pub(crate) fn rest(crit: &Crit) {
     cpu::serve(crit);
 }
 
+/// Times that a CPU has stopped resting so far, over all CPUs.
+pub(crate) fn rests() -> u64 {
+    // Relaxed: the counts are taken for themselves alone.
+    cpu::all().map(|cpu| cpu.rests.0.load(Ordering::Relaxed) / 2).sum()
+}
+
 /// Reports a deadlock, if there is one. On the first CPU, when the time has come to look.
 pub(crate) fn look(crit: &Crit) {
     if is_quiescent(crit) {

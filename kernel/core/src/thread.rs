@@ -210,9 +210,21 @@ pub fn check() -> Result<(), lwkt_sched::Broken> {
     })
 }
 
-/// Switches between threads so far, over all CPUs.
-pub fn switches() -> u64 {
-    cpu::all()
-        .map(|cpu| ipi::call(cpu.id(), |crit| here().scheduler.with(crit, |s| s.switches())))
-        .sum()
+/// What the schedulers of all CPUs counted.
+#[derive(Clone, Copy, Default)]
+pub struct Counted {
+    /// Switches between threads so far, the idle ones included.
+    pub switches: u64,
+    /// Those among them from a thread that had to wait.
+    pub waits: u64,
+}
+
+/// Asks each CPU what its scheduler counted: a message to each, which a window of measurement must not hold.
+pub fn counted() -> Counted {
+    cpu::all().fold(Counted::default(), |sum, cpu| {
+        let own = ipi::call(cpu.id(), |crit| {
+            here().scheduler.with(crit, |s| Counted { switches: s.switches(), waits: s.waits() })
+        });
+        Counted { switches: sum.switches + own.switches, waits: sum.waits + own.waits }
+    })
 }

@@ -18,7 +18,9 @@ pub struct Scheduler<Q: RunQueue = Bitmap> {
     current: ThreadRef,
     rare: Rare,
     cpu: CpuId,
-    switches: u64,
+    /// Switches from a thread that has to wait, and all others: a switch adds to one of them.
+    waits: u64,
+    turns: u64,
     queue: Q,
     idle: ThreadRef,
     leaving: Option<(ThreadRef, CpuId)>,
@@ -43,7 +45,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         all.add(idle);
         let queue = Q::new(idle);
         let (rare, timers) = (Rare::NONE, Timers::new());
-        Self { current: idle, rare, cpu, switches: 0, queue, idle, leaving: None, timers, all }
+        let (waits, turns) = (0, 0);
+        Self { current: idle, rare, cpu, waits, turns, queue, idle, leaving: None, timers, all }
     }
 
     /// Starts a thread on this CPU (edge 1).
@@ -69,6 +72,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         if next == self.current {
             return Next::Same;
         }
+        self.turns += 1;
         self.switch(next);
         Next::Switch(next)
     }
@@ -269,7 +273,12 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     /// How many times this CPU has gone from one thread to another.
     pub fn switches(&self) -> u64 {
-        self.switches
+        self.waits + self.turns
+    }
+
+    /// How many times a thread of this CPU has begun to wait.
+    pub fn waits(&self) -> u64 {
+        self.waits
     }
 
     /// The CPU.
@@ -303,6 +312,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         debug_assert!(me != self.idle, "the idle thread cannot wait");
         me.state.set(state);
         me.why.set(why);
+        self.waits += 1;
         let next = self.leave(me);
         if next == self.idle { Next::Idle } else { Next::Switch(next) }
     }
@@ -323,6 +333,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         me.state.set(state);
         self.leaving = Some((me, to));
         self.rare |= rare;
+        self.turns += 1;
         self.leave(me)
     }
 
@@ -331,7 +342,6 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.owns(next);
         self.current = next;
         self.rare |= next.rare.get();
-        self.switches += 1;
     }
 
     /// A thread touched by a foreign CPU ends a debug build.

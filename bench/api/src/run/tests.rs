@@ -1,6 +1,6 @@
 use super::*;
 use crate::wire::MAX_BYTES;
-use crate::{Counter, Counters, Mode, text};
+use crate::{Counter, Counters, Edge, Mode, text};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::string::{String, ToString};
@@ -37,7 +37,7 @@ impl Env for Test {
     fn relax() {
         thread::yield_now();
     }
-    fn counters() -> Counters {
+    fn counters(_: Edge) -> Counters {
         let mut counters = Counters::ZERO;
         counters.set(Counter::IpisSent, SENT.get());
         counters

@@ -12,13 +12,13 @@ bench_api::bench! {
     run: |b| {
         // SAFETY: no arguments.
         let own = unsafe { call::thread_current() };
-        let before = b.counters();
+        let before = b.open_window();
         let mut last = 0;
         b.batch(16).iter(|| {
             // SAFETY: no arguments.
             last = unsafe { call::probe() };
         });
-        let entries = b.counters().since(&before).get(Counter::KernelEntries);
+        let entries = b.close_window(&before).get(Counter::KernelEntries);
         b.check(last == own, "the layer answered");
         // The two readings that `iter` itself makes are not counted; see `environment`.
         b.check(entries == 0, "no entry into the kernel");

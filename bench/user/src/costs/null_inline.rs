@@ -11,14 +11,14 @@ bench_api::bench! {
     shape: "flat in CPUs, threads and pending calls",
     run: |b| {
         const BATCH: u64 = 8;
-        let before = b.counters();
+        let before = b.open_window();
         let mut calls = 0;
         b.batch(BATCH).iter(|| {
             // SAFETY: no arguments.
             unsafe { call::null() };
             calls += 1;
         });
-        let entries = b.counters().since(&before).get(Counter::KernelEntries);
+        let entries = b.close_window(&before).get(Counter::KernelEntries);
         b.check(entries >= calls && calls > BATCH, "each call was an entry into the kernel");
     },
 }

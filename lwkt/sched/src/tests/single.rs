@@ -46,12 +46,13 @@ fn equals_take_turns<Q: RunQueue>() {
         assert_eq!(own.yield_now(&crit), Next::Switch(next));
         own.check(&crit).unwrap();
     }
-    assert_eq!(own.switches(), 5);
+    assert_eq!((own.switches(), own.waits()), (5, 0));
     assert_eq!(own.block(&crit, WHY), Next::Switch(c));
     assert_eq!(own.block(&crit, WHY), Next::Switch(a));
     assert!(!own.contended(&crit));
     assert_eq!(own.block(&crit, WHY), Next::Idle);
     assert!(own.is_idle());
+    assert_eq!((own.switches(), own.waits()), (8, 3));
     own.check(&crit).unwrap();
 }
 

@@ -33,7 +33,7 @@ pub(in crate::process) fn stats(
     carrier: &Carrier,
     r: request::Stats,
 ) -> Result<answer::Stats, Failure> {
-    let list = statistics(carrier);
+    let list = statistics(carrier, r.wanted);
     let mut words = [0; StatsList::MAX_WORDS];
     let used = list.encode(r.wanted, &mut words).map_err(|_| Failure::new(Error::BadElement))?;
     let mut bytes = [0; StatsList::MAX_WORDS * 8];
@@ -50,28 +50,51 @@ pub(in crate::process) fn stats(
     Ok(answer::Stats { needed: needed as u64 })
 }
 
-fn statistics(carrier: &Carrier) -> StatsList {
+/// The figures that are wanted. Who does not want those that another CPU has to be asked for causes no message by asking.
+fn statistics(carrier: &Carrier, wanted: u64) -> StatsList {
     let sum = |f: fn(&cpu::Cpu) -> u64| cpu::all().map(f).sum();
     let message = |f: fn(&ipiq::Counters) -> u64| {
         cpu::all().map(|cpu| f(ipi::fabric().counters(cpu.id()))).sum()
     };
-    let mut pending = 0;
+    let is_wanted = |name| {
+        let mut elements = StatsList::INFO.elements.iter();
+        elements.any(|element| element.name == name && wanted >> element.id & 1 == 1)
+    };
+    let (mut pending_calls, mut completions) = (0, 0);
+    let ask = is_wanted("pending_calls");
     carrier.process.each_carrier(|c| {
-        pending += ipi::call(c.cpu(), |crit| c.own.with(crit, |own| own.pending.len() as u64));
+        completions += c.completions().count();
+        if ask {
+            pending_calls +=
+                ipi::call(c.cpu(), |crit| c.own.with(crit, |own| own.pending.len() as u64));
+        }
     });
+    let counted = match is_wanted("switches") || is_wanted("waits") {
+        true => thread::counted(),
+        false => thread::Counted::default(),
+    };
+    let kernel_stacks = if is_wanted("kernel_stacks") { thread::stacks_in_use() as u64 } else { 0 };
     StatsList {
         rings_full: message(|c| c.full.get()),
         unasked_interrupts: sum(|cpu| cpu.counters.unexpected.get()),
         mappings: carrier.process.with_space(|_, space| space.mappings() as u64).unwrap_or(0),
         cpu_processes: carrier.process.carriers() as u64,
         kernel_bytes: memory::heap_in_use(),
-        kernel_stacks: thread::stacks_in_use() as u64,
+        kernel_stacks,
         free_frames: memory::free(),
         process_frames: carrier.process.with_space(|_, space| space.frames()).unwrap_or(0),
-        pending_calls: pending,
+        pending_calls,
         kernel_entries: sum(|cpu| cpu.counters.entries.get()),
-        switches: thread::switches(),
+        switches: counted.switches,
         ipis_sent: message(|c| c.rung.get()),
         ipis_avoided: message(|c| c.avoided.get()),
+        waits: counted.waits,
+        rests: cpu::rests(),
+        ipis_passive: message(|c| c.passive.get()),
+        calls_run: message(|c| c.ran.get()),
+        syncs: message(|c| c.synced.get()),
+        timer_interrupts: sum(|cpu| cpu.counters.timers.get()),
+        page_faults: sum(|cpu| cpu.counters.page_faults.get()),
+        completions,
     }
 }

@@ -157,3 +157,6 @@ fn git(args: &[&str]) -> Option<String> {
     let output = Command::new("git").current_dir(place::root()).args(args).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

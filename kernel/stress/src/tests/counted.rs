@@ -3,8 +3,8 @@
 use crate::crew;
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::string::String;
-use kernel_core::thread::{self, Counted};
 use kernel_core::cpu;
+use kernel_core::thread::{self, Counted};
 use lwkt_sched::MayBlock;
 
 check! {

@@ -231,6 +231,25 @@ fn joins_meet_ends_in_every_order() {
     });
 }
 
+/// The stack of a thread of another carrier comes back, joined or let go, and serves the next thread at once.
+#[test]
+fn a_stack_is_used_again_only_when_it_was_left() {
+    play(2, || {
+        let mut step = 0;
+        Box::new(move |last| {
+            step += 1;
+            match (step, last) {
+                (1 | 3 | 5, _) => Do::Create(Box::new(|_| Do::Exit(0)), on(1)),
+                (2 | 6, Last::Thread(thread)) => Do::Join(thread),
+                (4, Last::Thread(thread)) => Do::Detach(thread),
+                (7..12, _) => Do::Create(Box::new(|_| Do::Exit(0)), on(0)),
+                (12, _) => Do::Create(Box::new(|_| Do::Stop), on(1)),
+                _ => Do::Stop,
+            }
+        })
+    });
+}
+
 #[test]
 fn sleepers_and_mail_share_a_deadline() {
     play(2, || {

@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ptr::NonNull;
 use std::sync::Mutex as Plain;
 
@@ -96,6 +96,8 @@ pub struct Machine {
     completions: Vec<Completions>,
     areas: Vec<NonNull<Carrier>>,
     bodies: Plain<HashMap<usize, Body>>,
+    /// Threads whose stacks carriers stand on: a decision is made on the stack of the thread that asks for it.
+    stood_on: Plain<HashSet<usize>>,
     slab: (NonNull<u8>, Layout),
     /// Forgets to ring the sleeper, to show that the tests see it.
     pub deaf: bool,
@@ -168,6 +170,7 @@ impl Machine {
             completions: (0..carriers).map(|_| Completions::new()).collect(),
             areas: (0..carriers).map(|_| zeroed(Layout::new::<Carrier>()).cast()).collect(),
             bodies: Plain::new(HashMap::new()),
+            stood_on: Plain::new(HashSet::new()),
             slab: (zeroed(layout), layout),
             deaf,
         }));
@@ -221,6 +224,8 @@ impl Machine {
     pub fn create(&'static self, carrier: &'static Carrier, body: Body, options: Options) -> Ref {
         let options = Options { class: Class::Small, run: uthread::Run::Held, ..options };
         let thread = carrier.create(0, 0, options.word(), self.kernel()).expect("a stack");
+        let taken = self.stood_on.lock().unwrap().contains(&(std::ptr::from_ref(thread) as usize));
+        assert!(!taken, "a stack is given to a thread while a carrier stands on it");
         self.bodies.lock().unwrap().insert(std::ptr::from_ref(thread) as usize, body);
         carrier.launch(thread, 0, 0, self.kernel());
         Ref(thread)
@@ -245,6 +250,7 @@ impl Machine {
                 Some(other) => other,
             };
             let action = body(seen);
+            self.stood_on.lock().unwrap().insert(key);
             if !matches!(action, Do::Exit(_)) {
                 self.bodies.lock().unwrap().insert(key, body);
             }
@@ -283,6 +289,7 @@ impl Machine {
                     .unwrap_or_else(|| carrier.exit(running, value, kernel)),
                 Do::Stop => return,
             };
+            self.stood_on.lock().unwrap().remove(&key);
         }
     }
 }

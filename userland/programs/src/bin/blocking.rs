@@ -95,13 +95,14 @@ fn calls(round: u64) {
 
 /// The threads that wait have not returned, and the one that does not has its turns.
 fn others_go_on(waiting: u64) {
+    // Before it is there: a tick may give it a turn at once.
+    let before = TURNS.load(Ordering::Acquire);
     let other = thread::spawn(|| {
         for _ in 0..100 {
             TURNS.fetch_add(1, Ordering::AcqRel);
             thread::yield_now();
         }
     });
-    let before = TURNS.load(Ordering::Acquire);
     while WAITING.load(Ordering::Acquire) < waiting {
         thread::yield_now();
     }

@@ -2,11 +2,13 @@
 
 mod frames;
 mod heap;
+mod refusal;
 
 pub(crate) use frames::FrameCache;
 pub use frames::{free, in_use as frames_in_use, put, take, take_zeroed};
 pub use heap::{Heap, in_use as heap_in_use, pages as heap_pages};
 pub(crate) use heap::{HeapCache, footprint};
+pub use refusal::{Dry, Refusal, asked, dry_spells, refuse};
 
 use arch::layout::Phys;
 use arch::paging::FrameSource;

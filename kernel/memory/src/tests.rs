@@ -35,6 +35,24 @@ fn runs_come_from_fresh_memory() {
     assert_eq!(pool.available(), 4);
 }
 
+#[test]
+fn closed_magazine_gives_nothing_and_takes_nothing() {
+    let mut magazine = Magazine::<4>::new();
+    for item in 1..=3 {
+        magazine.push(item).expect("an empty magazine has room");
+    }
+    let mut out = Vec::new();
+    magazine.close(|item| out.push(item));
+    assert_eq!(out, [1, 2, 3]);
+    for _ in 0..6 {
+        assert_eq!((magazine.pop(), magazine.push(9), magazine.len()), (None, Err(9), 0));
+    }
+    magazine.spill(|_| panic!("a closed magazine holds something"));
+    magazine.close(|_| panic!("a closed magazine holds something"));
+    magazine.open();
+    assert_eq!((magazine.push(7), magazine.pop(), magazine.pop()), (Ok(()), Some(7), None));
+}
+
 proptest! {
     #[test]
     fn no_frame_is_in_two_places(ops in prop::collection::vec(any::<bool>(), 1..400)) {

@@ -3,6 +3,7 @@
 //! Law: the pool's lock is taken inside a critical section only, held for a batch at most, and never while
 //! waiting for another CPU.
 
+use super::refusal;
 use crate::cpu::{self, Cpu};
 use arch::layout::Phys;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -94,9 +95,18 @@ pub fn put(crit: &Crit, frame: Phys) {
         if magazine.push(number).is_err() {
             let mut pool = POOL.lock();
             magazine.spill(|frame| pool.put(Frame(frame)));
-            // A magazine that spilled a batch has room.
-            let _ = magazine.push(number);
+            // One that spilled a batch has room; a closed one never has.
+            if magazine.push(number).is_err() {
+                pool.put(Frame(number));
+            }
         }
+    });
+}
+
+/// Closes or opens what this CPU keeps at hand: see [`Magazine`].
+pub(super) fn keep_at_hand(crit: &Crit, keep: bool) {
+    cpu::here().frames.with(crit, |magazine| {
+        if keep { magazine.open() } else { magazine.close(|frame| POOL.lock().put(Frame(frame))) }
     });
 }
 
@@ -110,15 +120,23 @@ pub fn free() -> u64 {
     TOTAL.load(Ordering::Relaxed) - in_use()
 }
 
+/// Takes a frame from the pool, and a batch of them for this CPU.
 #[cold]
 fn refill(cpu: &'static Cpu, crit: &Crit) -> Option<u64> {
+    if refusal::strikes() {
+        return None;
+    }
     cpu.frames.with(crit, |magazine| {
         let mut pool = POOL.lock();
-        for _ in 0..FrameCache::BATCH {
-            let Some(frame) = pool.take() else { break };
-            // An empty magazine takes a batch.
-            let _ = magazine.push(frame.0);
+        let Some(frame) = pool.take() else { return refusal::dry(&refusal::FRAMES) };
+        for _ in 1..FrameCache::BATCH {
+            let Some(more) = pool.take() else { break };
+            // One that is empty takes a batch; a closed one takes nothing.
+            if magazine.push(more.0).is_err() {
+                pool.put(more);
+                break;
+            }
         }
-        magazine.pop()
+        Some(frame.0)
     })
 }

@@ -6,7 +6,7 @@
 //! An object may be freed on any CPU; it goes to that CPU's magazine. Pages of small objects stay with their class.
 //! Law: a depot's lock and the general heap's are taken inside a critical section only.
 
-use super::frames;
+use super::{frames, refusal};
 use crate::cpu;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
@@ -39,6 +39,10 @@ static DEPOTS: [Mutex<Depot>; CLASSES] = [const { Mutex::new(Depot(0)) }; CLASSE
 static LARGE: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
 
 impl Depot {
+    fn is_empty(&self) -> bool {
+        self.0 == 0
+    }
+
     fn take(&mut self) -> Option<u64> {
         let object = self.0;
         if object == 0 {
@@ -126,8 +130,10 @@ unsafe impl GlobalAlloc for Heap {
                 if magazine.push(block as u64).is_err() {
                     let mut depot = DEPOTS[class].lock();
                     magazine.spill(|object| depot.put(object));
-                    // A magazine that spilled a batch has room.
-                    let _ = magazine.push(block as u64);
+                    // One that spilled a batch has room; a closed one never has.
+                    if magazine.push(block as u64).is_err() {
+                        depot.put(block as u64);
+                    }
                 }
             });
         });
@@ -136,33 +142,51 @@ unsafe impl GlobalAlloc for Heap {
 
 #[cold]
 fn large(crit: &Crit, layout: Layout) -> *mut u8 {
+    if refusal::strikes() {
+        return null_mut();
+    }
     // SAFETY: the layout is not empty: `class_of` serves every size up to half a page.
     let block = unsafe { LARGE.alloc(layout) };
-    if !block.is_null() {
-        cpu::here().counters.heap.add(crit, layout.size() as u64);
+    if block.is_null() {
+        return refusal::dry(&refusal::BLOCKS).unwrap_or(null_mut());
     }
+    cpu::here().counters.heap.add(crit, layout.size() as u64);
     block
 }
 
 /// Fills this CPU's magazine from the depot, or a fresh page, and takes one.
 #[cold]
 fn refill(crit: &Crit, class: usize) -> Option<u64> {
+    if refusal::strikes() {
+        return None;
+    }
     let mut depot = DEPOTS[class].lock();
-    let mut object = depot.take();
-    if object.is_none() {
-        let page = frames::take(crit)?;
+    if depot.is_empty() {
+        let Some(page) = frames::take(crit) else { return refusal::dry(&refusal::OBJECTS) };
         PAGES.fetch_add(1, Ordering::Relaxed);
         for index in (0..per_page(class)).rev() {
             depot.put((page.virt() + index * size_of_class(class)) as u64);
         }
-        object = depot.take();
     }
+    let object = depot.take();
     cpu::here().heap.with(crit, |heap| {
         for _ in 1..Objects::BATCH {
             let Some(more) = depot.take() else { break };
-            // An empty magazine takes a batch.
-            let _ = heap.classes[class].push(more);
+            // One that is empty takes a batch; a closed one takes nothing.
+            if heap.classes[class].push(more).is_err() {
+                depot.put(more);
+                break;
+            }
         }
     });
     object
+}
+
+/// Closes or opens what this CPU keeps at hand: see [`Magazine`].
+pub(super) fn keep_at_hand(crit: &Crit, keep: bool) {
+    cpu::here().heap.with(crit, |heap| {
+        for (magazine, depot) in heap.classes.iter_mut().zip(&DEPOTS) {
+            if keep { magazine.open() } else { magazine.close(|object| depot.lock().put(object)) }
+        }
+    });
 }

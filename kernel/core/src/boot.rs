@@ -17,8 +17,11 @@ use percpu::{CpuId, Crit};
 use servers::options::Options;
 use spin::Once;
 
-/// Rings that a CPU has in reserve when it comes up; more are made on demand.
-const RINGS: usize = 8;
+/// Rings that a CPU has in reserve when it comes up: one to each CPU that there may be, since a message must not need
+/// memory that ring 3 may have taken, and some for what its calls send.
+fn rings() -> usize {
+    expected().min(percpu::MAX_CPUS) + ipiq::CALL_TARGETS
+}
 
 /// What the image adds to the kernel.
 pub struct Image {
@@ -111,7 +114,7 @@ fn core_cpu_main(_: &'static CpuHead) -> ! {
 fn greet() {
     records::attach();
     // SAFETY: the head's depth is 1 from the start (`CpuHead::new`): no handler touches per-CPU data.
-    ipi::stock(&unsafe { Crit::assume() }, RINGS);
+    ipi::stock(&unsafe { Crit::assume() }, rings());
     // Pairs with: `core_main`, acquire.
     READY.fetch_add(1, Ordering::Release);
 }

@@ -194,6 +194,15 @@ pub(crate) fn reserve_top(
     table_for(root, address, 2, frames).map(|_| ())
 }
 
+/// Makes the tables for a page, so that mapping it needs none; they stay.
+pub(crate) fn reserve_page(
+    root: Phys,
+    address: usize,
+    frames: &mut impl FrameSource,
+) -> Result<(), MapError> {
+    table_for(root, address, 0, frames).map(|_| ())
+}
+
 /// Finds the 4 KiB entry for an address.
 fn find(root: Phys, address: usize) -> Option<(Phys, usize)> {
     let mut table = root;

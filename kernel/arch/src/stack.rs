@@ -21,7 +21,8 @@ pub const SLOTS: usize = STACKS_PER_CPU / STRIDE;
 const CPUS: usize = 512;
 
 /// Maps the stack of a slot in a CPU's region and returns its top (exclusive, 16-aligned). Each slot is
-/// mapped once: a stack no longer needed is kept for the next thread.
+/// mapped once: a stack no longer needed is kept for the next thread. Without memory, or with no slot left, nothing is
+/// mapped, and every frame goes back but those of tables, which the next attempt finds.
 ///
 /// # Safety
 /// The region is this CPU's own, or that CPU does not run yet.
@@ -44,19 +45,24 @@ pub(crate) unsafe fn map_part(
     bytes: usize,
     frames: &mut impl FrameSource,
 ) -> Result<usize, OutOfFrames> {
-    assert!(slot < SLOTS && (cpu as usize) < CPUS);
-    let top = top(cpu, slot);
-    for page in (top - bytes..top).step_by(PAGE) {
-        let frame = frames.take().ok_or(OutOfFrames)?;
-        paging::map_leaf(
-            paging::kernel_root(),
-            page,
-            frame,
-            Access::KERNEL_WRITE,
-            Leaf::Page,
-            frames,
-        )
-        .map_err(|_| OutOfFrames)?;
+    assert!((cpu as usize) < CPUS && bytes <= BYTES);
+    if slot >= SLOTS {
+        return Err(OutOfFrames);
+    }
+    let (root, top) = (paging::kernel_root(), top(cpu, slot));
+    // One table has all pages of a slot.
+    const { assert!(Leaf::Large.bytes().is_multiple_of(STRIDE)) };
+    paging::reserve_page(root, top - PAGE, frames).map_err(|_| OutOfFrames)?;
+    let mut taken = [None; BYTES / PAGE];
+    let taken = &mut taken[..bytes / PAGE];
+    taken.fill_with(|| frames.take());
+    if taken.contains(&None) {
+        taken.iter().flatten().for_each(|frame| frames.give(*frame));
+        return Err(OutOfFrames);
+    }
+    for (page, frame) in (top - bytes..top).step_by(PAGE).zip(taken.iter().flatten()) {
+        paging::map_leaf(root, page, *frame, Access::KERNEL_WRITE, Leaf::Page, frames)
+            .expect("a slot is mapped once, and its table is there");
     }
     Ok(top)
 }

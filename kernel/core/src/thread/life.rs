@@ -20,6 +20,8 @@ pub(crate) struct Body {
     pub(crate) stack_top: usize,
     /// Its context in ring 3, if it has one; null else. Own CPU only.
     pub(crate) carrier: Cell<*const process::Carrier>,
+    /// The next of the threads that are over and found no place among the spares. Own CPU only.
+    next: Cell<Option<Unstarted>>,
 }
 
 /// What the kernel keeps about the running thread.
@@ -34,17 +36,40 @@ pub(crate) fn body(crit: &Crit) -> &'static Body {
 /// Threads that are over, with their stacks, and stack slots that never had one.
 pub struct Spares {
     threads: ThreadCache<Unstarted, 64>,
+    /// More of them, linked through their bodies: a thread's memory is never given up, however many there were at once.
+    more: Option<Unstarted>,
+    more_count: usize,
     next_slot: usize,
 }
 
 impl Spares {
     pub(crate) const fn new() -> Self {
-        Self { threads: ThreadCache::new(), next_slot: stack::FIRST_SLOT }
+        let next_slot = stack::FIRST_SLOT;
+        Self { threads: ThreadCache::new(), more: None, more_count: 0, next_slot }
     }
 
     /// Kernel stacks that threads of this CPU use, its idle thread's not counted.
     pub(crate) fn in_use(&self) -> usize {
-        self.next_slot - stack::FIRST_SLOT - self.threads.len()
+        self.next_slot - stack::FIRST_SLOT - self.threads.len() - self.more_count
+    }
+
+    /// A thread with a stack, if there is one to spare.
+    fn take(&mut self) -> Option<Unstarted> {
+        self.threads.take().or_else(|| {
+            let memory = self.more.take()?;
+            self.more = body_of(&memory).next.take();
+            self.more_count -= 1;
+            Some(memory)
+        })
+    }
+
+    /// Keeps a thread that is over.
+    fn put(&mut self, memory: Unstarted) {
+        if let Err(memory) = self.threads.put(memory) {
+            body_of(&memory).next.set(self.more.take());
+            self.more = Some(memory);
+            self.more_count += 1;
+        }
     }
 }
 
@@ -141,15 +166,14 @@ fn tell_here(crit: &Crit, joiner: usize, _: usize, _: usize) {
     tell(crit, unsafe { ThreadRef::from_word(joiner) });
 }
 
-/// Keeps the memory and stack of a thread that is over for the next; without room they are never used again.
+/// Keeps the memory and stack of a thread that is over for the next.
 pub(super) fn keep(crit: &Crit, memory: Unstarted) {
-    let kept = here().spares.with(crit, |spares| spares.threads.put(memory));
-    debug_assert!(kept.is_ok(), "more threads were over at once than a CPU keeps");
+    here().spares.with(crit, |spares| spares.put(memory));
 }
 
-/// A closure in a box, or an error; `Box::new` would abort without memory.
-fn boxed<F>(f: F) -> Result<Box<F>, OutOfMemory> {
-    fallible::boxed(f).map_err(|_| OutOfMemory)
+/// A value in a box, or an error; `Box::new` would abort without memory.
+fn boxed<T>(value: T) -> Result<Box<T>, OutOfMemory> {
+    fallible::boxed(value).map_err(|_| OutOfMemory)
 }
 
 /// Starts a thread on this CPU that runs the closure in a box.
@@ -161,34 +185,38 @@ fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
     f: Box<F>,
 ) -> Result<ThreadRef, OutOfMemory> {
     let cpu = here();
-    let spare = cpu.spares.with(crit, |spares| spares.threads.take());
+    let spare = cpu.spares.with(crit, Spares::take);
     let mut memory = match spare {
         Some(memory) => memory,
         None => fresh(crit, cpu)?,
     };
     let argument = Box::into_raw(f).expose_provenance();
-    let body = memory.ext() as *const Body;
-    // SAFETY: `fresh` put a `&'static Body` there.
-    let top = unsafe { (*body).stack_top };
+    let top = body_of(&memory).stack_top;
     // SAFETY: the stack is mapped, this thread's for ever, and nobody runs on it while the thread is not started.
     let context = unsafe { arch::Context::new(top, begin::<F>, argument) };
     memory.prepare(name, priority, life, Context { sp: context.stack_pointer(), ip: 0 });
     Ok(cpu.scheduler.with(crit, |s| s.spawn(crit, memory)))
 }
 
-/// Memory and a stack for a thread.
+/// What the kernel keeps about a thread that does not run.
+fn body_of(memory: &Unstarted) -> &'static Body {
+    // SAFETY: `fresh` put a `&'static Body` there.
+    unsafe { &*core::ptr::with_exposed_provenance::<Body>(memory.ext()) }
+}
+
+/// Memory and a stack for a thread. The stack comes last: it is the only one of them that could not be given back.
 #[cold]
 fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
     let slot = cpu.spares.with(crit, |spares| spares.next_slot);
-    let thread = fallible::boxed(Thread::new()).map_err(|_| OutOfMemory)?;
-    // SAFETY: each slot is mapped once, by its own CPU: `next_slot` moves on below, and a failed map is tried again.
+    let thread = boxed(Thread::new())?;
+    let mut body =
+        boxed(Body { stack_top: 0, carrier: Cell::new(core::ptr::null()), next: Cell::new(None) })?;
+    // SAFETY: each slot is mapped once, by its own CPU: `next_slot` moves on below, and what failed has mapped nothing.
     let stack = unsafe { stack::map(cpu.id().index() as u32, slot, &mut memory::Tables(crit)) };
-    let stack_top = stack.map_err(|_| OutOfMemory)?;
-    let body = fallible::boxed(Body { stack_top, carrier: Cell::new(core::ptr::null()) });
-    let body = Box::leak(body.map_err(|_| OutOfMemory)?);
+    body.stack_top = stack.map_err(|_| OutOfMemory)?;
     cpu.spares.with(crit, |spares| spares.next_slot += 1);
     let mut memory = Unstarted::new(Box::leak(thread));
-    memory.set_ext(core::ptr::from_mut(body).expose_provenance());
+    memory.set_ext(core::ptr::from_mut(Box::leak(body)).expose_provenance());
     Ok(memory)
 }
 

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::alloc::Layout;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// No memory; the value comes back.
 pub(crate) struct NoMemory<T>(pub(crate) T);
@@ -71,4 +73,59 @@ pub(crate) unsafe fn boxed_copy<T>(template: &'static T) -> Option<Box<T>> {
     unsafe { core::ptr::copy_nonoverlapping(template, memory, 1) };
     // SAFETY: allocated by the global allocator with the layout of `T`, and initialised.
     Some(unsafe { Box::from_raw(memory) })
+}
+
+/// A value that several hold and that goes with the last of them: an `Arc` that can be refused.
+pub(crate) struct Shared<T>(NonNull<Held<T>>);
+
+struct Held<T> {
+    holders: AtomicUsize,
+    value: T,
+}
+
+// SAFETY: as `Arc`'s: the value is reached from wherever it is held, and dropped by whoever lets go last.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Held once; gives the value back without memory.
+    pub(crate) fn new(value: T) -> Result<Self, NoMemory<T>> {
+        match boxed(Held { holders: AtomicUsize::new(1), value }) {
+            Ok(held) => Ok(Self(NonNull::from(Box::leak(held)))),
+            Err(NoMemory(held)) => Err(NoMemory(held.value)),
+        }
+    }
+
+    fn held(&self) -> &Held<T> {
+        // SAFETY: made from a box, which is there while anybody holds it.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        self.held().holders.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl<T> core::ops::Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.held().value
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        // Pairs with: the fence below, of who lets go last.
+        if self.held().holders.fetch_sub(1, Ordering::Release) == 1 {
+            // Pairs with: the release above of all others: what they did with the value comes before its end.
+            fence(Ordering::Acquire);
+            // SAFETY: made from a box, and nobody holds it any more.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub struct Process {
     pub(crate) handles: Handles,
     space: Own<Option<Space>>,
     carriers: [AtomicPtr<Carrier>; MAX_CPU_PROCESSES as usize],
-    /// Indices of CPU processes ever claimed; and those that have ended, or were given up. Counted on any CPU.
+    /// CPU processes ever begun; and those that have ended. Counted on any CPU.
     made: AtomicU32,
     ended: AtomicU32,
     /// How it ends, once somebody has said so.
@@ -57,8 +57,8 @@ pub struct Process {
     _shared: space::Pages,
 }
 
-/// In the table of CPU processes: the index was claimed, but there was no memory for what it names.
-const GIVEN_UP: *mut Carrier = core::ptr::dangling_mut();
+/// In the table of CPU processes: one is being made.
+const CLAIMED: *mut Carrier = core::ptr::dangling_mut();
 
 impl Process {
     /// Its name, for reports.
@@ -112,23 +112,27 @@ impl Process {
         let place = self.carriers.get(usize::try_from(index).ok()?)?;
         // Pairs with: `enter`, release.
         let carrier = place.load(Ordering::Acquire);
-        if carrier == GIVEN_UP {
+        if carrier == CLAIMED {
             return None;
         }
         // SAFETY: CPU processes are freed only with the process (`end::take_apart`), which the caller holds.
         unsafe { carrier.as_ref() }
     }
 
-    /// Whether an index will never name a CPU process.
-    fn given_up(&self, index: u64) -> bool {
-        // Pairs with: `enter`, release.
-        self.carriers[index as usize].load(Ordering::Acquire) == GIVEN_UP
+    /// Claims a free index, the lowest; `None`: there are as many CPU processes as there can be, or it is ending.
+    fn claim(&self) -> Option<u64> {
+        let free = |place: &AtomicPtr<Carrier>| {
+            let null = core::ptr::null_mut();
+            place.compare_exchange(null, CLAIMED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        let index = self.ending().is_none().then(|| self.carriers.iter().position(free))??;
+        Some(index as u64)
     }
 
-    /// Enters a CPU process into the table.
-    fn enter(&self, carrier: *mut Carrier, index: usize) {
+    /// Enters a CPU process under the index that was claimed for it; null gives the index back.
+    fn enter(&self, carrier: *mut Carrier, index: u64) {
         // Pairs with: `carrier` and `each_carrier`, acquire.
-        self.carriers[index].store(carrier, Ordering::Release);
+        self.carriers[index as usize].store(carrier, Ordering::Release);
     }
 
     /// Whether it is ending, and how.

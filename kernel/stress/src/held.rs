@@ -11,6 +11,7 @@ use lwkt_sched::{MayBlock, Name, Priority};
 
 /// What is in use. Apart: pages that small objects share, since they stay with them; message rings, which are made on first use;
 /// tables of objects, which keep their size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Held {
     pub stacks: usize,
     pub bytes: u64,

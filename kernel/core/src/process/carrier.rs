@@ -5,16 +5,16 @@ use super::object::{CarrierRef, Who};
 use super::space::{Pages, SpaceError, Use};
 use super::{Attention, Process};
 use crate::cpu::{critical, here};
+use crate::fallible::Shared;
 use crate::thread::{self, HAS_PROCESS};
 use crate::{ipi, timer};
 use abi::map::PAGE;
 use abi::{Completions, Error, Failure, Output, PENDING_LOOK, PENDING_TICK};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
 use arch::user::{Fault, UserRange};
 use core::cell::UnsafeCell;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use dispatch::{Later, Opened, Pending, PendingId, Slot};
 use ipiq::CallFn;
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
@@ -38,23 +38,37 @@ pub(crate) struct Detail {
 /// What the CPU process's own CPU touches.
 pub(crate) struct CarrierOwn {
     pub(crate) pending: Pending<Detail, Box<[Slot<Detail>]>>,
+    /// Room for one for each pending call.
     pub(crate) staged: VecDeque<Staged>,
     /// Set by a wake message, taken by a wait.
     pub(crate) wake_token: bool,
     /// Nanoseconds between upcalls; 0 for none.
     pub(crate) interval: u64,
-    /// The thread waits in the wait entry.
-    pub(crate) waiting: bool,
+    /// Its thread, once that has begun to be it.
+    pub(crate) thread: Option<ThreadRef>,
+    /// The thread, while it waits for something that comes by message.
+    pub(crate) waiting: Option<ThreadRef>,
     /// Number in the table of its CPU, for answers.
     pub(crate) number: u64,
 }
 
+/// What becomes of a CPU process that was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum Fate {
+    /// Its thread goes to ring 3.
+    Begin = 1,
+    /// There is no memory for its place: its thread ends, and gives back what was made.
+    GiveUp = 2,
+}
+
 /// A CPU process.
 pub struct Carrier {
-    pub(crate) process: Arc<Process>,
+    pub(crate) process: Shared<Process>,
     cpu: CpuId,
     index: u64,
-    pub(crate) thread: ThreadRef,
+    /// Its [`Fate`], once it is decided.
+    fate: AtomicU32,
     pub(crate) attention: Attention,
     pub(crate) own: Own<CarrierOwn>,
     /// The element list of the entry in progress.
@@ -68,25 +82,25 @@ pub struct Carrier {
 unsafe impl Sync for Carrier {}
 
 impl Carrier {
-    /// Makes it, before its thread has run.
+    /// Makes it, before it has a thread.
     ///
     /// # Safety
-    /// `thread` is the one that will be this CPU process, on CPU `cpu`; only that CPU uses the result but for what is
-    /// atomic or never changes.
+    /// Only CPU `cpu` uses the result but for what is atomic or never changes.
     pub(crate) unsafe fn new(
-        process: Arc<Process>,
+        process: Shared<Process>,
         cpu: CpuId,
         index: u64,
-        thread: ThreadRef,
         slots: Box<[Slot<Detail>]>,
+        staged: VecDeque<Staged>,
         [completions, area]: [Pages; 2],
     ) -> Self {
         let own = CarrierOwn {
             pending: Pending::new(slots),
-            staged: VecDeque::new(),
+            staged,
             wake_token: false,
             interval: 0,
-            waiting: false,
+            thread: None,
+            waiting: None,
             number: 0,
         };
         // SAFETY: the caller's promise; closures of this module lend it once.
@@ -95,7 +109,7 @@ impl Carrier {
             process,
             cpu,
             index,
-            thread,
+            fate: AtomicU32::new(0),
             attention: Attention::new(),
             own,
             snapshot: UnsafeCell::new([0; abi::list::MAX_WORDS]),
@@ -142,10 +156,9 @@ impl Carrier {
     }
 
     fn rouse(&self, crit: &Crit) {
-        if self.own.with(crit, |own| own.waiting) {
-            thread::wake(crit, self.thread);
-        } else {
-            self.note(PENDING_LOOK);
+        match self.own.with(crit, |own| own.waiting) {
+            Some(thread) => thread::wake(crit, thread),
+            None => self.note(PENDING_LOOK),
         }
     }
 
@@ -216,14 +229,14 @@ impl Carrier {
                     return Some(produced);
                 }
                 if !self.attention.any() {
-                    self.own.with(crit, |own| own.waiting = true);
+                    self.own.with(crit, |own| own.waiting = own.thread);
                     let why = Why::on(Reason::Completion, self);
                     if deadline == abi::NO_DEADLINE {
                         thread::block(crit, cx, why)
                     } else {
                         thread::sleep_until(crit, cx, why, deadline)
                     }
-                    self.own.with(crit, |own| own.waiting = false);
+                    self.own.with(crit, |own| own.waiting = None);
                 }
                 None
             });
@@ -270,14 +283,53 @@ impl Carrier {
         }
     }
 
+    /// Says what becomes of it. Its thread is to be woken afterwards, and may give it back at once.
+    pub(crate) fn decide(&self, fate: Fate) {
+        // Pairs with: `fate`, acquire.
+        self.fate.store(fate as u32, Ordering::Release);
+    }
+
+    /// Waits until it is decided what becomes of it. In its thread.
+    pub(crate) fn fate(&self, cx: &mut MayBlock) -> Fate {
+        let mut word = 0;
+        thread::wait_until(cx, Why::on(Reason::Event, &*self.process), |_| {
+            // Pairs with: `decide`, release.
+            word = self.fate.load(Ordering::Acquire);
+            word != 0
+        });
+        if word == Fate::Begin as u32 { Fate::Begin } else { Fate::GiveUp }
+    }
+
     /// Makes the running thread of this CPU be this CPU process. Own CPU, in its thread.
     pub(crate) fn attach(&self, crit: &Crit) {
         thread::body(crit).carrier.set(self);
-        here().scheduler.with(crit, |s| s.set_rare(crit, s.current(), HAS_PROCESS));
-        let number = here().objects.with(crit, |o| o.carriers.insert(CarrierRef(self)));
-        // A number is refused only without memory for the table; 0 names nobody, so no call would ever be answered late.
-        self.own.with(crit, |own| own.number = number.unwrap_or(0));
+        let thread = here().scheduler.with(crit, |s| {
+            s.set_rare(crit, s.current(), HAS_PROCESS);
+            s.current()
+        });
+        self.own.with(crit, |own| own.thread = Some(thread));
         arrive(crit);
+    }
+
+    /// Gets a number in the table of its CPU, for answers; false without memory. Own CPU.
+    pub(crate) fn enroll(&self, crit: &Crit) -> bool {
+        let number = here().objects.with(crit, |o| o.carriers.insert(CarrierRef(self)));
+        self.own.with(crit, |own| own.number = number.unwrap_or(0));
+        number.is_some()
+    }
+
+    /// Gives the number back: from now on no answer finds it. Own CPU.
+    pub(crate) fn strike_off(&self, crit: &Crit) {
+        let number = self.own.with(crit, |own| core::mem::take(&mut own.number));
+        here().objects.with(crit, |o| o.carriers.remove(number));
+    }
+
+    /// What of it is mapped into the process, and where.
+    pub(crate) fn pinned(&self) -> [(u64, &Pages); 2] {
+        [
+            (abi::map::completions(self.index), &self.completions),
+            (abi::map::carrier(self.index), &self.area),
+        ]
     }
 }
 

@@ -10,10 +10,10 @@
 use super::object::{self, Who};
 use super::{Attention, Carrier, Process};
 use crate::cpu::{critical, here};
+use crate::fallible::Shared;
 use crate::{ipi, thread};
 use abi::AtExit;
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::Crit;
@@ -76,10 +76,10 @@ fn end_here(crit: &Crit, address: usize, _: usize, _: usize) {
 
 /// Ends the CPU process of the running thread. From its own context, outside critical sections; never returns.
 pub(crate) fn leave(cx: &mut MayBlock, carrier: &Carrier) -> ! {
-    let process = Arc::clone(&carrier.process);
+    let process = Shared::clone(&carrier.process);
     depart(cx, carrier);
     critical(|crit| {
-        here().objects.with(crit, |o| carrier.own.with(crit, |own| o.carriers.remove(own.number)));
+        carrier.strike_off(crit);
         here().scheduler.with(crit, |s| s.set_rare(crit, s.current(), lwkt_sched::Rare::NONE));
         thread::body(crit).carrier.set(core::ptr::null());
         crate::timer::set_tick(crit, None);
@@ -112,14 +112,14 @@ fn depart(cx: &mut MayBlock, carrier: &Carrier) {
     // What is left has to complete first.
     thread::wait_until(cx, Why::on(Reason::Completion, carrier), |crit| {
         carrier.own.with(crit, |own| {
-            own.waiting = true;
+            own.waiting = own.thread;
             own.pending.is_empty()
         })
     });
 }
 
 /// Gives back what the process held. By its last CPU process, when no other can touch it.
-pub(super) fn take_apart(process: &Arc<Process>) {
+pub(super) fn take_apart(process: &Shared<Process>) {
     process.handles.close_all().for_each(object::close);
     // Messages to CPU processes that were sent before they left are executed after this.
     critical(|crit| ipi::fabric().synchronize(crit, &percpu::CpuSet::first_n(crate::cpu::count())));
@@ -131,7 +131,7 @@ pub(super) fn take_apart(process: &Arc<Process>) {
     for place in &process.carriers {
         // Pairs with: `Process::enter`, release: what was made elsewhere is dropped here.
         let carrier = place.swap(core::ptr::null_mut(), Ordering::Acquire);
-        if !carrier.is_null() && carrier != super::GIVEN_UP {
+        if !carrier.is_null() && carrier != super::CLAIMED {
             // SAFETY: `start` made it from a box; nobody is left who could use it: its thread has left it, answers
             // find no number, and what was sent to it has been executed.
             drop(unsafe { Box::from_raw(carrier) });

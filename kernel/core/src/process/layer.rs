@@ -93,7 +93,7 @@ pub(crate) fn map_into(crit: &Crit, space: &mut Space) -> Option<Result<(), Spac
         let image = Backing::Pinned { write: false };
         let backing = if part.execute { Backing::Code } else { image };
         space.reserve(part.pages.clone(), backing)?;
-        space.pin(crit, part.pages.start, &part.frames)
+        space.pin(crit, part.pages.start, part.frames.iter().copied())
     }))
 }
 

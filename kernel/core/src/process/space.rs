@@ -111,15 +111,23 @@ impl Space {
         &mut self,
         crit: &Crit,
         start: u64,
-        frames: &[Phys],
+        frames: impl ExactSizeIterator<Item = Phys>,
     ) -> Result<(), SpaceError> {
         let range = start..start + (frames.len() * PAGE) as u64;
         let region = self.regions.find(start).filter(|r| r.kernels() && r.range.end >= range.end);
         let backing = region.ok_or(SpaceError::BadRange)?.backing;
         for (page, frame) in range.step_by(PAGE).zip(frames) {
-            self.tables.map(page as usize, *frame, access(backing), &mut Tables(crit))?;
+            self.tables.map(page as usize, frame, access(backing), &mut Tables(crit))?;
         }
         Ok(())
+    }
+
+    /// Takes such pages out again, those of them that were mapped. They must not be used otherwise before every CPU of the
+    /// process has flushed.
+    pub(crate) fn unpin(&mut self, start: u64, count: usize) {
+        (start..).step_by(PAGE).take(count).for_each(|page| {
+            self.tables.unmap(page as usize);
+        });
     }
 
     /// Finds room for zeroed memory that gets its frames at first touch.
@@ -280,7 +288,7 @@ impl Pages {
     }
 
     /// Their frames, in order.
-    pub(crate) fn frames(&self) -> impl Iterator<Item = Phys> {
+    pub(crate) fn frames(&self) -> impl ExactSizeIterator<Item = Phys> {
         let first = Phys::of_direct(self.base.as_ptr().addr());
         (0..self.count).map(move |index| Phys(first.0 + (index * PAGE) as u64))
     }

@@ -1,19 +1,22 @@
 //! The beginning of processes and of CPU processes.
 
-use super::carrier::Detail;
+use super::carrier::{Detail, Fate};
 use super::end::{Ended, How};
+use super::object::CarrierRef;
 use super::space::{Pages, Space, SpaceError};
-use super::{Carrier, GIVEN_UP, Process, end, layer};
+use super::{Carrier, Process, end, layer};
 use crate::cpu::{self, critical};
-use crate::{fallible, ipi, thread, timer};
+use crate::fallible::{self, NoMemory, Shared};
+use crate::{ipi, thread, timer};
 use ::memory::Backing;
 use abi::{COMPLETION_SLOTS, Completions, map};
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use dispatch::Slot;
-use lwkt_sched::{MayBlock, Name, Priority, Reason, Why};
+use lwkt_sched::{MayBlock, Name, Priority, Reason, ThreadRef, Why};
 use percpu::{CpuId, Own};
 use servers::handles::Handles;
 use servers::load::{self, LoadError};
@@ -43,7 +46,7 @@ impl From<SpaceError> for StartError {
 }
 
 /// A process that was started, for who waits for its end.
-pub struct Launch(Arc<Process>);
+pub struct Launch(Shared<Process>);
 
 impl Launch {
     /// Waits until the process is gone and all that it held is back.
@@ -93,14 +96,13 @@ pub fn start(name: &str, cpu: CpuId, arguments: &[u64]) -> Result<Launch, StartE
         let mut space = Space::new(crit)?;
         let made = space.load(crit, &plan).map_err(StartError::from).and_then(|()| {
             layer::map_into(crit, &mut space).ok_or(StartError::Missing)??;
-            let frame: Vec<_> = shared.frames().collect();
-            let shared = map::SHARED..map::SHARED + map::PAGE;
+            let page = map::SHARED..map::SHARED + map::PAGE;
             let all = map::MAX_CPU_PROCESSES;
-            space.reserve(shared, Backing::Pinned { write: true })?;
+            space.reserve(page, Backing::Pinned { write: true })?;
             space.reserve(map::carrier(0)..map::carrier(all), Backing::Pinned { write: true })?;
             let completions = map::completions(0)..map::completions(all);
             space.reserve(completions, Backing::Pinned { write: false })?;
-            Ok(space.pin(crit, map::SHARED, &frame)?)
+            Ok(space.pin(crit, map::SHARED, shared.frames())?)
         });
         match made {
             Ok(()) => Ok(space),
@@ -111,7 +113,7 @@ pub fn start(name: &str, cpu: CpuId, arguments: &[u64]) -> Result<Launch, StartE
             }
         }
     })?;
-    let process = Arc::new(Process {
+    let process = Shared::new(Process {
         name: Name::new(name),
         home,
         root: space.root(),
@@ -127,6 +129,14 @@ pub fn start(name: &str, cpu: CpuId, arguments: &[u64]) -> Result<Launch, StartE
         waiter: thread::current(),
         _shared: shared,
     });
+    let process = process.map_err(|NoMemory(process)| {
+        ipi::call(home, |crit| {
+            let space = process.space.with(crit, Option::take);
+            // SAFETY: it was never activated.
+            space.into_iter().for_each(|space| unsafe { space.destroy(crit) });
+        });
+        StartError::NoMemory
+    })?;
     match fork(&process, cpu) {
         Ok(_) => Ok(Launch(process)),
         Err(error) => {
@@ -136,86 +146,109 @@ pub fn start(name: &str, cpu: CpuId, arguments: &[u64]) -> Result<Launch, StartE
     }
 }
 
-/// Gives a process a kernel context on a CPU, which starts in the layer; returns its index.
-pub(crate) fn fork(process: &Arc<Process>, cpu: CpuId) -> Result<u64, StartError> {
+/// Gives a process a kernel context on a CPU, which starts in the layer; returns its index. What is refused leaves nothing.
+pub(crate) fn fork(process: &Shared<Process>, cpu: CpuId) -> Result<u64, StartError> {
     if cpu.index() >= cpu::count() {
         return Err(StartError::NoCpu);
     }
-    let slots = slots().ok_or(StartError::NoMemory)?;
-    let completions = Pages::new(Completions::PAGES).ok_or(StartError::NoMemory)?;
-    let area =
-        Pages::new((map::CARRIER_LENGTH / map::PAGE) as usize).ok_or(StartError::NoMemory)?;
-    let index = claim(process)?;
-    write_header(&completions, index, cpu);
-    write_area(&area, index);
-    let pins = [(map::completions(index), &completions), (map::carrier(index), &area)];
-    for (start, pages) in pins {
-        let frames: Vec<_> = pages.frames().collect();
-        let pinned = process.with_space(|crit, space| space.pin(crit, start, &frames));
-        pinned.unwrap_or(Err(SpaceError::NoMemory)).inspect_err(|_| give_up(process))?;
-    }
-    let begun = begin(process, cpu, index, slots, [completions, area]);
-    begun.inspect_err(|_| give_up(process))?;
+    let index = process.claim().ok_or(StartError::Full)?;
+    let Some(fresh) = Fresh::make(process, cpu, index).and_then(Fresh::settle) else {
+        process.enter(core::ptr::null_mut(), index);
+        return Err(StartError::NoMemory);
+    };
+    process.made.fetch_add(1, Ordering::AcqRel);
+    process.enter(fresh.carrier.as_ptr(), index);
     // An end that was begun before this one was in the table has not told it.
-    if process.ending().is_some()
-        && let Some(carrier) = process.carrier(index)
-    {
-        end::tell(carrier);
+    if process.ending().is_some() {
+        end::tell(fresh.carrier());
     }
+    fresh.decide(Fate::Begin);
     Ok(index)
 }
 
-/// Starts the thread that is the CPU process. It waits for its `Carrier`, which needs the thread.
-fn begin(
-    process: &Arc<Process>,
-    cpu: CpuId,
-    index: u64,
-    slots: Box<[Slot<Detail>]>,
-    pages: [Pages; 2],
-) -> Result<(), StartError> {
-    let own = Arc::clone(process);
-    let thread =
-        thread::spawn_detached(cpu, process.name, Priority::USER, move |cx| run(cx, own, index));
-    let thread = thread.map_err(|_| StartError::NoMemory)?;
-    // SAFETY: the thread was started on that CPU and becomes this CPU process (`run`).
-    let carrier = unsafe { Carrier::new(Arc::clone(process), cpu, index, thread, slots, pages) };
-    let boxed = fallible::boxed(carrier).map(Box::into_raw);
-    process.enter(boxed.as_ref().map_or(GIVEN_UP, |carrier| *carrier), index as usize);
-    critical(|crit| thread::wake(crit, thread));
-    boxed.map(drop).map_err(|_| StartError::NoMemory)
+/// A CPU process with a thread that waits for its [`Fate`].
+struct Fresh {
+    carrier: NonNull<Carrier>,
+    thread: ThreadRef,
+}
+
+impl Fresh {
+    /// Makes one, known to nobody.
+    fn make(process: &Shared<Process>, cpu: CpuId, index: u64) -> Option<Self> {
+        let slots = slots()?;
+        let mut staged = VecDeque::new();
+        staged.try_reserve_exact(slots.len()).ok()?;
+        let completions = Pages::new(Completions::PAGES)?;
+        let area = Pages::new((map::CARRIER_LENGTH / map::PAGE) as usize)?;
+        write_header(&completions, index, cpu);
+        write_area(&area, index);
+        let process = Shared::clone(process);
+        let name = process.name;
+        // SAFETY: only its thread, on that CPU, will use it.
+        let carrier =
+            unsafe { Carrier::new(process, cpu, index, slots, staged, [completions, area]) };
+        let carrier = NonNull::from(Box::leak(fallible::boxed(carrier).ok()?));
+        let word = CarrierRef(carrier.as_ptr());
+        match thread::spawn_detached(cpu, name, Priority::USER, move |cx| run(cx, word)) {
+            Ok(thread) => Some(Self { carrier, thread }),
+            Err(_) => {
+                // SAFETY: from a box, above, and known to nobody.
+                drop(unsafe { Box::from_raw(carrier.as_ptr()) });
+                None
+            }
+        }
+    }
+
+    fn carrier(&self) -> &Carrier {
+        // SAFETY: it is there until its thread has learned its fate, at least.
+        unsafe { self.carrier.as_ref() }
+    }
+
+    /// Gives it its place: a number on its CPU, and its pages in the address space. Or gives it up.
+    fn settle(self) -> Option<Self> {
+        let carrier = self.carrier();
+        let enrolled = ipi::call(carrier.cpu(), |crit| carrier.enroll(crit));
+        let pin = |start, pages: &Pages| {
+            carrier.process.with_space(|crit, space| space.pin(crit, start, pages.frames()))
+        };
+        let all = carrier.pinned();
+        if enrolled && all.into_iter().all(|(start, pages)| pin(start, pages) == Some(Ok(()))) {
+            return Some(self);
+        }
+        for (start, pages) in all {
+            carrier.process.with_space(|_, space| space.unpin(start, pages.frames().len()));
+        }
+        // Others of the process may have reached the pages meanwhile.
+        ipi::sync(&carrier.process.cpus(), |_, _| arch::paging::flush_user(), 0);
+        ipi::call(carrier.cpu(), |crit| carrier.strike_off(crit));
+        self.decide(Fate::GiveUp);
+        None
+    }
+
+    /// Lets its thread go on; what is given up ends with it.
+    fn decide(self, fate: Fate) {
+        self.carrier().decide(fate);
+        critical(|crit| thread::wake(crit, self.thread));
+    }
 }
 
 /// The life of the thread: from its first step to ring 3, from where nothing comes back: what it holds by then is lost.
-fn run(cx: &mut MayBlock, process: Arc<Process>, index: u64) {
-    let mut found = None;
-    thread::wait_until(cx, Why::on(Reason::Event, &*process), |_| {
-        found = process.carrier(index);
-        found.is_some() || process.given_up(index)
-    });
-    let Some(carrier) = found else { return };
-    let Some((start, _)) = layer::entries() else { return };
+fn run(cx: &mut MayBlock, CarrierRef(carrier): CarrierRef) {
+    // SAFETY: from a box (`Fresh::make`); it is given back here, or by `end::take_apart` when this thread has left it.
+    let fate = unsafe { &*carrier }.fate(cx);
+    if fate == Fate::GiveUp {
+        // SAFETY: as above; who gave it up has seen to it that nobody else knows it.
+        return drop(unsafe { Box::from_raw(carrier.cast_mut()) });
+    }
+    // SAFETY: as above.
+    let carrier = unsafe { &*carrier };
+    let (start, _) = layer::entries().expect("a process has the layer before it has a CPU process");
     critical(|crit| carrier.attach(crit));
-    // The carrier holds the process from here on.
-    drop(process);
+    let index = carrier.index();
     let frame = arch::user::fresh_frame(start, map::carrier_stack_top(index), index);
     arch::irq::disable();
     // SAFETY: interrupts are off; `attach` has set the address space and this thread's kernel stack.
     unsafe { arch::user::enter(frame) }
-}
-
-/// The next index, unless there are too many.
-fn claim(process: &Process) -> Result<u64, StartError> {
-    // Pairs with: `end::leave`: who finds all ended also finds all that were claimed.
-    let next = process.made.fetch_update(Ordering::AcqRel, Ordering::Acquire, |made| {
-        (u64::from(made) < map::MAX_CPU_PROCESSES && process.ending().is_none()).then_some(made + 1)
-    });
-    next.map(u64::from).map_err(|_| StartError::Full)
-}
-
-/// An index that was claimed stays unused: it counts as ended.
-fn give_up(process: &Process) {
-    // Pairs with: itself and `end::leave`: the last sees all that the others did.
-    process.ended.fetch_add(1, Ordering::AcqRel);
 }
 
 fn slots() -> Option<Box<[Slot<Detail>]>> {

@@ -2,8 +2,8 @@
 //!
 //! Every object (a pipe, a named port) lives on one CPU, its home, and only that CPU calls it, inside a critical
 //! section; requests from elsewhere arrive as messages. A request is answered at once or kept together with a token
-//! `W` that says whom to answer; an answer is given exactly once, through the `answer` closure that the caller passes.
-//! A cancelled token is never answered afterwards.
+//! `W` that says whom to answer; an answer is given exactly once. A cancelled token is never answered afterwards.
+//! Memory is asked for where a request can still be refused; giving an answer takes none.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -13,9 +13,12 @@ pub mod archive;
 pub mod handles;
 pub mod load;
 pub mod options;
+mod payload;
 pub mod pipe;
 pub mod port;
 pub mod slab;
+
+pub use payload::Payload;
 
 use alloc::vec::Vec;
 
@@ -25,11 +28,11 @@ pub const MESSAGE_MAX: usize = 4096;
 /// What a server answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// Bytes for the caller's buffer; an empty one is the end of the stream.
-    Data(Vec<u8>),
+    /// Bytes for the caller's buffer.
+    Data(Payload),
     /// A request for the caller's buffer, to be answered under this number.
-    Request(u64, Vec<u8>),
-    /// So many bytes were taken.
+    Request(u64, Payload),
+    /// So many bytes were taken; 0 for a reader: the end of the stream.
     Count(usize),
     /// The other side is gone.
     Closed,

@@ -6,9 +6,11 @@
 //!      │ no room                                ▲ no bytes
 //!      └── kept with what is left      kept ────┘
 //! ```
-//! Readers wait only while the buffer is empty and writers only while it is full, so never both.
+//! After each operation the pipe may owe answers; its caller takes them one by one ([`Pipe::owed`]), with other operations
+//! in between if need be. When nothing is owed, readers wait only while the buffer is empty and writers only while it is
+//! full, so never both.
 
-use crate::{MESSAGE_MAX, Outcome, Reply, copied};
+use crate::{MESSAGE_MAX, Outcome, Payload, Reply, copied};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -18,6 +20,7 @@ pub const CAPACITY: usize = 16 * 1024;
 #[derive(Debug)]
 struct Writer<W> {
     who: W,
+    /// What has found no room yet; nothing: the answer is owed.
     left: Vec<u8>,
     total: usize,
 }
@@ -53,15 +56,15 @@ impl<W: Copy + PartialEq> Pipe<W> {
         }
     }
 
-    /// Takes up to `max` bytes; may wake a writer.
-    pub fn read(&mut self, who: W, max: usize, answer: impl FnMut(W, Reply)) -> Outcome {
+    /// Takes up to `max` bytes.
+    pub fn read(&mut self, who: W, max: usize) -> Outcome {
         let max = max.min(MESSAGE_MAX);
         if max == 0 {
-            return Outcome::Now(Reply::Data(Vec::new()));
+            return Outcome::Now(Reply::Count(0));
         }
-        if self.buffer.is_empty() {
-            if self.write_ends == 0 {
-                return Outcome::Now(Reply::Data(Vec::new()));
+        if self.buffer.is_empty() || !self.readers.is_empty() {
+            if self.is_over() {
+                return Outcome::Now(Reply::Count(0));
             }
             if self.readers.try_reserve(1).is_err() {
                 return Outcome::Now(Reply::NoMemory);
@@ -69,13 +72,11 @@ impl<W: Copy + PartialEq> Pipe<W> {
             self.readers.push_back((who, max));
             return Outcome::Later;
         }
-        let Some(data) = self.take(max) else { return Outcome::Now(Reply::NoMemory) };
-        self.refill(answer);
-        Outcome::Now(Reply::Data(data))
+        Outcome::Now(self.take(max).map_or(Reply::NoMemory, Reply::Data))
     }
 
-    /// Gives bytes, [`MESSAGE_MAX`] at most; may wake readers.
-    pub fn write(&mut self, who: W, bytes: &[u8], mut answer: impl FnMut(W, Reply)) -> Outcome {
+    /// Gives bytes, [`MESSAGE_MAX`] at most.
+    pub fn write(&mut self, who: W, bytes: &[u8]) -> Outcome {
         if self.read_ends == 0 {
             return Outcome::Now(Reply::Closed);
         }
@@ -83,7 +84,8 @@ impl<W: Copy + PartialEq> Pipe<W> {
         if self.buffer.try_reserve(CAPACITY.saturating_sub(self.buffer.len())).is_err() {
             return Outcome::Now(Reply::NoMemory);
         }
-        let room = if self.writers.is_empty() { CAPACITY - self.buffer.len() } else { 0 };
+        let waits = self.writers.back().is_some_and(|last| !last.left.is_empty());
+        let room = if waits { 0 } else { CAPACITY - self.buffer.len() };
         let (now, later) = bytes.split_at(room.min(bytes.len()));
         let kept = match copied(later) {
             Some(left) if left.is_empty() => None,
@@ -91,15 +93,36 @@ impl<W: Copy + PartialEq> Pipe<W> {
             _ => return Outcome::Now(Reply::NoMemory),
         };
         self.buffer.extend(now);
-        let outcome = match kept {
+        match kept {
             None => Outcome::Now(Reply::Count(bytes.len())),
             Some(left) => {
                 self.writers.push_back(Writer { who, left, total: bytes.len() });
                 Outcome::Later
             }
+        }
+    }
+
+    /// The next answer that is owed, and to whom; from now on it is given.
+    pub fn owed(&mut self) -> Option<(W, Reply)> {
+        if let Some(writer) = self.writers.front()
+            && (writer.left.is_empty() || self.read_ends == 0)
+        {
+            let reply = match writer.left.is_empty() {
+                true => Reply::Count(writer.total),
+                false => Reply::Closed,
+            };
+            return self.writers.pop_front().map(|writer| (writer.who, reply));
+        }
+        let &(who, max) = self.readers.front()?;
+        let reply = if !self.buffer.is_empty() {
+            self.take(max).map_or(Reply::NoMemory, Reply::Data)
+        } else if self.is_over() {
+            Reply::Count(0)
+        } else {
+            return None;
         };
-        self.serve(&mut answer);
-        outcome
+        self.readers.pop_front();
+        Some((who, reply))
     }
 
     /// One more handle on an end.
@@ -110,24 +133,14 @@ impl<W: Copy + PartialEq> Pipe<W> {
         }
     }
 
-    /// One handle less on an end; the last one answers those who wait for that end. Returns whether both ends are gone.
-    pub fn close(&mut self, end: End, mut answer: impl FnMut(W, Reply)) -> bool {
-        match end {
-            End::Read => {
-                self.read_ends = self.read_ends.saturating_sub(1);
-                if self.read_ends == 0 {
-                    self.writers.drain(..).for_each(|w| answer(w.who, Reply::Closed));
-                }
-            }
-            End::Write => {
-                self.write_ends = self.write_ends.saturating_sub(1);
-                if self.write_ends == 0 {
-                    self.readers
-                        .drain(..)
-                        .for_each(|(who, _)| answer(who, Reply::Data(Vec::new())));
-                }
-            }
-        }
+    /// One handle less on an end; after the last one those who wait for that end are owed an answer. Returns whether both
+    /// ends are gone.
+    pub fn close(&mut self, end: End) -> bool {
+        let ends = match end {
+            End::Read => &mut self.read_ends,
+            End::Write => &mut self.write_ends,
+        };
+        *ends = ends.saturating_sub(1);
         self.read_ends == 0 && self.write_ends == 0
     }
 
@@ -139,35 +152,26 @@ impl<W: Copy + PartialEq> Pipe<W> {
         before != self.readers.len() + self.writers.len()
     }
 
-    fn take(&mut self, max: usize) -> Option<Vec<u8>> {
-        let count = max.min(self.buffer.len());
-        let mut data = Vec::new();
-        data.try_reserve_exact(count).ok()?;
-        data.extend(self.buffer.drain(..count));
-        Some(data)
+    /// Whether no byte will ever come again.
+    fn is_over(&self) -> bool {
+        self.write_ends == 0 && self.buffer.is_empty() && self.writers.is_empty()
     }
 
-    /// Moves bytes of waiting writers into the room there is.
-    fn refill(&mut self, mut answer: impl FnMut(W, Reply)) {
-        while let Some(writer) = self.writers.front_mut() {
+    fn take(&mut self, max: usize) -> Option<Payload> {
+        let count = max.min(self.buffer.len());
+        let payload = Payload::taken(&mut self.buffer, count)?;
+        self.refill();
+        Some(payload)
+    }
+
+    /// Moves bytes of waiting writers into the room there is: the buffer has had its full size since they came.
+    fn refill(&mut self) {
+        for writer in &mut self.writers {
             let count = writer.left.len().min(CAPACITY - self.buffer.len());
             self.buffer.extend(writer.left.drain(..count));
             if !writer.left.is_empty() {
                 return;
             }
-            answer(writer.who, Reply::Count(writer.total));
-            self.writers.pop_front();
-        }
-    }
-
-    /// Gives bytes to waiting readers, first come first served.
-    fn serve(&mut self, answer: &mut impl FnMut(W, Reply)) {
-        while !self.buffer.is_empty() {
-            let Some(&(who, max)) = self.readers.front() else { return };
-            let reply = self.take(max).map_or(Reply::NoMemory, Reply::Data);
-            self.readers.pop_front();
-            answer(who, reply);
-            self.refill(&mut *answer);
         }
     }
 }

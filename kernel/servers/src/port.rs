@@ -6,9 +6,8 @@
 //! ```
 
 use crate::slab::Slab;
-use crate::{Outcome, Reply, copied};
+use crate::{Outcome, Payload, Reply};
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 /// Calls that may wait for one port; more are refused as out of memory.
 pub const MAX_WAITING: usize = 256;
@@ -16,7 +15,7 @@ pub const MAX_WAITING: usize = 256;
 #[derive(Debug)]
 struct Call<W> {
     who: W,
-    request: Vec<u8>,
+    request: Payload,
 }
 
 /// A port, those who called it and those who receive from it; `W` names a caller.
@@ -33,9 +32,11 @@ impl<W: Copy + PartialEq> Port<W> {
         Self { waiting: VecDeque::new(), receivers: VecDeque::new(), in_service: Slab::new() }
     }
 
-    /// A client's request. Edge 1 follows at once when a server waits.
-    pub fn call(&mut self, who: W, request: &[u8], mut answer: impl FnMut(W, Reply)) -> Outcome {
-        let Some(request) = copied(request) else { return Outcome::Now(Reply::NoMemory) };
+    /// A client's request. Edge 1 follows at once when a server waits: then that one is answered.
+    pub fn call(&mut self, who: W, request: &[u8], answer: impl FnOnce(W, Reply)) -> Outcome {
+        let Some(request) = Payload::copied(request) else {
+            return Outcome::Now(Reply::NoMemory);
+        };
         if self.receivers.is_empty() {
             if self.waiting.len() >= MAX_WAITING || self.waiting.try_reserve(1).is_err() {
                 return Outcome::Now(Reply::NoMemory);
@@ -54,19 +55,18 @@ impl<W: Copy + PartialEq> Port<W> {
 
     /// A server asks for the next request (edge 1).
     pub fn receive(&mut self, who: W) -> Outcome {
-        if self.waiting.is_empty() {
+        let Some(first) = self.waiting.front() else {
             if self.receivers.try_reserve(1).is_err() {
                 return Outcome::Now(Reply::NoMemory);
             }
             self.receivers.push_back(who);
             return Outcome::Later;
-        }
-        let Some(client) = self.waiting.front().map(|c| c.who) else { return Outcome::Later };
-        let Some(number) = self.in_service.insert(Some(client)) else {
+        };
+        let Some(number) = self.in_service.insert(Some(first.who)) else {
             return Outcome::Now(Reply::NoMemory);
         };
-        let request = self.waiting.pop_front().map(|c| c.request).unwrap_or_default();
-        Outcome::Now(Reply::Request(number, request))
+        let request = self.waiting.pop_front().map(|call| Reply::Request(number, call.request));
+        request.map_or(Outcome::Later, Outcome::Now)
     }
 
     /// A server answers request `number` (edge 2). `None`: there is no such request in service.
@@ -74,13 +74,20 @@ impl<W: Copy + PartialEq> Port<W> {
         &mut self,
         number: u64,
         bytes: &[u8],
-        mut answer: impl FnMut(W, Reply),
+        answer: impl FnOnce(W, Reply),
     ) -> Option<()> {
         let client = self.in_service.remove(number)?;
         if let Some(client) = client {
-            answer(client, copied(bytes).map_or(Reply::NoMemory, Reply::Data));
+            answer(client, Payload::copied(bytes).map_or(Reply::NoMemory, Reply::Data));
         }
         Some(())
+    }
+
+    /// Request `number` did not reach the server that asked for it: its client is told (edge 3).
+    pub fn undelivered(&mut self, number: u64, answer: impl FnOnce(W, Reply)) {
+        if let Some(client) = self.in_service.remove(number).flatten() {
+            answer(client, Reply::NoMemory);
+        }
     }
 
     /// Forgets a client or a receiver (edge 3); a request in service stays so, its reply goes nowhere.
@@ -98,7 +105,7 @@ impl<W: Copy + PartialEq> Port<W> {
     }
 
     /// The server is gone: everybody who waits is told (edge 3).
-    pub fn close(&mut self, mut answer: impl FnMut(W, Reply)) {
+    pub fn close(mut self, mut answer: impl FnMut(W, Reply)) {
         self.waiting.drain(..).for_each(|c| answer(c.who, Reply::Closed));
         self.receivers.drain(..).for_each(|who| answer(who, Reply::Closed));
         self.in_service

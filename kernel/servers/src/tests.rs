@@ -4,11 +4,15 @@ use crate::load::{LoadError, plan};
 use crate::pipe::{CAPACITY, End, Pipe};
 use crate::port::Port;
 use crate::slab::Slab;
-use crate::{Outcome, Reply};
+use crate::{Outcome, Payload, Reply};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::vec;
 use std::vec::Vec;
+
+fn data(bytes: &[u8]) -> Reply {
+    Reply::Data(Payload::copied(bytes).expect("memory"))
+}
 
 /// What a client of the pipe model believes.
 #[derive(Default)]
@@ -22,7 +26,7 @@ impl Ledger {
     fn answered(&mut self, who: u32, reply: Reply) {
         let request = self.waiting.remove(&who).expect("only who waits is answered, and once");
         match (request, reply) {
-            (None, Reply::Data(bytes)) => self.got.extend(bytes),
+            (None, Reply::Data(bytes)) => self.got.extend(&*bytes),
             (Some(bytes), Reply::Count(count)) => assert_eq!(bytes.len(), count),
             (request, reply) => panic!("{request:?} answered with {reply:?}"),
         }
@@ -31,38 +35,44 @@ impl Ledger {
 
 proptest! {
     #[test]
-    fn pipe_keeps_every_byte_in_order(ops in prop::collection::vec((any::<bool>(), 1usize..6000), 1..80)) {
+    fn pipe_keeps_every_byte_in_order(ops in prop::collection::vec((any::<bool>(), 1usize..6000), 1..80), at_once in 0usize..4) {
         let mut pipe = Pipe::new();
         let mut ledger = Ledger::default();
         let mut next = 0u8;
         for (who, (write, size)) in ops.into_iter().enumerate() {
             let who = who as u32;
-            let mut answers = Vec::new();
             let outcome = if write {
                 let bytes: Vec<u8> = (0..size.min(4096)).map(|_| { next = next.wrapping_add(1); next }).collect();
                 ledger.sent.extend(&bytes);
                 ledger.waiting.insert(who, Some(bytes.clone()));
-                pipe.write(who, &bytes, |w, r| answers.push((w, r)))
+                pipe.write(who, &bytes)
             } else {
                 ledger.waiting.insert(who, None);
-                pipe.read(who, size, |w, r| answers.push((w, r)))
+                pipe.read(who, size)
             };
-            if let Outcome::Now(reply) = outcome { answers.insert(0, (who, reply)); }
-            for (who, reply) in answers { ledger.answered(who, reply); }
+            if let Outcome::Now(reply) = outcome { ledger.answered(who, reply); }
+            // What is owed may be taken later, after other operations.
+            for (who, reply) in core::iter::from_fn(|| pipe.owed()).take(at_once) {
+                ledger.answered(who, reply);
+            }
         }
         let mut last = u32::MAX;
         loop {
-            let mut answers = Vec::new();
+            for (who, reply) in core::iter::from_fn(|| pipe.owed()) { ledger.answered(who, reply); }
             ledger.waiting.insert(last, None);
-            let outcome = pipe.read(last, 4096, |w, r| answers.push((w, r)));
-            match outcome {
+            match pipe.read(last, 4096) {
                 Outcome::Now(reply) => ledger.answered(last, reply),
                 Outcome::Later => break,
             }
-            for (who, reply) in answers { ledger.answered(who, reply); }
             last -= 1;
         }
-        prop_assert_eq!(ledger.sent, ledger.got);
+        prop_assert_eq!(&ledger.sent, &ledger.got);
+        prop_assert!(!pipe.close(End::Write));
+        for (who, reply) in core::iter::from_fn(|| pipe.owed()) {
+            prop_assert_eq!(&reply, &Reply::Count(0));
+            prop_assert_eq!(ledger.waiting.remove(&who), Some(None));
+        }
+        prop_assert_eq!(ledger.waiting, BTreeMap::new());
     }
 
     #[test]
@@ -110,39 +120,48 @@ proptest! {
 #[test]
 fn last_writer_ends_the_stream_and_last_reader_closes_it() {
     let mut pipe = Pipe::new();
-    assert_eq!(pipe.read(1, 10, |_, _| ()), Outcome::Later);
-    let mut answers = Vec::new();
-    assert!(!pipe.close(End::Write, |w, r| answers.push((w, r))));
-    assert_eq!(answers, [(1, Reply::Data(vec![]))]);
-    assert!(pipe.close(End::Read, |_, _| ()));
-    assert_eq!(pipe.write(2, b"x", |_, _| ()), Outcome::Now(Reply::Closed));
+    assert_eq!(pipe.read(1, 10), Outcome::Later);
+    assert!(!pipe.close(End::Write));
+    assert_eq!((pipe.owed(), pipe.owed()), (Some((1, Reply::Count(0))), None));
+    assert!(pipe.close(End::Read));
+    assert_eq!(pipe.write(2, b"x"), Outcome::Now(Reply::Closed));
+}
+
+#[test]
+fn last_reader_sends_writers_away() {
+    let mut pipe = Pipe::new();
+    for who in 0..8 {
+        let outcome = pipe.write(who, &[1; 4096]);
+        assert_eq!(outcome == Outcome::Later, who >= 4);
+    }
+    assert_eq!(pipe.owed(), None);
+    assert!(!pipe.close(End::Read));
+    let owed: Vec<_> = core::iter::from_fn(|| pipe.owed()).collect();
+    assert_eq!(owed, (4..8).map(|who| (who, Reply::Closed)).collect::<Vec<_>>());
 }
 
 #[test]
 fn cancelled_reader_takes_no_byte() {
     let mut pipe = Pipe::new();
-    assert_eq!(pipe.read(1, 10, |_, _| ()), Outcome::Later);
-    assert_eq!(pipe.read(2, 10, |_, _| ()), Outcome::Later);
+    assert_eq!(pipe.read(1, 10), Outcome::Later);
+    assert_eq!(pipe.read(2, 10), Outcome::Later);
     assert!(pipe.cancel(1));
     assert!(!pipe.cancel(1));
-    let mut answers = Vec::new();
-    assert_eq!(pipe.write(3, b"abc", |w, r| answers.push((w, r))), Outcome::Now(Reply::Count(3)));
-    assert_eq!(answers, [(2, Reply::Data(b"abc".to_vec()))]);
+    assert_eq!(pipe.write(3, b"abc"), Outcome::Now(Reply::Count(3)));
+    assert_eq!(pipe.owed(), Some((2, data(b"abc"))));
+    assert_eq!(pipe.owed(), None);
 }
 
 #[test]
 fn full_pipe_keeps_its_writer() {
     let mut pipe = Pipe::new();
     for who in 0..CAPACITY / 4096 {
-        assert_eq!(pipe.write(who as u32, &[7; 4096], |_, _| ()), Outcome::Now(Reply::Count(4096)));
+        assert_eq!(pipe.write(who as u32, &[7; 4096]), Outcome::Now(Reply::Count(4096)));
     }
-    assert_eq!(pipe.write(100, &[8; 10], |_, _| ()), Outcome::Later);
-    let mut answers = Vec::new();
-    assert_eq!(
-        pipe.read(101, 100, |w, r| answers.push((w, r))),
-        Outcome::Now(Reply::Data(vec![7; 100]))
-    );
-    assert_eq!(answers, [(100, Reply::Count(10))]);
+    assert_eq!(pipe.write(100, &[8; 10]), Outcome::Later);
+    assert_eq!(pipe.read(101, 100), Outcome::Now(data(&[7; 100])));
+    assert_eq!(pipe.owed(), Some((100, Reply::Count(10))));
+    assert_eq!(pipe.owed(), None);
 }
 
 #[test]
@@ -152,7 +171,7 @@ fn port_answers_each_call_once() {
     let Outcome::Now(Reply::Request(number, request)) = port.receive(10) else {
         panic!("a call waits")
     };
-    assert_eq!(request, b"one");
+    assert_eq!(&*request, b"one");
     assert_eq!(port.receive(10), Outcome::Later);
     let mut answers = Vec::new();
     assert_eq!(port.call(2, b"two", |w, r| answers.push((w, r))), Outcome::Later);
@@ -161,10 +180,14 @@ fn port_answers_each_call_once() {
     assert_eq!(port.reply(number, b"ONE", |_, _| ()), None);
     assert!(port.cancel(2));
     assert_eq!(port.reply(second, b"TWO", |w, r| answers.push((w, r))), Some(()));
-    assert_eq!(answers, [(1, Reply::Data(b"ONE".to_vec()))]);
+    assert_eq!(answers, [(1, data(b"ONE"))]);
     assert_eq!(port.call(3, b"three", |_, _| ()), Outcome::Later);
+    let Outcome::Now(Reply::Request(third, _)) = port.receive(10) else { panic!("a call waits") };
+    port.undelivered(third, |w, r| answers.push((w, r)));
+    port.undelivered(third, |w, r| answers.push((w, r)));
+    assert_eq!(port.call(4, b"four", |_, _| ()), Outcome::Later);
     port.close(|w, r| answers.push((w, r)));
-    assert_eq!(answers[1], (3, Reply::Closed));
+    assert_eq!(answers[1..], [(3, Reply::NoMemory), (4, Reply::Closed)]);
 }
 
 #[test]

@@ -5,16 +5,18 @@
 //!                                             └─ bytes: staged; copied by the owning context on its way to ring 3
 //! ```
 
-use super::object::Who;
+use super::carrier::Detail;
+use super::object::{self, Who};
 use super::{Attention, Carrier};
 use crate::cpu::here;
-use crate::{fallible, ipi};
+use crate::ipi;
 use abi::{Error, Failure, Output};
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use arch::user::{UserRange, copy_to_user};
+use core::mem::ManuallyDrop;
 use dispatch::PendingId;
 use percpu::Crit;
-use servers::Reply;
+use servers::{Payload, Reply};
 
 /// An answer with bytes that waits for its owning context.
 pub(crate) struct Staged {
@@ -22,51 +24,58 @@ pub(crate) struct Staged {
     reply: Reply,
 }
 
-/// What travels, when it does not fit into three words.
-struct Parcel {
-    who: Who,
-    reply: Reply,
-}
-
-/// The failures that travel in a word, and the count that does.
+/// What travels in a word: failures, and counts.
 const CLOSED: usize = 0;
 const NO_MEMORY: usize = 1;
 const COUNT: usize = 2;
 
-/// Sends an answer to whom it is for.
+/// Sends an answer to whom it is for. Takes no memory.
 pub(crate) fn send(crit: &Crit, who: Who, reply: Reply) {
-    let small = match &reply {
-        Reply::Closed => CLOSED,
-        Reply::NoMemory => NO_MEMORY,
-        Reply::Count(count) => COUNT + count,
-        Reply::Data(_) | Reply::Request(..) => {
-            match fallible::boxed(Parcel { who, reply }) {
-                Ok(parcel) => {
-                    return ipi::send(
-                        crit,
-                        who.cpu,
-                        unpack,
-                        [Box::into_raw(parcel).expose_provenance(), 0, 0],
-                    );
-                }
-                // The bytes are lost, the caller is told.
-                Err(_) => NO_MEMORY,
-            }
-        }
+    let (func, word): (ipiq::CallFn, usize) = match reply {
+        Reply::Closed => (deliver_small, CLOSED),
+        Reply::NoMemory => (deliver_small, NO_MEMORY),
+        Reply::Count(count) => (deliver_small, COUNT + count),
+        Reply::Data(bytes) => (deliver_bytes, wrap(0, bytes)),
+        Reply::Request(number, bytes) => (deliver_bytes, wrap(number, bytes)),
     };
-    ipi::send(
-        crit,
-        who.cpu,
-        deliver_small,
-        [who.carrier as usize, who.call.to_bits() as usize, small],
-    );
+    ipi::send(crit, who.cpu, func, [who.carrier as usize, who.call.to_bits() as usize, word]);
 }
 
-fn unpack(crit: &Crit, parcel: usize, _: usize, _: usize) {
-    let parcel = core::ptr::with_exposed_provenance_mut::<Parcel>(parcel);
-    // SAFETY: `send` made the word from a box for this message alone, which runs once.
-    let Parcel { who, reply } = *unsafe { Box::from_raw(parcel) };
-    deliver(crit, who.carrier, who.call, reply);
+/// The note on a payload that travels: length and capacity of its memory, and the number of a request, or 0.
+type Note = [u64; 3];
+const _: () = assert!(size_of::<Note>() == Payload::NOTE);
+
+/// A payload as a word of a message.
+fn wrap(number: u64, payload: Payload) -> usize {
+    let mut memory = ManuallyDrop::new(payload.into_inner());
+    let note: Note = [memory.len() as u64, memory.capacity() as u64, number];
+    let words = note.map(u64::to_ne_bytes);
+    memory[..Payload::NOTE].copy_from_slice(words.as_flattened());
+    memory.as_mut_ptr().expose_provenance()
+}
+
+/// The payload in a word of a message, and the number with it.
+///
+/// # Safety
+/// `word` was made by [`wrap`], and is unwrapped once.
+unsafe fn unwrap(word: usize) -> (u64, Option<Payload>) {
+    let memory = core::ptr::with_exposed_provenance_mut::<u8>(word);
+    // SAFETY: `wrap` put the note at the start of the memory.
+    let [length, capacity, number] = unsafe { memory.cast::<Note>().read_unaligned() };
+    // SAFETY: `wrap` took these from a vector, which nobody else has (caller's promise).
+    let memory = unsafe { Vec::from_raw_parts(memory, length as usize, capacity as usize) };
+    (number, Payload::from_inner(memory))
+}
+
+fn deliver_bytes(crit: &Crit, carrier: usize, call: usize, word: usize) {
+    // SAFETY: `send` wrapped the word for this message alone, which runs once.
+    let (number, payload) = unsafe { unwrap(word) };
+    let reply = match payload {
+        Some(bytes) if number == 0 => Reply::Data(bytes),
+        Some(bytes) => Reply::Request(number, bytes),
+        None => Reply::NoMemory,
+    };
+    deliver(crit, carrier as u64, PendingId::from_bits(call as u64), reply);
 }
 
 fn deliver_small(crit: &Crit, carrier: usize, call: usize, small: usize) {
@@ -87,15 +96,12 @@ fn deliver(crit: &Crit, number: u64, call: PendingId, reply: Reply) {
     let carrier = unsafe { &*found.0 };
     match values(reply) {
         Ok(outcome) => carrier.publish(crit, call, outcome),
-        Err(reply) => {
-            let staged = carrier.own.with(crit, |own| {
-                let room = own.staged.try_reserve(1);
-                room.map(|()| own.staged.push_back(Staged { call, reply }))
-            });
-            if staged.is_err() {
-                carrier.publish(crit, call, Err(Failure::new(Error::NoMemory)));
+        Err(reply) => carrier.own.with(crit, |own| {
+            // One for each pending call at most, for which there is room from the beginning.
+            if own.pending.detail(call).is_ok() {
+                own.staged.push_back(Staged { call, reply });
             }
-        }
+        }),
     }
     carrier.notice(crit, Attention::STAGED);
 }
@@ -106,25 +112,22 @@ fn values(reply: Reply) -> Result<Result<[u64; 2], Failure>, Reply> {
         Reply::Closed => Ok(Err(Failure::new(Error::Closed))),
         Reply::NoMemory => Ok(Err(Failure::new(Error::NoMemory))),
         Reply::Count(count) => Ok(Ok([count as u64, 0])),
-        Reply::Data(bytes) if bytes.is_empty() => Ok(Ok([0, 0])),
         reply => Err(reply),
     }
 }
 
-/// An answer given at once: copies its bytes for the context that asked.
-pub(crate) fn take(
-    carrier: &Carrier,
-    into: Output,
-    port: u64,
-    reply: Reply,
-) -> Result<[u64; 2], Failure> {
+/// The values of an answer, whose bytes are copied for the context that asked.
+pub(crate) fn take(carrier: &Carrier, detail: &Detail, reply: Reply) -> Result<[u64; 2], Failure> {
     match values(reply) {
         Ok(outcome) => outcome,
-        Err(Reply::Request(number, bytes)) => {
-            let count = copy(carrier, into, &bytes)?;
-            Ok([port << 56 | number, count])
-        }
-        Err(Reply::Data(bytes)) => Ok([copy(carrier, into, &bytes)?, 0]),
+        Err(Reply::Request(number, bytes)) => match copy(carrier, detail.into, &bytes) {
+            Ok(count) => Ok([detail.port << 56 | number, count]),
+            Err(failure) => {
+                object::undelivered(detail.object, number);
+                Err(failure)
+            }
+        },
+        Err(Reply::Data(bytes)) => Ok([copy(carrier, detail.into, &bytes)?, 0]),
         Err(_) => unreachable!("only bytes are left over"),
     }
 }
@@ -141,7 +144,7 @@ pub(crate) fn finish_staged(carrier: &Carrier) {
         let Some((call, reply, detail)) = next else { return };
         // Without detail the call was aborted or departed: its bytes go nowhere.
         if let Some(detail) = detail {
-            let outcome = take(carrier, detail.into, detail.port, reply);
+            let outcome = take(carrier, &detail, reply);
             crate::cpu::critical(|crit| carrier.publish(crit, call, outcome));
         }
     }

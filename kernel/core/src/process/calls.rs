@@ -80,7 +80,7 @@ fn blocking(
     if !later.may_wait() {
         return match ask(carrier.nobody(), Keep::NoWait).map_err(failure)? {
             Served::Now(reply) => {
-                answer::take(carrier, detail.into, detail.port, reply).map(Outcome::Now)
+                answer::take(carrier, &detail, reply).map(Outcome::Now)
             }
             Served::Later => Err(Failure::new(Error::WouldBlock)),
         };
@@ -90,7 +90,7 @@ fn blocking(
         Ok(Served::Later) => Ok(Outcome::Later(opened)),
         Ok(Served::Now(reply)) => {
             carrier.withdraw(opened);
-            answer::take(carrier, detail.into, detail.port, reply).map(Outcome::Now)
+            answer::take(carrier, &detail, reply).map(Outcome::Now)
         }
         Err(error) => {
             carrier.withdraw(opened);

@@ -1,7 +1,7 @@
 //! The objects that live on a CPU: pipes, named ports, and the CPU processes that wait for their answers.
 //!
-//! Law: own CPU only. An operation collects its answers and sends them after it has let go of the objects, because a
-//! send may serve messages that want them.
+//! Law: own CPU only. An answer is sent after the operation has let go of the objects, because a send may serve messages
+//! that want them; one after the other, since a list of them would need memory that there may not be.
 
 use super::{Carrier, answer};
 use crate::cpu::here;
@@ -61,9 +61,6 @@ pub(crate) enum ObjectError {
     NotFound,
 }
 
-/// Answers that an operation gave, to be sent when it is over.
-type Answers = Vec<(Who, Reply)>;
-
 impl Objects {
     pub(crate) const fn new() -> Self {
         Self { pipes: Slab::new(), ports: Slab::new(), names: Vec::new(), carriers: Slab::new() }
@@ -89,12 +86,38 @@ pub fn table_bytes() -> u64 {
     crate::cpu::all().map(|cpu| of(cpu) as u64).sum()
 }
 
-/// Runs `f` on the objects of this CPU and sends the answers that it gave.
-fn operate<R>(crit: &Crit, f: impl FnOnce(&mut Objects, &mut Answers) -> R) -> R {
-    let mut answers = Answers::new();
-    let result = here().objects.with(crit, |objects| f(objects, &mut answers));
-    answers.into_iter().for_each(|(who, reply)| answer::send(crit, who, reply));
+/// An answer, and whom it is for.
+type Answer = Option<(Who, Reply)>;
+
+/// Runs `f` on the objects of this CPU and sends the one answer that it may have given.
+fn operate<R>(crit: &Crit, f: impl FnOnce(&mut Objects, &mut Answer) -> R) -> R {
+    let mut answer = None;
+    let result = here().objects.with(crit, |objects| f(objects, &mut answer));
+    send(crit, answer);
     result
+}
+
+/// Runs `f` on a pipe of this CPU and sends all answers that the pipe owes then.
+fn on_pipe<R>(
+    crit: &Crit,
+    object: Object,
+    f: impl FnOnce(&mut Pipe<Who>) -> R,
+) -> Result<R, ObjectError> {
+    let (result, mut owed) = here()
+        .objects
+        .with(crit, |o| o.pipes.get_mut(object.number).map(|pipe| (f(pipe), pipe.owed())))
+        .ok_or(ObjectError::Gone)?;
+    while send(crit, owed) {
+        owed = here().objects.with(crit, |o| o.pipes.get_mut(object.number)?.owed());
+    }
+    Ok(result)
+}
+
+/// Sends an answer, if there is one.
+fn send(crit: &Crit, answer: Answer) -> bool {
+    let Some((who, reply)) = answer else { return false };
+    answer::send(crit, who, reply);
+    true
 }
 
 /// Makes a pipe on this CPU; its two ends.
@@ -117,47 +140,39 @@ pub(crate) enum Keep {
     NoWait,
 }
 
-/// Asks an object, on its home. A call that may not wait is forgotten again there if it cannot be answered at once.
-fn ask(
-    object: Object,
-    who: Who,
-    keep: Keep,
-    question: impl FnOnce(&mut Objects, &mut Answers) -> Result<Outcome, ObjectError> + Send,
-) -> Result<Outcome, ObjectError> {
-    at_home(object, move |crit| {
-        operate(crit, |objects, answers| {
-            let outcome = question(objects, answers);
-            if keep == Keep::NoWait && outcome == Ok(Outcome::Later) {
-                objects.cancel(object, who);
-            }
-            outcome
-        })
-    })
-}
-
-/// Reads from a pipe.
+/// Reads from a pipe, on its home.
 pub(crate) fn read(
     object: Object,
     who: Who,
     max: usize,
     keep: Keep,
 ) -> Result<Outcome, ObjectError> {
-    ask(object, who, keep, move |objects, answers| {
-        let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
-        Ok(pipe.read(who, max, |w, r| answers.push((w, r))))
+    at_home(object, move |crit| {
+        on_pipe(crit, object, |pipe| {
+            let outcome = pipe.read(who, max);
+            if keep == Keep::NoWait && outcome == Outcome::Later {
+                pipe.cancel(who);
+            }
+            outcome
+        })
     })
 }
 
-/// Writes to a pipe.
+/// Writes to a pipe, on its home.
 pub(crate) fn write(
     object: Object,
     who: Who,
     bytes: &[u8],
     keep: Keep,
 ) -> Result<Outcome, ObjectError> {
-    ask(object, who, keep, move |objects, answers| {
-        let pipe = objects.pipes.get_mut(object.number).ok_or(ObjectError::Gone)?;
-        Ok(pipe.write(who, bytes, |w, r| answers.push((w, r))))
+    at_home(object, move |crit| {
+        on_pipe(crit, object, |pipe| {
+            let outcome = pipe.write(who, bytes);
+            if keep == Keep::NoWait && outcome == Outcome::Later {
+                pipe.cancel(who);
+            }
+            outcome
+        })
     })
 }
 
@@ -204,7 +219,7 @@ impl Objects {
     }
 }
 
-/// Calls a port.
+/// Calls a port, on its home.
 pub(crate) fn call_port(
     object: Object,
     who: Who,
@@ -215,38 +230,74 @@ pub(crate) fn call_port(
         // A server in ring 3 never answers at once.
         return Ok(Outcome::Later);
     }
-    ask(object, who, keep, move |objects, answers| {
-        let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
-        Ok(port.call(who, request, |w, r| answers.push((w, r))))
+    at_home(object, move |crit| {
+        operate(crit, |objects, answer| {
+            let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
+            Ok(port.call(who, request, |w, r| *answer = Some((w, r))))
+        })
     })
 }
 
-/// Asks a port for its next request.
+/// Asks a port for its next request, on its home.
 pub(crate) fn receive(object: Object, who: Who, keep: Keep) -> Result<Outcome, ObjectError> {
-    ask(object, who, keep, move |objects, _| {
-        let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
-        Ok(port.receive(who))
+    at_home(object, move |crit| {
+        here().objects.with(crit, |objects| {
+            let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
+            let outcome = port.receive(who);
+            if keep == Keep::NoWait && outcome == Outcome::Later {
+                port.cancel(who);
+            }
+            Ok(outcome)
+        })
     })
 }
 
 /// Answers request `number` of a port, on its home.
 pub(crate) fn reply(object: Object, number: u64, bytes: &[u8]) -> Result<(), ObjectError> {
     at_home(object, move |crit| {
-        operate(crit, |objects, answers| {
+        operate(crit, |objects, answer| {
             let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
-            port.reply(number, bytes, |w, r| answers.push((w, r))).ok_or(ObjectError::Gone)
+            port.reply(number, bytes, |w, r| *answer = Some((w, r))).ok_or(ObjectError::Gone)
         })
     })
 }
 
+/// Request `number` of a port could not be handed to the server that asked for it.
+pub(crate) fn undelivered(object: Object, number: u64) {
+    at_home(object, move |crit| {
+        operate(crit, |objects, answer| {
+            if let Some(port) = objects.ports.get_mut(object.number) {
+                port.undelivered(number, |w, r| *answer = Some((w, r)));
+            }
+        })
+    });
+}
+
 /// Has an object forget a call; true when the object still had it, so that it is not answered any more.
 pub(crate) fn cancel(object: Object, who: Who) -> bool {
-    at_home(object, move |crit| operate(crit, |objects, _| objects.cancel(object, who)))
+    at_home(object, move |crit| {
+        here().objects.with(crit, |objects| match object.kind {
+            Kind::PipeRead | Kind::PipeWrite => {
+                objects.pipes.get_mut(object.number).is_some_and(|p| p.cancel(who))
+            }
+            Kind::PortServer | Kind::PortClient => {
+                objects.ports.get_mut(object.number).is_some_and(|p| p.cancel(who))
+            }
+        })
+    })
 }
 
 /// Releases what a handle named.
 pub(crate) fn close(object: Object) {
-    at_home(object, move |crit| operate(crit, |objects, answers| objects.close(object, answers)));
+    at_home(object, move |crit| match object.kind {
+        Kind::PipeRead => close_end(crit, object, End::Read),
+        Kind::PipeWrite => close_end(crit, object, End::Write),
+        Kind::PortServer => {
+            let port = here().objects.with(crit, |o| o.ports.remove(object.number));
+            port.into_iter().for_each(|p| p.close(|who, reply| answer::send(crit, who, reply)));
+        }
+        Kind::PortClient => {}
+    });
     if object.kind == Kind::PortServer {
         ipi::call(CpuId::at(0), |crit| {
             here().objects.with(crit, |o| o.names.retain(|n| n.port != object))
@@ -254,34 +305,10 @@ pub(crate) fn close(object: Object) {
     }
 }
 
-impl Objects {
-    fn cancel(&mut self, object: Object, who: Who) -> bool {
-        match object.kind {
-            Kind::PipeRead | Kind::PipeWrite => {
-                self.pipes.get_mut(object.number).is_some_and(|pipe| pipe.cancel(who))
-            }
-            Kind::PortServer | Kind::PortClient => {
-                self.ports.get_mut(object.number).is_some_and(|port| port.cancel(who))
-            }
-        }
-    }
-
-    fn close(&mut self, object: Object, answers: &mut Answers) {
-        let mut answer = |w, r| answers.push((w, r));
-        match object.kind {
-            Kind::PipeRead | Kind::PipeWrite => {
-                let end = if object.kind == Kind::PipeRead { End::Read } else { End::Write };
-                if self.pipes.get_mut(object.number).is_some_and(|pipe| pipe.close(end, answer)) {
-                    self.pipes.remove(object.number);
-                }
-            }
-            Kind::PortServer => {
-                if let Some(mut port) = self.ports.remove(object.number) {
-                    port.close(&mut answer);
-                }
-            }
-            Kind::PortClient => {}
-        }
+/// One handle less on an end of a pipe.
+fn close_end(crit: &Crit, object: Object, end: End) {
+    if on_pipe(crit, object, |pipe| pipe.close(end)) == Ok(true) {
+        here().objects.with(crit, |o| o.pipes.remove(object.number));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cpu::{self, Cpu};
 use crate::process::Carrier;
-use crate::process::space::Use;
+use crate::process::space::{SpaceError, Use};
 use crate::records;
 use crate::{say, timer};
 use arch::Frame;
@@ -72,15 +72,24 @@ fn core_critical_trap(frame: &mut Frame, head: &arch::CpuHead) {
         // The page fault found no room for its own frame: the stack pointer is at the guard page or in it.
         overflow(frame, arch::trap::fault_address());
     }
-    let name = Exception { frame, address: arch::trap::fault_address() as u64 };
+    let address = arch::trap::fault_address() as u64;
+    let name = Exception { frame, address };
     arch::panic::die(format_args!("{name} on CPU {}", head.id()), Some(frame))
 }
 
-/// A program did what it may not; it ends.
-pub(crate) fn program_fault(carrier: &Carrier, frame: &Frame, address: u64) {
-    let name = Exception { frame, address };
+/// A program did what it may not, or there is no memory for a page that it may use; it ends.
+pub(crate) fn program_fault(carrier: &Carrier, frame: &Frame, address: u64, why: SpaceError) {
+    match why {
+        SpaceError::NoMemory => {
+            ended(carrier, frame, format_args!("no memory for the page of {address:#x}, wanted"));
+        }
+        _ => ended(carrier, frame, format_args!("{}", Exception { frame, address })),
+    }
+}
+
+fn ended(carrier: &Carrier, frame: &Frame, why: fmt::Arguments<'_>) {
     say!(
-        "program {} ended: {name} at {:#x} (CPU process {} on CPU {}, sp {:#x})",
+        "program {} ended: {why} at {:#x} (CPU process {} on CPU {}, sp {:#x})",
         carrier.process.name(),
         frame.rip,
         carrier.index(),

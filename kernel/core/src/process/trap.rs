@@ -22,8 +22,12 @@ extern "C" fn core_exception(frame: &mut Frame) {
     // SAFETY: ring 3 was interrupted, so this CPU is outside critical sections.
     unsafe { arch::irq::enable() };
     let carrier = critical(carrier::current).expect("only a CPU process is in ring 3");
-    if !frame.lacks_page() || repair(carrier, address, wanted(frame)).is_err() {
-        report::program_fault(carrier, frame, address);
+    let repaired = match frame.lacks_page() {
+        true => repair(carrier, address, wanted(frame)),
+        false => Err(SpaceError::NotMapped),
+    };
+    if let Err(why) = repaired {
+        report::program_fault(carrier, frame, address, why);
         end::begin(&carrier.process, How::Faulted);
     }
     arch::irq::disable();

@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod ballast;
 mod crew;
 mod held;
 mod order;

@@ -46,8 +46,6 @@ pub struct Carrier {
     /// One for each priority, and the place of the carrier's own loop, always empty.
     queues: [Fifo; PRIORITIES + 1],
     pub(crate) free: [Cell<Option<&'static Tcb>>; CLASSES],
-    /// A dead thread on whose stack this carrier stood when it was decided that the stack goes to another carrier.
-    pub(crate) left: Cell<Option<&'static Tcb>>,
     pub(crate) timers: Timers,
     pub(crate) completions: &'static Completions,
     pub(crate) process: &'static Process,
@@ -145,7 +143,6 @@ impl Carrier {
             ready: Cell::new(0),
             queues: [const { Fifo::new() }; PRIORITIES + 1],
             free: [const { Cell::new(None) }; CLASSES],
-            left: Cell::new(None),
             timers: Timers::new(),
             completions,
             process,
@@ -336,7 +333,6 @@ impl Carrier {
     pub fn run<K: Kernel>(&'static self, kernel: K) -> &'static Tcb {
         self.current.set(self.idle());
         count(&self.counters.loops);
-        self.reclaim_left(kernel);
         loop {
             self.look_around(kernel);
             if let Some(next) = self.first() {

@@ -171,34 +171,14 @@ impl Carrier {
         let end = running.end.get();
         running.end.set(EXITED | end & ABROAD);
         if end & DETACHED != 0 {
-            self.give_back(running);
+            self.reclaim(running, kernel);
         } else if end & OPEN == 0 {
             // SAFETY: neither open nor detached: the address of the block of who waits, with flags.
             let joiner: &'static Tcb = unsafe { &*((end & !FLAGS) as *const Tcb) };
-            joiner.result.set(value);
-            if end & KEEP == 0 {
-                self.give_back(running);
-            }
+            self.answer_join(joiner, running, end & KEEP, kernel);
             self.wake(joiner, kernel);
         }
         next
-    }
-
-    /// The stack of `running`, on which this is decided, is free. Where it comes from, a thread may be put on it at once: so
-    /// one that goes there is given back by the carrier's own loop, which has a stack of its own and runs next.
-    fn give_back(&'static self, running: &'static Tcb) {
-        if running.end.get() & ABROAD == 0 {
-            return put_free(running);
-        }
-        self.left.set(Some(running));
-        self.look();
-    }
-
-    /// Gives back the stack that was left, if one was. On the stack of the carrier's own loop.
-    pub(crate) fn reclaim_left<K: Kernel>(&'static self, kernel: K) {
-        if let Some(thread) = self.left.take() {
-            self.reclaim(thread, kernel);
-        }
     }
 
     /// [`Carrier::exit`] in the usual case: a thread of this carrier and of the same priority waits for the end, and takes its

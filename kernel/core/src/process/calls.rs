@@ -79,9 +79,7 @@ fn blocking(
 ) -> Result<Outcome<[u64; 2]>, Failure> {
     if !later.may_wait() {
         return match ask(carrier.nobody(), Keep::NoWait).map_err(failure)? {
-            Served::Now(reply) => {
-                answer::take(carrier, &detail, reply).map(Outcome::Now)
-            }
+            Served::Now(reply) => answer::take(carrier, &detail, reply).map(Outcome::Now),
             Served::Later => Err(Failure::new(Error::WouldBlock)),
         };
     }

@@ -33,6 +33,6 @@ fn scarce_messages(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
     Ok(String::new())
 }
 
-fn arrive(_: &Crit, _: [usize; 3]) {
+fn arrive(_: &Crit, _: usize, _: usize, _: usize) {
     ARRIVED.fetch_add(1, Ordering::Relaxed);
 }

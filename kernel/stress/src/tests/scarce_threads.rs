@@ -51,7 +51,10 @@ fn scarce_threads(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
             );
             number += 1;
         };
-        ensure!(number > PARTS && asked < number, "a thread was made of {asked} parts without part {number}");
+        ensure!(
+            number > PARTS && asked < number,
+            "a thread was made of {asked} parts without part {number}"
+        );
         threads.push(thread);
         while threads.len() < AT_ONCE {
             let thread = crowd.join(cpu).map_err(|_| String::from("no memory"))?;

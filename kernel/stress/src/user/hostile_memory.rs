@@ -68,7 +68,11 @@ fn hostile_memory(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
 }
 
 /// Has the programs run, and takes what is left away from them; how each ended, if it did.
-fn one_round(run: &Run<'_>, cx: &mut MayBlock, round: u64) -> [Result<Option<How>, StartError>; PROGRAMS] {
+fn one_round(
+    run: &Run<'_>,
+    cx: &mut MayBlock,
+    round: u64,
+) -> [Result<Option<How>, StartError>; PROGRAMS] {
     let programs: [_; PROGRAMS] = core::array::from_fn(|number| {
         let seed = mix(run.options.seed ^ round << 32 ^ number as u64);
         let cpu = CpuId::at(number % cpu::count());

@@ -51,7 +51,10 @@ fn scarce(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
                     End::Faulted => faulted += 1,
                 }
                 let after = Held::soon(cx, &before);
-                ensure!(after == before, "{refusal:?} of {requests}: in use were {before:?}, and are {after:?}");
+                ensure!(
+                    after == before,
+                    "{refusal:?} of {requests}: in use were {before:?}, and are {after:?}"
+                );
             }
         }
         match attempt(cx, Refusal::Off)?.0 {
@@ -59,7 +62,9 @@ fn scarce(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
             _ => Err(String::from("with all its memory the program did not come to its end")),
         }
     })?;
-    Ok(format!("{requests} requests refused in turn: {refused} programs were not started, {exited} did without, {faulted} ended"))
+    Ok(format!(
+        "{requests} requests refused in turn: {refused} programs were not started, {exited} did without, {faulted} ended"
+    ))
 }
 
 /// Runs the program once; how it ended, and how many requests for memory there were. Takes no memory itself.
@@ -67,7 +72,8 @@ fn attempt(cx: &mut MayBlock, refusal: Refusal) -> Result<(End, u64), String> {
     static TURN: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
     let turn = TURN.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
     memory::refuse(refusal);
-    let started = process::start("scarce", CpuId::at(turn % cpu::count()), &[chaos::seed(), 0, CARRIERS]);
+    let started =
+        process::start("scarce", CpuId::at(turn % cpu::count()), &[chaos::seed(), 0, CARRIERS]);
     let ended = started.map(|launch| {
         let ended = launch.wait_until(cx, timer::now().saturating_add(TIME));
         (launch, ended)

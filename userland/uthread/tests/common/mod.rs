@@ -251,7 +251,8 @@ impl Machine {
             };
             let action = body(seen);
             self.stood_on.lock().unwrap().insert(key);
-            if !matches!(action, Do::Exit(_)) {
+            let ends = matches!(action, Do::Exit(_));
+            if !ends {
                 self.bodies.lock().unwrap().insert(key, body);
             }
             next = match action {
@@ -284,12 +285,16 @@ impl Machine {
                 Do::Yield => carrier.yield_now(running),
                 Do::SleepUntil(deadline) => carrier.sleep_until(running, deadline),
                 Do::Call => carrier.await_completion(running),
-                Do::Exit(value) => carrier
-                    .exit_here(running, value)
-                    .unwrap_or_else(|| carrier.exit(running, value, kernel)),
+                Do::Exit(value) => carrier.exit_here(running, value).unwrap_or_else(|| {
+                    // The rest of an end is decided on the carrier's own stack.
+                    self.stood_on.lock().unwrap().remove(&key);
+                    carrier.exit(running, value, kernel)
+                }),
                 Do::Stop => return,
             };
-            self.stood_on.lock().unwrap().remove(&key);
+            if !ends {
+                self.stood_on.lock().unwrap().remove(&key);
+            }
         }
     }
 }

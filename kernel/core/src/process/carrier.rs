@@ -217,8 +217,9 @@ impl Carrier {
 
     /// The wait entry: see [`dispatch::Kernel::wait`]. In the owning context.
     pub(crate) fn wait(&self, cx: &mut MayBlock, seen: u64, deadline: u64) -> u64 {
+        let mut seen_here = 0;
         loop {
-            self.look(cx);
+            seen_here |= self.look(cx);
             let produced = critical(|crit| {
                 let (produced, token) = self.own.with(crit, |own| {
                     (own.pending.produced(), core::mem::take(&mut own.wake_token))
@@ -241,6 +242,8 @@ impl Carrier {
                 None
             });
             if let Some(produced) = produced {
+                // A tick that came in here is for the way to ring 3, which arms the next.
+                self.attention.add(seen_here & Attention::TICK);
                 return produced;
             }
         }

@@ -5,7 +5,7 @@ use core::hint::{black_box, spin_loop};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use program::process;
 use program::thread::{self, JoinHandle};
-use programs::{ensure, mix, seed, spawn, spread, steps};
+use programs::{Dice, ensure, mix, seed, spawn, spread, steps};
 
 program::main!(preemption);
 
@@ -19,6 +19,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 static TURNS: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
 fn preemption() -> i64 {
+    ticks_go_on();
     let carriers = spread(process::argument(2));
     let each = steps() / (u64::from(carriers) * THREADS as u64);
     let of = |number: usize| number / THREADS;
@@ -51,6 +52,30 @@ fn preemption() -> i64 {
     let turns: u64 = spinners.into_iter().flatten().map(JoinHandle::join).sum();
     ensure!(turns > 0, "nobody has spun");
     0
+}
+
+/// The tick may come while the CPU process is in the kernel to wait, and need not wait after all: the next comes even so.
+fn ticks_go_on() {
+    /// The shortest that the kernel grants.
+    const SHORT: u64 = 20_000;
+    static TURN: AtomicU64 = AtomicU64::new(0);
+    let set = process::set_tick(SHORT);
+    ensure!(set.is_ok(), "set_tick: {set:?}");
+    let mut dice = Dice::new(0);
+    let mut last = process::clock();
+    for round in 1..=steps() / 1_000 {
+        // About when the next tick comes, asks for a sleep that is over when the kernel looks, but not when the layer does.
+        let almost = last + SHORT - dice.below(2_000);
+        while process::clock() < almost {}
+        thread::sleep(dice.below(600));
+        let other = spawn(0, move || TURN.store(round, Ordering::Release));
+        let end = process::clock() + 500_000_000;
+        while TURN.load(Ordering::Acquire) < round {
+            last = process::clock();
+            ensure!(last < end, "no tick any more in round {round}");
+        }
+        other.join();
+    }
 }
 
 fn spin(index: usize) -> u64 {

@@ -109,7 +109,7 @@ pub(crate) fn all_comes_back<T>(
 ) -> Result<T, String> {
     held::warm_up(cx, at_once());
     let before = Held::now();
-    chaos::set_seed(run.options.seed);
+    chaos::set_seed(run.turns());
     let done = work(run, cx);
     chaos::set_seed(0);
     let done = done?;

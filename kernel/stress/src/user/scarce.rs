@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use kernel_core::memory::{self, Refusal};
 use kernel_core::process::{self, How, StartError};
-use kernel_core::{chaos, cpu, timer};
+use kernel_core::{cpu, timer};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
 
@@ -38,14 +38,14 @@ fn scarce(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let [mut refused, mut exited, mut faulted] = [0; 3];
     let requests = program::all_comes_back(run, cx, |run, cx| {
         // The first makes the tables that stay.
-        attempt(cx, Refusal::Off)?;
-        let (_, requests) = attempt(cx, Refusal::Count)?;
+        attempt(run, cx, Refusal::Off)?;
+        let (_, requests) = attempt(run, cx, Refusal::Count)?;
         let stride = (2 * requests).div_ceil(run.steps(RUNS)).max(1);
         // Turns change how many there are.
         for number in (1 + seed % stride..requests + requests / 8).step_by(stride as usize) {
             for refusal in [Refusal::Nth(number), Refusal::From(number)] {
                 let before = Held::now();
-                match attempt(cx, refusal).map_err(|why| format!("{refusal:?}: {why}"))?.0 {
+                match attempt(run, cx, refusal).map_err(|why| format!("{refusal:?}: {why}"))?.0 {
                     End::Refused => refused += 1,
                     End::Exited => exited += 1,
                     End::Faulted => faulted += 1,
@@ -57,7 +57,7 @@ fn scarce(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
                 );
             }
         }
-        match attempt(cx, Refusal::Off)?.0 {
+        match attempt(run, cx, Refusal::Off)?.0 {
             End::Exited => Ok(requests),
             _ => Err(String::from("with all its memory the program did not come to its end")),
         }
@@ -68,12 +68,12 @@ fn scarce(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
 }
 
 /// Runs the program once; how it ended, and how many requests for memory there were. Takes no memory itself.
-fn attempt(cx: &mut MayBlock, refusal: Refusal) -> Result<(End, u64), String> {
+fn attempt(run: &Run<'_>, cx: &mut MayBlock, refusal: Refusal) -> Result<(End, u64), String> {
     static TURN: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
     let turn = TURN.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
     memory::refuse(refusal);
     let started =
-        process::start("scarce", CpuId::at(turn % cpu::count()), &[chaos::seed(), 0, CARRIERS]);
+        process::start("scarce", CpuId::at(turn % cpu::count()), &[run.options.seed, 0, CARRIERS]);
     let ended = started.map(|launch| {
         let ended = launch.wait_until(cx, timer::now().saturating_add(TIME));
         (launch, ended)

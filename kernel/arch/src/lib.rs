@@ -2,8 +2,9 @@
 //!
 //! Below it is only `apic`; above it `kernel-core`, which it calls by the link-time symbols of
 //! [`upcall`] and by no other way. It decides nothing: it saves registers, finds the CPU's own
-//! block and hands over. Context law: whatever is reached through `gs` belongs to the CPU that
-//! runs, so it is read by one instruction and never cached over a switch ([`cpu`]).
+//! block and hands over. Registers, descriptors and flags are the crate `x86_64`'s, but on measured
+//! paths. Context law: whatever is reached through `gs` belongs to the CPU that runs, so it is read by
+//! one instruction and never cached over a switch ([`cpu`]).
 #![no_std]
 
 pub mod acpi;

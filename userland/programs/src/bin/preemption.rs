@@ -68,13 +68,16 @@ fn ticks_go_on() {
         let almost = last + SHORT - dice.below(2_000);
         while process::clock() < almost {}
         thread::sleep(dice.below(600));
-        let other = spawn(0, move || TURN.store(round, Ordering::Release));
+        let other = spawn(0, move || {
+            TURN.store(round, Ordering::Release);
+            round
+        });
         let end = process::clock() + 500_000_000;
         while TURN.load(Ordering::Acquire) < round {
             last = process::clock();
             ensure!(last < end, "no tick any more in round {round}");
         }
-        other.join();
+        ensure!(other.join() == round, "another thread ended in round {round}");
     }
 }
 

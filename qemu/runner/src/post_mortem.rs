@@ -37,7 +37,7 @@ pub fn stacks(monitor: &mut Monitor, elf: &[u8], folder: &Path) -> Result<Vec<Cp
 
 fn frame(symbols: &Symbols, step: &unwind::Step) -> StackFrame {
     // The kernel's symbols say nothing about a program that happens to use the same addresses.
-    let places = if step.ring3 { Vec::new() } else { symbols.places(step.executed()) };
+    let places = if step.ring3 { Vec::new() } else { symbols.places(step.executed(symbols)) };
     StackFrame { address: step.address, trust: step.trust, ring3: step.ring3, places }
 }
 
@@ -63,8 +63,10 @@ impl Pages<'_> {
 
     fn read(&mut self, page: u64) -> Option<Vec<u8>> {
         let file = self.folder.join("page");
-        let wanted =
-            json!({ "val": page, "size": PAGE, "filename": file.to_str()?, "cpu-index": self.cpu });
+        // The monitor's numbers have a sign, and kernel addresses are above the largest of those.
+        let wanted = json!({
+            "val": page as i64, "size": PAGE, "filename": file.to_str()?, "cpu-index": self.cpu
+        });
         // An error is the answer for a page that is not mapped.
         self.monitor.command("memsave", wanted).ok()?;
         fs::read(&file).ok()

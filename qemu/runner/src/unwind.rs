@@ -21,6 +21,9 @@ const MOST_FRAMES: usize = 64;
 /// How many words to look through where the tables say nothing.
 const MOST_GUESSES: u64 = 512;
 
+/// The instruction that rests until an interrupt.
+const HLT: u8 = 0xf4;
+
 /// Reads eight bytes of the stopped machine; `None` where nothing is mapped.
 pub type Memory<'m> = dyn FnMut(u64) -> Option<u64> + 'm;
 
@@ -42,9 +45,10 @@ impl Step {
         Step { address, trust, returns: kind == Kind::Returns, ring3: kind == Kind::Ring3 }
     }
 
-    /// Returns the address to look up: that of the instruction that was executed.
-    pub fn executed(&self) -> u64 {
-        self.address - u64::from(self.returns)
+    /// Returns the address to look up: that of the instruction that was executed. A CPU that rests is past its `hlt`.
+    pub fn executed(&self, symbols: &Symbols) -> u64 {
+        let rests = || symbols.code(self.address.wrapping_sub(1), 1) == Some(&[HLT]);
+        self.address - u64::from(self.returns || !self.ring3 && rests())
     }
 }
 
@@ -64,7 +68,7 @@ pub fn walk(symbols: &Symbols, registers: &Registers, memory: &mut Memory<'_>) -
             break;
         }
         let before = state.general[RSP];
-        step = match tables.up(&mut state, step.executed(), memory) {
+        step = match tables.up(&mut state, step.executed(symbols), memory) {
             Up::To(kind) => Step::to(state.rip, Trust::Certain, kind),
             Up::End => break,
             Up::Unknown => match guess(symbols, &mut state, memory) {

@@ -94,6 +94,16 @@ fn a_program_has_no_kernel_stack() {
 }
 
 #[test]
+fn a_cpu_that_rests_is_at_its_hlt() {
+    let symbols = Symbols::of_parts(CODE, &[0x90, HLT, 0xfa], &[]);
+    let executed = |at, kind| Step::to(CODE + at, Trust::Certain, kind).executed(&symbols) - CODE;
+    assert_eq!(executed(1, Kind::Executes), 1);
+    assert_eq!(executed(2, Kind::Executes), 1);
+    assert_eq!(executed(2, Kind::Ring3), 2);
+    assert_eq!(executed(1, Kind::Returns), 0);
+}
+
+#[test]
 fn a_stack_that_goes_in_circles_ends() {
     let memory = |_: u64| Some(CODE + 24);
     let mut registers = Registers { rip: CODE + 24, ..Registers::default() };

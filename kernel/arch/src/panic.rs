@@ -1,14 +1,9 @@
 //! The last words: stop every CPU, say where each was, leave.
 //!
 //! Text only, past every lock: one CPU panics ([`die`]), the others find [`is_stopping`] in their
-//! non-maskable interrupt and report in turn ([`stop_here`]). For each CPU, for people: registers, and
-//! code addresses found on its stack (candidates, not a walk: the kernel has no frame pointers). For the
-//! runner, which unwinds with the image's tables:
-//! ```text
-//! @stack cpu=N rip=HEX rsp=HEX rbp=HEX rbx=HEX r12=HEX r13=HEX r14=HEX r15=HEX cs=HEX
-//! @mem cpu=N ADDRESS BYTES      (hexadecimal, rising, up to 2 KiB from rsp, or from above the guard page it is in)
-//! @end cpu=N
-//! ```
+//! non-maskable interrupt and report in turn ([`stop_here`]). For each CPU: registers, and code addresses found on its
+//! stack (candidates, not a walk: the kernel has no frame pointers). A runner does better: it is told when all stand
+//! ([`power::tell_of_panic`]), and unwinds each CPU with the image's tables.
 
 use core::arch::asm;
 use core::fmt;
@@ -30,11 +25,9 @@ static TURN: AtomicBool = AtomicBool::new(false);
 
 /// Looks at [`REPORTED`] without progress before the rest are given up.
 const PATIENCE: u32 = 5_000_000;
-/// Bytes of a stack that are shown.
+/// Bytes of a stack that are looked through.
 const SHOWN: usize = 2048;
-/// Bytes on a line of memory.
-const LINE: usize = 64;
-/// Code addresses listed for people.
+/// Code addresses listed.
 const CANDIDATES: usize = 24;
 
 macro_rules! say {
@@ -120,22 +113,6 @@ pub fn report(cpu: u32, frame: &Frame) {
     } else {
         candidates(cpu, frame);
     }
-    say!(
-        "@stack cpu={cpu} rip={:x} rsp={:x} rbp={:x} rbx={:x} r12={:x} r13={:x} r14={:x} r15={:x} cs={:x}",
-        f.rip,
-        f.rsp,
-        f.rbp,
-        f.rbx,
-        f.r12,
-        f.r13,
-        f.r14,
-        f.r15,
-        f.cs
-    );
-    if !frame.from_user() {
-        memory(cpu, readable(frame.rsp));
-    }
-    say!("@end cpu={cpu}");
 }
 
 /// Returns the word at a kernel address, if a page is mapped there.
@@ -171,20 +148,7 @@ fn is_code(address: usize) -> bool {
     ((&raw const __text_start) as usize..(&raw const __text_end) as usize).contains(&address)
 }
 
-fn memory(cpu: u32, start: usize) {
-    for line in (start..start.saturating_add(SHOWN)).step_by(LINE) {
-        if word(line).is_none() {
-            break;
-        }
-        print_anyway(format_args!("@mem cpu={cpu} {line:x} "));
-        for word in (line..line + LINE).step_by(8).map_while(word) {
-            print_anyway(format_args!("{:016x}", word.swap_bytes()));
-        }
-        say!("");
-    }
-}
-
-/// Returns the registers of the caller's own point of execution.
+/// Returns where the caller executes: program counter, stack pointer, flags.
 #[inline(always)]
 fn here() -> Frame {
     let mut frame = Frame::new();
@@ -192,16 +156,12 @@ fn here() -> Frame {
     // SAFETY: stores registers into the frame.
     unsafe {
         asm!(
-            "mov [{f} + {rbx}], rbx", "mov [{f} + {rbp}], rbp", "mov [{f} + {rsp}], rsp",
-            "mov [{f} + {r12}], r12", "mov [{f} + {r13}], r13", "mov [{f} + {r14}], r14", "mov [{f} + {r15}], r15",
-            "lea {t}, [rip]", "mov [{f} + {rip}], {t}", "mov {t:e}, cs", "mov [{f} + {cs}], {t}",
+            "mov [{f} + {rsp}], rsp",
+            "lea {t}, [rip]", "mov [{f} + {rip}], {t}",
             "pushfq", "pop {t}", "mov [{f} + {rflags}], {t}",
             f = in(reg) registers, t = out(reg) _,
-            rbx = const core::mem::offset_of!(Frame, rbx), rbp = const core::mem::offset_of!(Frame, rbp),
-            rsp = const core::mem::offset_of!(Frame, rsp), r12 = const core::mem::offset_of!(Frame, r12),
-            r13 = const core::mem::offset_of!(Frame, r13), r14 = const core::mem::offset_of!(Frame, r14),
-            r15 = const core::mem::offset_of!(Frame, r15), rip = const core::mem::offset_of!(Frame, rip),
-            cs = const core::mem::offset_of!(Frame, cs), rflags = const core::mem::offset_of!(Frame, rflags),
+            rsp = const core::mem::offset_of!(Frame, rsp), rip = const core::mem::offset_of!(Frame, rip),
+            rflags = const core::mem::offset_of!(Frame, rflags),
         )
     };
     frame

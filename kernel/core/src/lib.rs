@@ -29,5 +29,7 @@ static HEAP: memory::Heap = memory::Heap;
 #[panic_handler]
 fn on_panic(info: &core::panic::PanicInfo<'_>) -> ! {
     trace::emergency_drain();
-    arch::panic::die(format_args!("{info}"), None)
+    let (message, at) = (info.message(), info.location());
+    let (file, line) = at.map_or(("?", 0), |at| (at.file(), at.line()));
+    arch::panic::die(format_args!("{message} ({file}:{line})"), None)
 }

@@ -1,6 +1,8 @@
 //! What to tell a person whose run did not succeed: what happened, the last that was heard, where
 //! every CPU was, and what to do next.
 
+use bench_api::wire::Record;
+
 use crate::{
     CpuStack, Frame, Limit, Mode, Outcome, Report, Request, StackFrame, Trust, command::quote,
     screen::duration, symbols::shorten,
@@ -16,7 +18,7 @@ pub fn lines(report: &Report, request: &Request, at: Option<&str>) -> Vec<String
     let mut lines = vec![headline(report, at)];
     lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
     section(&mut lines, "QEMU said", tail(&report.stderr));
-    section(&mut lines, "last on the serial port", tail(&report.text));
+    section(&mut lines, "last on the serial port", tail(before_panic(report)));
     section(&mut lines, "last log lines", last_frames(&report.frames));
     lines.extend(stacks(&report.stacks));
     let next = next(report, request);
@@ -40,10 +42,14 @@ fn headline(report: &Report, at: Option<&str>) -> String {
     match &report.outcome {
         Outcome::Success => "SUCCESS".into(),
         Outcome::TestFailed => format!("FAILED{during}: the kernel reports a failed test"),
-        Outcome::Panic => format!("PANIC{during}: the kernel gave up"),
+        Outcome::Panic => {
+            let message = report.panic.as_deref().unwrap_or("the kernel gave up");
+            format!("PANIC{during}: {message}")
+        }
         Outcome::Deadlock => {
             format!("DEADLOCK{during}: every CPU halts, and nothing is left that could wake one")
         }
+        Outcome::Refused => "REFUSED: the kernel cannot run like this, and says why".into(),
         Outcome::TripleFault => format!(
             "TRIPLE FAULT{during}: a CPU could not deliver an exception, and the machine reset"
         ),
@@ -79,6 +85,19 @@ fn section(lines: &mut Vec<String>, title: &str, body: Vec<String>) {
     }
 }
 
+/// What was heard before the panic, when its message is in the headline and the stacks are below: the kernel's own
+/// account of its CPUs says no more.
+fn before_panic(report: &Report) -> &[String] {
+    let text = &report.text;
+    if report.panic.is_none() || report.stacks.is_empty() {
+        return text;
+    }
+    // Where the message is no longer among what is kept, all of that came after it.
+    let panic = text.iter().position(|line| line.starts_with("panic: ")).unwrap_or(0);
+    let end = text[..panic].iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
+    &text[..end]
+}
+
 fn tail(lines: &[String]) -> Vec<String> {
     lines[lines.len().saturating_sub(LAST)..].to_vec()
 }
@@ -87,6 +106,26 @@ fn last_frames(frames: &[Frame]) -> Vec<String> {
     let logs: Vec<String> =
         frames.iter().filter(|frame| frame.record().is_none()).map(log).collect();
     tail(&logs)
+}
+
+/// Returns what a frame tells a person: lines of a program or of the kernel, a thread, or a line of the log. Results of
+/// tests are not among it.
+pub fn said(frame: &Frame) -> Vec<String> {
+    match frame.record() {
+        Some(bytes) => Record::decode(&bytes).map(|record| said_by(&record)).unwrap_or_default(),
+        None => vec![log(frame)],
+    }
+}
+
+/// The same of a record.
+pub(crate) fn said_by(record: &Record<'_>) -> Vec<String> {
+    match *record {
+        Record::Log { source, text } => {
+            text.lines().map(|line| format!("{source}: {line}")).collect()
+        }
+        Record::Thread { name, cpu, state } => vec![format!("     [{cpu}] {name:<17} {state}")],
+        _ => Vec::new(),
+    }
 }
 
 fn log(frame: &Frame) -> String {
@@ -176,7 +215,7 @@ fn next(report: &Report, request: &Request) -> Vec<String> {
     match &report.outcome {
         Outcome::Success | Outcome::Interrupted { .. } => Vec::new(),
         Outcome::TestFailed => {
-            vec!["the line of the failed test above names what to run again, with -v".into()]
+            vec!["run it again with -v, which shows the kernel's log meanwhile".into()]
         }
         Outcome::Panic => {
             vec!["the first frame of ours above is where to look".into(), debugger]
@@ -184,9 +223,12 @@ fn next(report: &Report, request: &Request) -> Vec<String> {
         Outcome::Deadlock => {
             vec!["each thread above names what it waits for: who was to wake it?".into(), debugger]
         }
+        Outcome::Refused => {
+            vec!["./x run --help    says what a machine and a command line can be".into()]
+        }
         Outcome::TripleFault => vec![interrupts, debugger],
         Outcome::Hang { .. } => {
-            vec![longer("look at the CPU that runs with interrupts off, if there is one"), debugger]
+            vec![longer("look at the CPUs that run, above all with interrupts off"), debugger]
         }
         Outcome::Silent { .. } => vec![
             "./x boot    shows whether the kernel speaks text without frames".into(),

@@ -39,8 +39,8 @@ pub fn broken(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Option<Str
             request.cpus
         )));
     }
-    if let Err(error) = File::options().read(true).write(true).open("/dev/kvm") {
-        return Ok(Some(format!("/dev/kvm: {error}")));
+    if let Err(error) = File::options().read(true).write(true).open(&request.kvm) {
+        return Ok(Some(format!("{}: {error}", request.kvm.display())));
     }
     let key = key(request, probe);
     let file = request.cache.as_ref().map(|folder| folder.join("kvm.json"));

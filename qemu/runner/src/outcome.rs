@@ -12,6 +12,8 @@ pub mod code {
     pub const TEST_FAILED: i32 = 35;
     /// The kernel wrote 0x12: it panicked.
     pub const PANIC: i32 = 37;
+    /// The kernel wrote 0x13: it cannot run here, and has said why.
+    pub const REFUSED: i32 = 39;
 }
 
 /// How a run ended.
@@ -26,6 +28,8 @@ pub enum Outcome {
     /// The kernel found that all its threads wait for each other, or every CPU halted with
     /// nothing that could wake one.
     Deadlock,
+    /// The kernel cannot run on this machine, or with this command line.
+    Refused,
     /// A CPU faulted while it handled a double fault, and the machine reset.
     TripleFault,
     /// The kernel said something, but nothing more for this long (or the whole took longer
@@ -92,6 +96,7 @@ impl Outcome {
             Outcome::TestFailed => "test-failed",
             Outcome::Panic => "panic",
             Outcome::Deadlock => "deadlock",
+            Outcome::Refused => "refused",
             Outcome::TripleFault => "triple-fault",
             Outcome::Hang { .. } => "hang",
             Outcome::Silent { .. } => "silent",
@@ -150,6 +155,8 @@ pub struct Report {
     pub scale: f64,
     /// The last lines of text from the serial port.
     pub text: Vec<String>,
+    /// What the kernel panicked with: which CPU, and the message.
+    pub panic: Option<String>,
     /// The last frames.
     pub frames: Vec<Frame>,
     /// What QEMU itself complained about.
@@ -171,6 +178,7 @@ impl Report {
             first_sign: None,
             scale: 1.0,
             text: Vec::new(),
+            panic: None,
             frames: Vec::new(),
             stderr: Vec::new(),
             stacks: Vec::new(),

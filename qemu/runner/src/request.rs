@@ -133,6 +133,8 @@ pub struct Request {
     pub limits: Limits,
     /// Wait for a debugger instead of running.
     pub gdb: bool,
+    /// The device by which this host lends its KVM.
+    pub kvm: PathBuf,
     /// Folder for answers worth keeping between runs (whether KVM works); `None` asks anew.
     pub cache: Option<PathBuf>,
 }
@@ -155,6 +157,7 @@ impl Request {
             extra: Vec::new(),
             limits: Limits::default(),
             gdb: false,
+            kvm: PathBuf::from("/dev/kvm"),
             cache: None,
         }
     }

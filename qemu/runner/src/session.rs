@@ -106,6 +106,7 @@ pub(crate) fn boot(
         reset: false,
         powered_off: false,
         panicked: None,
+        panic_told: false,
         deadlock: false,
         garbage: 0,
         looks: watch::Looks::default(),
@@ -154,6 +155,8 @@ struct Session<'s> {
     reset: bool,
     powered_off: bool,
     panicked: Option<Instant>,
+    /// Whether the message of a panic was heard to its end.
+    panic_told: bool,
     deadlock: bool,
     garbage: u64,
     looks: watch::Looks,
@@ -212,6 +215,7 @@ impl Session<'_> {
             Heard::Text(line) => {
                 self.sign();
                 self.deadlock |= line.contains("deadlock");
+                self.last_words(&line);
                 self.sink.event(Event::Text(&line));
                 keep(&mut self.text, line);
             }
@@ -274,6 +278,20 @@ impl Session<'_> {
         }
     }
 
+    /// Keeps the message of a panic: from its first line to where the kernel goes on to its CPUs.
+    fn last_words(&mut self, line: &str) {
+        let (begins, ends) = (line.strip_prefix("panic: "), line.starts_with("cpu "));
+        match (&mut self.report.panic, begins) {
+            (None, Some(message)) => self.report.panic = Some(message.to_owned()),
+            (Some(_), _) if ends => self.panic_told = true,
+            (Some(message), _) if !self.panic_told => {
+                message.push_str(", ");
+                message.push_str(line.trim());
+            }
+            _ => {}
+        }
+    }
+
     fn sign(&mut self) {
         self.last_sign = Instant::now();
         self.report.first_sign.get_or_insert(self.start.elapsed());
@@ -316,6 +334,7 @@ impl Session<'_> {
             code::TEST_FAILED => Outcome::TestFailed,
             code::PANIC if self.deadlock => Outcome::Deadlock,
             code::PANIC => Outcome::Panic,
+            code::REFUSED => Outcome::Refused,
             _ if self.request.mode == Mode::Kvm && status != 0 => Outcome::KvmBroken {
                 why: match self.report.stderr.last() {
                     Some(line) => format!("QEMU ended with status {status}: {line}"),

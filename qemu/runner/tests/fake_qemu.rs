@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runner::{Event, Limit, Outcome, Refusal};
+use runner::{Event, Limit, Mode, Outcome, Refusal};
 use support::{Bench, explained, run};
 
 fn outcome_of(script: &str) -> Outcome {
@@ -22,6 +22,7 @@ fn only_33_is_success() {
     assert_eq!(outcome_of("exit 33"), Outcome::Success);
     assert_eq!(outcome_of("exit 35"), Outcome::TestFailed);
     assert_eq!(outcome_of("exit 37"), Outcome::Panic);
+    assert_eq!(outcome_of("exit 39"), Outcome::Refused);
     assert_eq!(outcome_of("exit 0"), Outcome::TripleFault);
     assert_eq!(outcome_of("echo booting; exit 7"), Outcome::Died { status: 7 });
     assert_eq!(outcome_of("echo booting; kill -SEGV $$"), Outcome::Died { status: -11 });
@@ -30,6 +31,16 @@ fn only_33_is_success() {
 #[test]
 fn a_panic_about_a_deadlock_is_a_deadlock() {
     assert_eq!(outcome_of("echo 'panic: deadlock: 2 threads'; exit 37"), Outcome::Deadlock);
+}
+
+#[test]
+fn a_panic_is_told_to_the_end_of_its_message() {
+    let bench = Bench::new();
+    let script = "echo hello; echo 'panic: cpu 1: left is not right'; echo '  left: 1'; echo ' right: 2 (a.rs:7)'
+        echo 'cpu 1: rip 0'; echo 'a word'; exit 37";
+    let report = run(&bench.request(&bench.kernel(&[]), &bench.fake(script)));
+    let panic = "cpu 1: left is not right, left: 1, right: 2 (a.rs:7)";
+    assert_eq!((report.outcome, report.panic.as_deref()), (Outcome::Panic, Some(panic)));
 }
 
 #[test]
@@ -42,10 +53,16 @@ fn bad_option_shows_what_qemu_says() {
     assert_eq!(report.outcome, Outcome::NotStarted { status: Some(1) });
     assert_eq!(report.outcome.status(), 3);
     let text = explained(&report, &request);
-    assert!(text.starts_with(
-        "QEMU DID NOT START: it ended with status 1\n  QEMU said:\n    qemu: -frobnicate: invalid option\n\
-         next: without the arguments after --: -frobnicate\nnext: the same by hand: "
-    ), "{text}");
+    assert_eq!(
+        text,
+        format!(
+            "QEMU DID NOT START: it ended with status 1\n  QEMU said:\n    qemu: -frobnicate: invalid option\n\
+             next: without the arguments after --: -frobnicate\nnext: the same by hand: {}\n\
+             next: ./x doctor    says whether this QEMU is old enough to be the reason",
+            report.command
+        )
+    );
+    assert!(report.command.ends_with(" -frobnicate"), "{}", report.command);
 }
 
 #[test]
@@ -55,7 +72,17 @@ fn a_qemu_that_is_none() {
     let request = bench.request(&bench.kernel(&[]), &qemu);
     let report = run(&request);
     assert_eq!(report.outcome, Outcome::NotStarted { status: Some(4) });
-    assert_eq!(report.stderr, ["not the program you want"]);
+    assert_eq!(report.outcome.status(), 3);
+    let text = explained(&report, &request);
+    assert_eq!(
+        text,
+        format!(
+            "QEMU DID NOT START: it ended with status 4\n  QEMU said:\n    not the program you want\n\
+             next: the same by hand: {}\n\
+             next: ./x doctor    says whether this QEMU is old enough to be the reason",
+            report.command
+        )
+    );
 }
 
 #[test]
@@ -66,6 +93,36 @@ fn no_qemu() {
     assert_eq!(refusal, Refusal::NoQemu("/nowhere/qemu".into()));
     assert_eq!(refusal.status(), 3);
     assert_eq!(refusal.to_string(), "no QEMU: '/nowhere/qemu' is not there. Next: ./x doctor");
+}
+
+/// What is told of a KVM with which the QEMU that `script` plays boots.
+fn kvm(bench: &Bench, script: &str, device: &Path) -> String {
+    let mut request = bench.request(&bench.kernel(&[]), &bench.fake(script));
+    request.mode = Mode::Kvm;
+    request.kvm = device.to_owned();
+    let report = run(&request);
+    assert_eq!((report.outcome.name(), report.outcome.status()), ("kvm-broken", 3));
+    explained(&report, &request)
+}
+
+#[test]
+fn broken_kvm() {
+    let bench = Bench::new();
+    let device = bench.folder.path().join("kvm");
+    let told = |why: &str| {
+        format!(
+            "KVM DOES NOT WORK HERE: {why}\nnext: --mode insns (exact) or --mode tcg work without KVM"
+        )
+    };
+    let missing = format!("{}: No such file or directory (os error 2)", device.display());
+    assert_eq!(kvm(&bench, "exit 33", &device), told(&missing));
+    std::fs::write(&device, "").expect("written");
+    assert_eq!(
+        kvm(&bench, "echo 'error: failed to set MSR 0x10a to 0x0' >&2; kill -ABRT $$", &device),
+        told("QEMU gave up on a trial boot: error: failed to set MSR 0x10a to 0x0")
+    );
+    assert_eq!(kvm(&bench, "exec sleep 100", &device), told("a trial boot did not end within 2 s"));
+    assert_eq!(kvm(&bench, "exit 0", &device), told("a trial boot ended in triple-fault"));
 }
 
 #[test]

@@ -66,7 +66,7 @@ HANG in stress kernel/storm: nothing heard for 61 s, 2.0 times as long as usual:
     ? entry (lwkt/sched/src/queue.rs:9)
     ? 0xffffffff80003000
     ? ring 3 at 0x401000
-next: look at the CPU that runs with interrupts off, if there is one, or run again on a quieter host: limits follow its speed at the start
+next: look at the CPUs that run, above all with interrupts off, or run again on a quieter host: limits follow its speed at the start
 next: ./x boot --gdb    stops before the first instruction and waits for gdb"
     );
 }
@@ -78,6 +78,7 @@ fn each_outcome_has_a_headline_of_its_own_and_a_next_step() {
         Outcome::TestFailed,
         Outcome::Panic,
         Outcome::Deadlock,
+        Outcome::Refused,
         Outcome::TripleFault,
         Outcome::Hang { after, limit: Limit::Quiet },
         Outcome::Hang { after, limit: Limit::Total },
@@ -96,6 +97,25 @@ fn each_outcome_has_a_headline_of_its_own_and_a_next_step() {
         assert!(!headlines.contains(&lines[0]), "{}", lines[0]);
         headlines.push(lines[0].clone());
     }
+}
+
+#[test]
+fn a_panic_is_told_once() {
+    let report = Report {
+        text: ["before", "", "panic: cpu 2: no way", "cpu 2: rip 0"].map(str::to_owned).into(),
+        panic: Some("cpu 2: no way".into()),
+        ..Report::empty(Outcome::Panic)
+    };
+    let text = |report: &Report| lines(report, &Request::new("k"), None).join("\n");
+    assert!(text(&report).starts_with(
+        "PANIC: cpu 2: no way\n  last on the serial port:\n    before\n    \n    panic: cpu 2: no way\n    cpu 2: rip 0\nnext: "
+    ));
+    let with_stacks = Report { stacks: vec![stack(2)], ..report.clone() };
+    assert!(text(&with_stacks).starts_with(
+        "PANIC: cpu 2: no way\n  last on the serial port:\n    before\n  CPU 2, running"
+    ));
+    let long_after = Report { text: vec!["cpu 60: rip 0".into()], ..with_stacks };
+    assert!(text(&long_after).starts_with("PANIC: cpu 2: no way\n  CPU 2, running"));
 }
 
 #[test]

@@ -213,14 +213,13 @@ impl<'w> Live<'w> {
                     self.screen.part(name, message, verdict, took);
                 }
             }
-            Record::Log { source, text } => {
-                let silent = !self.facts.verbose && self.now.is_some();
-                for line in text.lines().map(|line| format!("{source}: {line}")) {
+            Record::Log { .. } | Record::Thread { .. } => {
+                let silent = !self.facts.verbose
+                    && self.now.is_some()
+                    && matches!(record, Record::Log { .. });
+                for line in explain::said_by(record) {
                     if silent { self.said.push(line) } else { self.screen.line(&line) }
                 }
-            }
-            Record::Thread { name, cpu, state } => {
-                self.screen.line(&format!("     [{cpu}] {name:<17} {state}"));
             }
             Record::RunEnd { lost, .. } => {
                 self.end_benches();

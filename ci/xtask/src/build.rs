@@ -15,8 +15,8 @@ pub const RING_3: [&str; 3] = ["layer", "programs", "bench-user"];
 /// The variable by which the kernel's build finds the program image.
 pub const PROGRAMS: &str = "DAMSELFLY_PROGRAMS";
 
-/// Builds the kernel with the given planted faults (cargo features of package `image`); says where it lies.
-pub fn kernel(features: &[String]) -> Result<PathBuf> {
+/// Builds the kernel with the given cargo features of package `image`; says where it lies.
+pub fn kernel(features: &[&str]) -> Result<PathBuf> {
     let started = Instant::now();
     let flags = toolchain::rustflags()?;
     let packed = programs_image()?;
@@ -82,7 +82,7 @@ fn programs() -> PathBuf {
 fn cargo_build(
     flags: &str,
     what: &[impl AsRef<str>],
-    features: &[String],
+    features: &[&str],
     programs: Option<&Path>,
 ) -> Result<Vec<(String, PathBuf)>> {
     let mut cargo = Command::new(toolchain::cargo());

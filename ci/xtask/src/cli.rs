@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use runner::Mode;
+use servers::options::Plant;
 
 use crate::Status;
 use crate::run::Run;
@@ -23,6 +24,7 @@ Examples:
   ./x bench --list                what there is to measure
   ./x bench kernel/switch --why   where the instructions of one switch go
   ./x stress storm --seeds 1..100 one stress test under 100 interleavings
+  ./x stress --plant lost-wake    a bug on purpose: which tests see it, and what they say
   ./x run --mode tcg --smp 16     16 CPUs, emulated in parallel: wall cycles, not a claim
   ./x boot -- -d int              the kernel in this terminal, QEMU logging interrupts
   ./x boot --gdb                  the same, waiting for a debugger
@@ -95,12 +97,10 @@ pub struct Machine {
     #[arg(long)]
     pub xapic: bool,
 
-    /// Build the kernel with these planted faults (cargo features, comma between).
-    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "image")]
-    pub features: Vec<String>,
-
-    /// Have the kernel do this on purpose: panic, triple, hang, silent, deadlock or overflow.
-    #[arg(long, value_name = "FAULT", value_parser = ["panic", "triple", "hang", "silent", "deadlock", "overflow"])]
+    /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
+    /// silent, deadlock, overflow), or a bug that stress tests find (lose, double, reorder, lost-doorbell,
+    /// lost-wake, leak-page).
+    #[arg(long, value_name = "NAME", value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
 
     /// Show more: all figures, QEMU's own words, the steps of set-up.
@@ -113,6 +113,14 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// The cargo features that the kernel must be built with.
+    pub fn features(&self) -> &[&str] {
+        match self.plant.as_deref().and_then(Plant::of) {
+            Some(Plant::Bug(_)) => &["plants"],
+            Some(Plant::End(_)) | None => &[],
+        }
+    }
+
     /// The options that make this machine again, each with a space before it.
     pub fn replay(&self) -> String {
         let mut line = String::new();
@@ -130,9 +138,6 @@ impl Machine {
         }
         if let Some(image) = &self.image {
             line.push_str(&format!(" --image {}", image.display()));
-        }
-        if !self.features.is_empty() {
-            line.push_str(&format!(" --features {}", self.features.join(",")));
         }
         line.extend(self.plant.iter().map(|name| format!(" --plant {name}")));
         line
@@ -228,7 +233,7 @@ pub struct BenchArgs {
 
     /// On this host instead: the same code and its peers in one process, on real silicon.
     #[arg(long, conflicts_with_all = [
-        "smp", "mode", "qemu", "image", "xapic", "features", "plant", "extra", "seed", "why", "baseline", "bless",
+        "smp", "mode", "qemu", "image", "xapic", "plant", "extra", "seed", "why", "baseline", "bless",
     ])]
     pub hosted: bool,
 }

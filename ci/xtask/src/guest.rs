@@ -19,7 +19,7 @@ pub type Words = Vec<String>;
 pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
     let kernel = match &machine.image {
         Some(image) => image.clone(),
-        None => build::kernel(&machine.features)?,
+        None => build::kernel(machine.features())?,
     };
     let mut request = Request::new(kernel);
     request.qemu.clone_from(&machine.qemu);
@@ -120,9 +120,8 @@ pub fn complete(key: &mut RunKey, start: &Start) {
 
 /// What else was asked for that may change a figure.
 fn settings(machine: &Machine) -> String {
-    let planted = machine.features.iter().chain(&machine.plant).cloned();
     let extra = machine.extra.iter().map(|word| word.to_string_lossy().into_owned());
-    planted.chain(extra).collect::<Vec<_>>().join(" ")
+    machine.plant.iter().cloned().chain(extra).collect::<Vec<_>>().join(" ")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -59,7 +59,9 @@ fn core_main(info: &'static BootInfo) -> ! {
             refuse(format_args!("the command line has a word that means nothing: {}", word.0))
         }
     };
-    crate::plant::allow(crate::plant::Faults::None);
+    if !crate::plant::choose(OPTIONS.get().and_then(|options| options.plant)) {
+        refuse(format_args!("that bug is in images that were built with feature plants only"));
+    }
     // The heap's first use needs a block behind `gs`, the block needs memory: the first block is static.
     let first = first_block();
     if memory::init(info).is_err() {
@@ -96,7 +98,7 @@ fn core_main(info: &'static BootInfo) -> ! {
 /// Thread "main": what the image wants done, and the end.
 fn main(cx: &mut MayBlock) {
     let options = OPTIONS.get().expect("core_main has parsed them");
-    crate::plant::plant(cx, options);
+    crate::plant::be_silent(options);
     let exit = (image().main)(cx, options);
     idle::watch(false);
     trace::drain();

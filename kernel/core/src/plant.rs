@@ -1,80 +1,106 @@
-//! Faults on purpose, so that tests see what each looks like: by name on the command line, or by a feature.
+//! What goes wrong on purpose, so that tests see what it looks like: one thing, chosen by the command line.
 //!
-//! Those of a feature strike only while a stress test lets them ([`allow`]): the rest of the kernel stays whole.
+//! An end is thread "main"'s. A bug strikes now and then, and only while a stress test lets it ([`allow`]): the rest of
+//! the kernel stays whole. Bugs are in the code with feature `plants` only.
 
 use crate::{cpu, thread};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use lwkt_sched::{MayBlock, Reason, Why};
-use servers::options::Options;
+use servers::options::{Bug, End, Options, Plant};
+use spin::Once;
 
-/// The faults that a command line can name.
-pub const NAMES: [&str; 6] = ["panic", "triple", "hang", "silent", "deadlock", "overflow"];
-
-/// Whether this build has a fault planted by a feature.
-const PLANTED: bool = cfg!(feature = "plant-lost-wake")
-    || cfg!(feature = "plant-leak-page")
-    || !ipiq::PLANTED.is_empty();
-
-/// Which faults of features may happen.
+/// Which faults of a bug may happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Faults {
     /// None: from boot on.
     None,
     /// Pages may leak.
     Pages,
-    /// Messages and wakes may be lost, too.
+    /// Messages and wakes may get lost, too.
     All,
 }
 
-static PAGES: AtomicBool = AtomicBool::new(false);
-static WAKES: AtomicBool = AtomicBool::new(false);
+/// The bug that was chosen.
+static CHOSEN: Once<Bug> = Once::new();
+/// One more than the bug that strikes now and then; 0 for none.
+static STRIKING: AtomicU8 = AtomicU8::new(0);
 
-/// Says which faults of features may happen from now on, if this build has any.
-pub fn allow(faults: Faults) {
-    if PLANTED {
-        PAGES.store(faults != Faults::None, Ordering::Relaxed);
-        WAKES.store(faults == Faults::All, Ordering::Relaxed);
-        ipiq::plant::hold(faults != Faults::All);
+/// Whether this image can do what the command line chooses.
+pub(crate) fn choose(plant: Option<Plant>) -> bool {
+    if let Some(Plant::Bug(bug)) = plant {
+        CHOSEN.call_once(|| bug);
+        return cfg!(feature = "plants");
     }
+    true
+}
+
+/// Says which faults may happen from now on, if a bug was chosen.
+pub fn allow(faults: Faults) {
+    let in_force = CHOSEN.get().copied().filter(|bug| match faults {
+        Faults::None => false,
+        Faults::Pages => *bug == Bug::LeakPage,
+        Faults::All => true,
+    });
+    STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
+    #[cfg(feature = "plants")]
+    ipiq::plant::choose(in_force.and_then(|bug| match bug {
+        Bug::Lose => Some(ipiq::plant::Bug::Lose),
+        Bug::Double => Some(ipiq::plant::Bug::Double),
+        Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
+        Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
+        Bug::LostWake | Bug::LeakPage => None,
+    }));
+}
+
+fn number(bug: Bug) -> u8 {
+    bug as u8 + 1
 }
 
 /// Whether this page, which is put back, leaks: one in a hundred does.
 #[inline]
 pub(crate) fn leaks_page() -> bool {
-    cfg!(feature = "plant-leak-page") && PAGES.load(Ordering::Relaxed) && strikes(100)
+    cfg!(feature = "plants") && strikes(Bug::LeakPage, 100)
 }
 
 /// Whether this wake from another CPU is lost: one in a thousand is.
 #[inline]
 pub(crate) fn loses_wake() -> bool {
-    cfg!(feature = "plant-lost-wake") && WAKES.load(Ordering::Relaxed) && strikes(1000)
+    cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
 }
 
-/// Whether a planted fault happens now: once in `odds`, by the seed and what came before.
-#[cold]
-fn strikes(odds: u64) -> bool {
+/// Whether a bug strikes now: once in `odds`, by the seed and what came before.
+fn strikes(bug: Bug, odds: u64) -> bool {
     static DICE: AtomicU64 = AtomicU64::new(0);
+    if STRIKING.load(Ordering::Relaxed) != number(bug) {
+        return false;
+    }
     let next = crate::chaos::mix(DICE.load(Ordering::Relaxed) ^ crate::chaos::seed());
     DICE.store(next, Ordering::Relaxed);
     next.is_multiple_of(odds)
 }
 
-/// What the planted deadlock waits for.
+/// What the deadlock waits for.
 static NEVER: () = ();
 
-/// Does what the command line asks for; most never return.
-pub(crate) fn plant(cx: &mut MayBlock, options: &Options<'_>) {
-    match options.plant {
-        "" => {}
-        "panic" => panic!("planted on the command line"),
-        "triple" => arch::power::triple_fault(),
-        "hang" => hang(),
-        "silent" => arch::irq::halt(),
-        "deadlock" => deadlock(cx),
-        "overflow" => {
+/// Stands still before anything was said, if that is chosen.
+pub(crate) fn be_silent(options: &Options<'_>) {
+    if options.plant == Some(Plant::End(End::Silent)) {
+        arch::irq::halt();
+    }
+}
+
+/// Ends the kernel as is chosen, if at all.
+pub fn end(cx: &mut MayBlock, options: &Options<'_>) {
+    let Some(Plant::End(end)) = options.plant else { return };
+    match end {
+        End::Panic => panic!("planted on the command line"),
+        End::Triple => arch::power::triple_fault(),
+        End::Hang => hang(),
+        End::Silent => {}
+        End::Deadlock => deadlock(cx),
+        End::Overflow => {
             core::hint::black_box(overflow(1));
         }
-        name => panic!("no fault is called {name}"),
     }
 }
 

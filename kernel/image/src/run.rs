@@ -3,7 +3,7 @@
 use arch::power::Exit;
 use bench_api::wire::{Record, VERSION};
 use bench_api::{Settings, arguments};
-use kernel_core::{boot, chaos, cpu, process, records, say};
+use kernel_core::{boot, chaos, cpu, plant, process, records, say};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
 use raw_cpuid::CpuId as Identification;
@@ -12,6 +12,7 @@ use servers::options::{Clock, Options};
 /// Runs everything and says how it went.
 pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
     begin(options);
+    plant::end(cx, options);
     records::set_watched(options.why);
     let mut ok = true;
     if options.parts.bench {

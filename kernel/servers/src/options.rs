@@ -63,8 +63,69 @@ pub struct Options<'a> {
     pub quick: bool,
     /// Trace one iteration of the benchmark, instruction by instruction.
     pub why: bool,
-    /// A fault to be planted, by name.
-    pub plant: &'a str,
+    /// What is to go wrong.
+    pub plant: Option<Plant>,
+}
+
+/// What can go wrong on purpose, so that tests see what it looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plant {
+    /// The kernel ends like this at once; in any image.
+    End(End),
+    /// Now and then, while a stress test lets it; in an image that was built with the bugs.
+    Bug(Bug),
+}
+
+/// How a kernel can end before its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // Named for what they are.
+pub enum End {
+    Panic,
+    Triple,
+    Hang,
+    Silent,
+    Deadlock,
+    Overflow,
+}
+
+/// What a kernel can lose, double or mix up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bug {
+    /// A message to another CPU.
+    Lose,
+    /// It comes twice.
+    Double,
+    /// Two of them change places.
+    Reorder,
+    /// The interrupt that tells of messages.
+    LostDoorbell,
+    /// A wake from another CPU.
+    LostWake,
+    /// A page that was given back.
+    LeakPage,
+}
+
+impl Plant {
+    /// All, by name.
+    pub const ALL: [(&str, Self); 12] = [
+        ("panic", Self::End(End::Panic)),
+        ("triple", Self::End(End::Triple)),
+        ("hang", Self::End(End::Hang)),
+        ("silent", Self::End(End::Silent)),
+        ("deadlock", Self::End(End::Deadlock)),
+        ("overflow", Self::End(End::Overflow)),
+        ("lose", Self::Bug(Bug::Lose)),
+        ("double", Self::Bug(Bug::Double)),
+        ("reorder", Self::Bug(Bug::Reorder)),
+        ("lost-doorbell", Self::Bug(Bug::LostDoorbell)),
+        ("lost-wake", Self::Bug(Bug::LostWake)),
+        ("leak-page", Self::Bug(Bug::LeakPage)),
+    ];
+
+    /// What is called so.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(own, _)| *own == name).map(|(_, plant)| *plant)
+    }
 }
 
 /// A word that means nothing.
@@ -83,7 +144,7 @@ impl<'a> Options<'a> {
         list: false,
         quick: false,
         why: false,
-        plant: "",
+        plant: None,
     };
 
     /// Reads a command line.
@@ -107,7 +168,7 @@ impl<'a> Options<'a> {
             ("mode", "kvm") => self.clock = Clock::Kvm,
             ("seed", number) => self.seed = number.parse().ok()?,
             ("filter", text) => self.filter = text,
-            ("plant", name) => self.plant = name,
+            ("plant", name) => self.plant = Some(Plant::of(name)?),
             ("program", name) => {
                 self.program = name;
                 self.parts = Parts { program: true, ..Parts::default() };

@@ -111,9 +111,6 @@ impl<Q: RunQueue> Scheduler<Q> {
         if !thread.lives_on(self.cpu) {
             return Wake::Remote(thread.home());
         }
-        if crate::plant::drop_wake() {
-            return Wake::Local;
-        }
         if thread.state.get() == State::Blocked {
             self.ready(thread);
             return Wake::Local;

@@ -5,7 +5,8 @@ use percpu::{CpuId, CpuSet, Crit, Here, MAX_CPUS, PerCpu};
 
 use crate::doorbell::{self, Knock, POLLING, mark_of};
 use crate::node::{Incoming, Node};
-use crate::{Call, Counters, Full, RING_DEPTH, Ring, plant};
+use crate::plant::{self, Bug};
+use crate::{Call, Counters, Full, RING_DEPTH, Ring};
 
 mod serve;
 
@@ -218,7 +219,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let ring = self.ring_to(me, to)?;
         let straight = self.nodes.on(me).state.with(crit, |state| state.outbox.is_empty());
         // SAFETY: this CPU is the only producer of its ring to `to`.
-        let posted = straight && (plant::lose() || unsafe { ring.push(crit, call) }.is_ok());
+        let posted =
+            straight && (plant::strikes(Bug::Lose) || unsafe { ring.push(crit, call) }.is_ok());
         posted.then_some(ring)
     }
 
@@ -234,7 +236,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let counters = &self.nodes.on(me).counters;
         match self.nodes.on(to).doorbell.knock(mark_of(me)) {
             Knock::Avoided => counters.avoided.add(crit, 1),
-            Knock::Ring if plant::lose_doorbell() => {}
+            Knock::Ring if plant::strikes(Bug::LostDoorbell) => {}
             Knock::Ring => {
                 counters.rung.add(crit, 1);
                 self.bell.ring(crit, to);

@@ -48,5 +48,4 @@ mod ring;
 pub use call::{Call, CallFn, Full};
 pub use counters::Counters;
 pub use fabric::{Bell, CALL_TARGETS, Fabric};
-pub use plant::PLANTED;
 pub use ring::{Consumer, Producer, RING_DEPTH, Ring};

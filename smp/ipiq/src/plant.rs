@@ -1,67 +1,82 @@
-//! Planted bugs, each behind a cargo feature that is off: what the tests and the stress programs must see.
-//!
-//! | feature | what goes wrong, now and then |
-//! |---|---|
-//! | `plant-lose` | a call is counted as sent and put in no ring |
-//! | `plant-double` | a call is executed twice |
-//! | `plant-reorder` | two calls of one pair are executed in the wrong order |
-//! | `plant-lost-doorbell` | the interrupt of an empty-to-pending step is not asked for |
+//! Bugs on purpose, to show that tests see them: in the code with feature `plants` only, and there only the one that was
+//! chosen.
 
-/// The bugs that this build contains.
-pub const PLANTED: &[&str] = &[
-    #[cfg(feature = "plant-lose")]
-    "plant-lose",
-    #[cfg(feature = "plant-double")]
-    "plant-double",
-    #[cfg(feature = "plant-reorder")]
-    "plant-reorder",
-    #[cfg(feature = "plant-lost-doorbell")]
-    "plant-lost-doorbell",
-];
-
-macro_rules! planted {
-    ($($name:ident: $feature:literal,)+) => {
-        $(#[inline(always)]
-        pub(crate) fn $name() -> bool {
-            #[cfg(feature = $feature)]
-            {
-                now()
-            }
-            #[cfg(not(feature = $feature))]
-            {
-                false
-            }
-        })+
-    };
+/// A bug: what goes wrong, now and then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bug {
+    /// A call is counted as sent and put in no ring.
+    Lose,
+    /// A call is executed twice.
+    Double,
+    /// Two calls of one pair are executed in the wrong order.
+    Reorder,
+    /// The interrupt of an empty-to-pending step is not asked for.
+    LostDoorbell,
 }
 
-planted! {
-    lose: "plant-lose",
-    double: "plant-double",
-    reorder: "plant-reorder",
-    lose_doorbell: "plant-lost-doorbell",
+/// Chooses the bug that happens from now on, on all CPUs; under loom, in the models of this host thread.
+#[cfg(feature = "plants")]
+pub fn choose(bug: Option<Bug>) {
+    chosen::set(bug);
 }
 
-/// Holds the planted bugs back, or lets them happen again: who tests one part of a kernel wants no other one hit.
-pub fn hold(on: bool) {
-    HELD.store(on, core::sync::atomic::Ordering::Relaxed);
+/// Whether this bug happens now.
+#[inline(always)]
+pub(crate) fn strikes(bug: Bug) -> bool {
+    #[cfg(feature = "plants")]
+    {
+        chosen::is(bug) && now()
+    }
+    #[cfg(not(feature = "plants"))]
+    {
+        let _ = bug;
+        false
+    }
 }
-
-static HELD: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
 
 /// True each 97th time; in a model each time, as all its runs must be alike.
-#[cfg(any(
-    feature = "plant-lose",
-    feature = "plant-double",
-    feature = "plant-reorder",
-    feature = "plant-lost-doorbell"
-))]
+#[cfg(feature = "plants")]
 fn now() -> bool {
     use core::sync::atomic::{AtomicUsize, Ordering};
 
     static TIMES: AtomicUsize = AtomicUsize::new(0);
-    if HELD.load(Ordering::Relaxed) {
-        return false;
-    }
     cfg!(feature = "loom") || TIMES.fetch_add(1, Ordering::Relaxed) % 97 == 96
+}
+
+#[cfg(all(feature = "plants", not(feature = "loom")))]
+mod chosen {
+    use super::Bug;
+    use core::sync::atomic::{AtomicU8, Ordering};
+
+    /// One more than the bug; 0 for none. Relaxed: whoever reads it late is whole a little longer.
+    static CHOSEN: AtomicU8 = AtomicU8::new(0);
+
+    pub fn set(bug: Option<Bug>) {
+        CHOSEN.store(bug.map_or(0, |bug| bug as u8 + 1), Ordering::Relaxed);
+    }
+
+    pub fn is(bug: Bug) -> bool {
+        CHOSEN.load(Ordering::Relaxed) == bug as u8 + 1
+    }
+}
+
+/// Tests run side by side, and all threads of a model on the host thread of its test.
+#[cfg(all(feature = "plants", feature = "loom"))]
+mod chosen {
+    extern crate std;
+
+    use super::Bug;
+    use core::cell::Cell;
+
+    std::thread_local! {
+        static CHOSEN: Cell<Option<Bug>> = const { Cell::new(None) };
+    }
+
+    pub fn set(bug: Option<Bug>) {
+        CHOSEN.set(bug);
+    }
+
+    pub fn is(bug: Bug) -> bool {
+        CHOSEN.get() == Some(bug)
+    }
 }

@@ -1,11 +1,5 @@
 //! The fabric, step by step: one thread plays all CPUs in turn, so each test is one exact order of events.
-#![cfg(not(any(
-    feature = "loom",
-    feature = "plant-lose",
-    feature = "plant-double",
-    feature = "plant-reorder",
-    feature = "plant-lost-doorbell"
-)))]
+#![cfg(not(feature = "loom"))]
 
 mod common;
 

@@ -7,7 +7,8 @@
 use std::cell::Cell;
 
 use ipiq::doorbell::{Doorbell, Knock, mark_of};
-use ipiq::{Bell, Call, Fabric, Full, PLANTED, Ring};
+use ipiq::plant::{Bug, choose};
+use ipiq::{Bell, Call, Fabric, Full, Ring};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -46,14 +47,8 @@ fn crit() -> Crit {
     unsafe { Crit::assume() }
 }
 
-/// Tries all orders with at most `preemptions` of them forced. With a planted bug only `empty_to_pending` is tried.
+/// Tries all orders with at most `preemptions` of them forced.
 fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
-    if PLANTED.is_empty() {
-        check(preemptions, body);
-    }
-}
-
-fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(body);
@@ -184,17 +179,38 @@ fn empty_to_pending_body() {
 }
 
 #[test]
-#[cfg_attr(
-    any(
-        feature = "plant-lose",
-        feature = "plant-double",
-        feature = "plant-reorder",
-        feature = "plant-lost-doorbell"
-    ),
-    should_panic
-)]
 fn empty_to_pending() {
-    check(3, empty_to_pending_body);
+    model(3, empty_to_pending_body);
+}
+
+/// The same with a bug, which it has to see.
+fn planted(bug: Bug) {
+    choose(Some(bug));
+    empty_to_pending();
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn sees_a_call_that_is_lost() {
+    planted(Bug::Lose);
+}
+
+#[test]
+#[should_panic(expected = "left == right")]
+fn sees_a_call_that_is_doubled() {
+    planted(Bug::Double);
+}
+
+#[test]
+#[should_panic(expected = "left == right")]
+fn sees_calls_in_the_wrong_order() {
+    planted(Bug::Reorder);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn sees_a_doorbell_that_is_lost() {
+    planted(Bug::LostDoorbell);
 }
 
 #[test]

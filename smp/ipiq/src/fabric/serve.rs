@@ -140,7 +140,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         for _ in 0..DEPTH {
             // SAFETY: this CPU is the only consumer of the rings that lead to it, and drains do not nest.
             let Some(call) = (unsafe { ring.pop(crit) }) else { break };
-            if plant::reorder() {
+            if plant::strikes(Bug::Reorder) {
                 // SAFETY: as above.
                 if let Some(later) = unsafe { ring.pop(crit) } {
                     later.run(crit);
@@ -149,7 +149,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             }
             node.counters.ran.add(crit, 1);
             call.run(crit);
-            if plant::double() {
+            if plant::strikes(Bug::Double) {
                 call.run(crit);
             }
             // Nothing is parked before the first call: a drain ends with an empty outbox.

@@ -120,28 +120,6 @@ impl Machine {
             Some(Plant::End(_)) | None => &[],
         }
     }
-
-    /// The options that make this machine again, each with a space before it.
-    pub fn replay(&self) -> String {
-        let mut line = String::new();
-        if self.smp != 4 {
-            line.push_str(&format!(" --smp {}", self.smp));
-        }
-        if self.mode != Mode::default() {
-            line.push_str(&format!(" --mode {}", self.mode));
-        }
-        if self.xapic {
-            line.push_str(" --xapic");
-        }
-        if self.qemu.as_os_str() != "qemu-system-x86_64" {
-            line.push_str(&format!(" --qemu {}", self.qemu.display()));
-        }
-        if let Some(image) = &self.image {
-            line.push_str(&format!(" --image {}", image.display()));
-        }
-        line.extend(self.plant.iter().map(|name| format!(" --plant {name}")));
-        line
-    }
 }
 
 /// Which of many.

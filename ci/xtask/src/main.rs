@@ -3,6 +3,7 @@
 //! One file per verb. Nothing here decides what a result means: the exit status is a [`Status`],
 //! and what the end of a kernel means is `runner`'s to say.
 
+mod again;
 mod archive;
 mod boot;
 mod build;

@@ -14,7 +14,7 @@ use runner::{Event, Mode, Request, Sink};
 
 use crate::cli::{Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
-use crate::{Status, gate, guest, list, place, why};
+use crate::{Status, again, gate, guest, list, place, why};
 
 /// One boot of the kernel with everything that was asked of it.
 pub struct Run<'a> {
@@ -89,6 +89,11 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
         let style = style(screen.look());
         let scope = gate::scope(run.choice);
         status = gate::hold(asked, scope, &collected, status, (&mut screen, style));
+    }
+    if matches!(status, Status::Failed | Status::Boot) && run.parts.contains("stress") {
+        let verb = if run.parts == "stress" { "stress" } else { "run" };
+        let again = again::line(verb, run.choice, run.machine, run.output.quick, run.seed);
+        screen.line(&format!("again: {again}"));
     }
     let totals = totals(&collected, tally);
     if totals != Totals::default() {

@@ -12,7 +12,7 @@ use runner::{Event, Outcome, Refusal, Request};
 
 use crate::cli::StressArgs;
 use crate::collect::{Collected, Lines};
-use crate::{Status, guest, list, place};
+use crate::{Status, again, guest, list, place};
 
 /// What one seed did.
 struct Done {
@@ -43,6 +43,7 @@ pub fn run(args: &StressArgs) -> Result<Status> {
         range.filter(|seed| args.shard.is_none_or(|shard| shard.holds(*seed))).collect();
     let mut words = vec!["run=stress".to_owned()];
     words.extend(args.choice.filter.iter().map(|filter| format!("filter={filter}")));
+    words.extend(args.output.quick.then(|| "quick".to_owned()));
     let request = guest::request(&args.machine, 0, words)?;
     let records = args.output.json.clone().unwrap_or_else(|| place::made().join("seeds.jsonl"));
     let records = match Lines::open(&records, bench_report::json::Raw::Omitted) {
@@ -151,20 +152,16 @@ fn tell(done: &Done, args: &StressArgs) {
     let failed: Vec<&str> =
         done.stress.iter().filter(|result| !result.ok).map(|result| result.name.as_str()).collect();
     println!("seed {:<8} {}  {}", done.seed, done.outcome.name(), failed.join(" "));
-    println!("     again: {}", replay(done.seed, args));
+    let quick = args.output.quick;
+    println!(
+        "     again: {}",
+        again::line("stress", &args.choice, &args.machine, quick, done.seed)
+    );
     if failed.is_empty() {
         for line in &done.words {
             println!("     {line}");
         }
     }
-}
-
-/// The one line that does it again.
-pub fn replay(seed: u64, args: &StressArgs) -> String {
-    let mut line = "./x stress".to_owned();
-    line.extend(args.choice.filter.iter().map(|filter| format!(" {filter}")));
-    line.push_str(&args.machine.replay());
-    format!("{line} --seed {seed}")
 }
 
 fn sum(all: &[Done], time: &str) -> Status {

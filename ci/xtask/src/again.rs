@@ -1,0 +1,45 @@
+//! The one line that does a run again: what a failure prints, to be typed as it stands.
+
+use runner::command::quote;
+
+use crate::cli::{Choice, Machine};
+
+/// The line for a verb's run with this seed.
+pub fn line(verb: &str, choice: &Choice, machine: &Machine, quick: bool, seed: u64) -> String {
+    let mut words = vec!["./x".to_owned(), verb.to_owned()];
+    words.extend(choice.filter.iter().map(|filter| quote(filter.as_ref())));
+    let mut option = |word: &str, value: Option<&std::ffi::OsStr>| {
+        words.push(word.to_owned());
+        words.extend(value.map(quote));
+    };
+    if machine.smp != 4 {
+        option("--smp", Some(machine.smp.to_string().as_ref()));
+    }
+    if machine.mode != runner::Mode::default() {
+        option("--mode", Some(machine.mode.name().as_ref()));
+    }
+    if machine.xapic {
+        option("--xapic", None);
+    }
+    if machine.qemu.as_os_str() != "qemu-system-x86_64" {
+        option("--qemu", Some(machine.qemu.as_ref()));
+    }
+    if let Some(image) = &machine.image {
+        option("--image", Some(image.as_ref()));
+    }
+    if let Some(plant) = &machine.plant {
+        option("--plant", Some(plant.as_ref()));
+    }
+    if quick {
+        option("--quick", None);
+    }
+    option("--seed", Some(seed.to_string().as_ref()));
+    if !machine.extra.is_empty() {
+        option("--", None);
+        words.extend(machine.extra.iter().map(|word| quote(word)));
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests;

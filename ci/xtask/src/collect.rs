@@ -11,6 +11,16 @@ use runner::Frame;
 use crate::guest;
 use crate::why::Paths;
 
+/// A test, benchmark or stress test that has ended.
+pub struct Part {
+    /// Its name.
+    pub name: String,
+    /// Whether it passed.
+    pub ok: bool,
+    /// What was shown, or what failed.
+    pub message: String,
+}
+
 /// The results of one run.
 pub struct Collected {
     /// What the figures depend on.
@@ -19,8 +29,10 @@ pub struct Collected {
     pub benches: Vec<BenchResult>,
     /// Stress tests that ended.
     pub stress: Vec<StressResult>,
-    /// In-kernel tests that ended: name, whether it passed, message.
-    pub tests: Vec<(String, bool, String)>,
+    /// All that ended, tests too, in that order.
+    pub parts: Vec<Part>,
+    /// Whether the kernel has said that its run is over: then no part is missing.
+    pub over: bool,
     /// What could be run, when that was the question: name and one sentence.
     pub offers: Vec<(String, String)>,
     /// Instructions that were written down.
@@ -41,7 +53,8 @@ impl Collected {
             key,
             benches: Vec::new(),
             stress: Vec::new(),
-            tests: Vec::new(),
+            parts: Vec::new(),
+            over: false,
             offers: Vec::new(),
             paths: Paths::default(),
             errors: Vec::new(),
@@ -84,22 +97,29 @@ impl Collected {
                 for lines in &mut self.writers {
                     lines.write(&json::bench(&result, &self.goals, &self.key, lines.raw));
                 }
+                self.part(&result.name, result.ok, &result.message);
                 self.benches.push(result);
             }
             Event::BenchSkip { name, reason } => self.write(json::skip(&name, &reason, &self.key)),
             Event::Stress(result) => {
                 self.write(json::stress(&result, &self.key));
+                self.part(&result.name, result.ok, &result.message);
                 self.stress.push(result);
             }
             Event::Test { name, ok, message } => {
                 self.write(json::test(&name, ok, &message, &self.key));
-                self.tests.push((name, ok, message));
+                self.part(&name, ok, &message);
             }
+            Event::End { .. } => self.over = true,
             Event::BenchInfo { name, doc, .. } | Event::StressInfo { name, doc } => {
                 self.offers.push((name, doc))
             }
             _ => {}
         }
+    }
+
+    fn part(&mut self, name: &str, ok: bool, message: &str) {
+        self.parts.push(Part { name: name.to_owned(), ok, message: message.to_owned() });
     }
 
     fn write(&mut self, line: String) {
@@ -110,15 +130,12 @@ impl Collected {
 
     /// Whether anything was run.
     pub fn is_empty(&self) -> bool {
-        self.benches.is_empty() && self.stress.is_empty() && self.tests.is_empty()
+        self.parts.is_empty()
     }
 
     /// Whether all that ended passed.
     pub fn passed(&self) -> bool {
-        self.errors.is_empty()
-            && self.benches.iter().all(|result| result.ok)
-            && self.stress.iter().all(|result| result.ok)
-            && self.tests.iter().all(|(_, ok, _)| *ok)
+        self.errors.is_empty() && self.parts.iter().all(|part| part.ok)
     }
 
     /// Closes the files; the first that did not take all.

@@ -1,11 +1,13 @@
 //! `./x test`: everything that must hold, as a list of named steps.
 //!
 //! The steps are found, not listed: a crate that joins the workspace, or gains a feature `loom` or `shuttle`, is
-//! tested without a word here. A step's output is kept and shown when it fails.
+//! tested without a word here. A step's output is kept and shown when it fails, and left in a file, for who sees only the
+//! end of it.
 
 mod baseline;
 mod count;
 mod explained;
+mod heard;
 mod hosted;
 mod kernel;
 mod pandas;
@@ -17,10 +19,10 @@ mod workspace;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::Status;
 use crate::cli::TestArgs;
+use crate::{Status, place};
 use steps::{Done, Step};
 
 /// Runs the steps that the filter chooses; the last line is `N passed, N failed`.
@@ -52,7 +54,7 @@ pub fn test(args: &TestArgs) -> Result<Status> {
         if args.verbose || done.failed > 0 {
             print!("{}", indented(&done.output));
         }
-        if done.failed > 0 {
+        if keep(&step.name, &done)? {
             failures.push(step.name.as_str());
         }
     }
@@ -69,6 +71,23 @@ fn announce(name: &str) {
         print!("{name} ...\r");
         let _ = std::io::stdout().flush();
     }
+}
+
+/// Leaves the output of a step that failed in a file of its own, and says where; takes away what an earlier run left.
+/// Whether it failed.
+fn keep(name: &str, done: &Done) -> Result<bool> {
+    let folder = place::made().join("failed");
+    let file = folder.join(format!("{name}.log"));
+    let failed = done.failed > 0;
+    if failed {
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        std::fs::write(&file, &done.output).with_context(|| file.display().to_string())?;
+        println!("    all of this is in {}", place::shown(&file));
+    } else {
+        // Most times there is none.
+        let _ = std::fs::remove_file(&file);
+    }
+    Ok(failed)
 }
 
 fn report(step: &Step, done: &Done, took: Duration) {

@@ -8,6 +8,7 @@ use bench_report::table::{self, Style};
 use bench_report::{Comparison, Goals, Scope};
 use runner::Request;
 
+use super::heard::hear;
 use super::kernel;
 use super::steps::{Done, Step, step};
 use crate::collect::Collected;
@@ -30,14 +31,13 @@ fn against_baseline(qemu: PathBuf, done: &mut Done) -> Result<()> {
     let mut request = Request::new(build::kernel(&[])?);
     request.qemu = qemu;
     request.words = vec!["run=bench".to_owned()];
-    let mut collected = Collected::new(guest::key_of_ours(&request)?, Vec::new());
-    let report = kernel::hear(&request, &mut collected)?;
-    let (key, results) = (&collected.key, &collected.benches);
+    let collected = Collected::new(guest::key_of_ours(&request)?, Vec::new());
+    let heard = hear(&request, "bench", collected)?;
+    let (key, results) = (&heard.collected.key, &heard.collected.benches);
     let name = key.baseline_name();
-    let mut end = Done::default();
-    if !kernel::count_end(&request, &name, (&collected, &report), &mut end) {
+    if !heard.ended_well {
         done.failed += 1;
-        done.output.push_str(&end.output);
+        done.output.push_str(&format!("{name}\n{}", heard.told));
         return Ok(());
     }
     let Some(old) = gate::store().load(key)? else {

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use bench_report::RunKey;
-use runner::{Apic, Event, Outcome, Report, Request, probe};
+use runner::{Apic, Request, probe};
 
+use super::heard::hear;
 use super::steps::{Done, Step, step};
 use crate::collect::Collected;
 use crate::{build, place};
@@ -107,49 +108,8 @@ fn boot(words: &[&str], seed: u64, done: &mut Done) -> Result<Done> {
 
 /// One boot; each part of it is a test, and so is its end.
 fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
-    let mut collected = Collected::new(RunKey::default(), Vec::new());
-    let report = hear(request, &mut collected)?;
-    let benches = collected.benches.iter().map(|result| (&result.name, result.ok, &result.message));
-    let stress = collected.stress.iter().map(|result| (&result.name, result.ok, &result.message));
-    let tests = collected.tests.iter().map(|(name, ok, message)| (name, *ok, message));
-    for (part, ok, message) in tests.chain(benches).chain(stress) {
-        done.count(ok);
-        let verdict = if ok { "ok" } else { "FAILED" };
-        done.output.push_str(&format!("{name}: {part} {verdict} {message}\n"));
-    }
-    count_end(request, name, (&collected, &report), done);
+    hear(request, name, Collected::new(RunKey::default(), Vec::new()))?.count(done);
     Ok(())
-}
-
-/// Boots and listens until the end.
-pub fn hear(request: &Request, collected: &mut Collected) -> Result<Report> {
-    let report = runner::run(request, &mut |event: Event<'_>| collected.event(&event))?;
-    if let Outcome::Interrupted { .. } = report.outcome {
-        bail!("interrupted");
-    }
-    Ok(report)
-}
-
-/// Counts the end of a boot as a test: it came by itself, after something was run. Whether it passed.
-pub fn count_end(
-    request: &Request,
-    name: &str,
-    (collected, report): (&Collected, &Report),
-    done: &mut Done,
-) -> bool {
-    let fine =
-        report.outcome == Outcome::Success && collected.errors.is_empty() && !collected.is_empty();
-    done.count(fine);
-    if !fine {
-        done.output.push_str(&format!("{name}: the run ended with {}\n", report.outcome.name()));
-        if collected.is_empty() {
-            done.output.push_str("nothing was run at all\n");
-        }
-        for line in collected.errors.iter().chain(&runner::explain::lines(report, request, None)) {
-            done.output.push_str(&format!("{line}\n"));
-        }
-    }
-    fine
 }
 
 /// `./x` again, for a whole verb of it.

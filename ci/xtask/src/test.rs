@@ -11,6 +11,8 @@ mod heard;
 mod hosted;
 mod kernel;
 mod pandas;
+mod pinned;
+mod planted;
 mod readme;
 mod repeats;
 mod steps;

@@ -1,0 +1,155 @@
+//! The step that shows that stress tests see bugs: each bug that the kernel knows turns the tests red that it must, and
+//! with a message that says what was lost; without one they are green.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use bench_report::RunKey;
+use runner::{Outcome, Request};
+use servers::options::Plant;
+
+use super::heard::hear;
+use super::pinned;
+use super::steps::{Done, Step, run, step};
+use crate::collect::Collected;
+use crate::{build, place};
+
+/// The stress tests that are run with each bug.
+const TESTS: &str = "kernel/churn,kernel/storm,kernel/wakes";
+
+/// A bug, and the tests that must see it, with their messages.
+type Seen = (&'static str, &'static [(&'static str, &'static str)]);
+
+const WAKE: &str =
+    "a wake was lost ([..]): thread [..] on CPU [..] was woken [..] times and saw [..]";
+
+const SEEN: [Seen; 6] = [
+    (
+        "lose",
+        &[
+            (
+                "kernel/storm",
+                "[..] messages lost, 0 doubled, 0 out of order; first pair CPU [..] to CPU [..]",
+            ),
+            ("kernel/wakes", WAKE),
+        ],
+    ),
+    (
+        "double",
+        &[(
+            "kernel/storm",
+            "0 messages lost, [..] doubled, 0 out of order; first pair CPU [..] to CPU [..]",
+        )],
+    ),
+    (
+        "reorder",
+        &[(
+            "kernel/storm",
+            "0 messages lost, 0 doubled, [..] out of order; first pair CPU [..] to CPU [..]",
+        )],
+    ),
+    (
+        "lost-doorbell",
+        &[
+            ("kernel/storm", "a doorbell was lost: messages wait for CPU [..] and nobody told it"),
+            ("kernel/wakes", "a doorbell was lost: wakes wait for CPU [..] and nobody told it"),
+        ],
+    ),
+    ("lost-wake", &[("kernel/wakes", WAKE)]),
+    ("leak-page", &[("kernel/churn", "[..] pages leaked")]),
+];
+
+/// The step.
+pub fn planted() -> Step {
+    step("planted", "stress tests see every planted bug, by name; its replay fails alike", || {
+        let (kernel, mut done) = (build::kernel(&["plants"])?, Done::default());
+        sees(&kernel, None, &[], &mut done)?;
+        for (name, plant) in Plant::ALL {
+            if let Plant::Bug(_) = plant {
+                let seen = SEEN.iter().find(|(bug, _)| *bug == name);
+                let (_, red) = seen.with_context(|| format!("who is to see {name}?"))?;
+                sees(&kernel, Some(name), red, &mut done)?;
+            }
+        }
+        replay(&mut done)?;
+        Ok(done)
+    })
+}
+
+/// One boot with a bug: whether these tests fail, as they must, and no other.
+fn sees(kernel: &Path, bug: Option<&str>, red: &[(&str, &str)], done: &mut Done) -> Result<()> {
+    let mut request = Request::new(kernel);
+    request.words = ["run=stress", "quick"].map(str::to_owned).into();
+    request.words.push(format!("filter={TESTS}"));
+    request.words.extend(bug.map(|name| format!("plant={name}")));
+    let name = bug.unwrap_or("no bug");
+    let heard = hear(&request, name, Collected::new(RunKey::default(), Vec::new()))?;
+    let outcome = if red.is_empty() { Outcome::Success } else { Outcome::TestFailed };
+    let all = heard.collected.parts.len() == TESTS.split(',').count();
+    let mut fine = all && heard.report.outcome == outcome;
+    let mut wrong = String::new();
+    for part in &heard.collected.parts {
+        let message = red.iter().find(|(test, _)| *test == part.name).map(|(_, message)| *message);
+        let as_it_must = match message {
+            Some(message) => !part.ok && pinned::is_like(message, &part.message),
+            None => part.ok,
+        };
+        if !as_it_must {
+            let must = message.map_or("pass".to_owned(), |message| format!("fail: {message}"));
+            wrong.push_str(&format!("{name}: {} must {must}\n", part.name));
+        }
+        fine &= as_it_must;
+    }
+    done.count(fine);
+    done.output.push_str(&heard.told);
+    done.output.push_str(&wrong);
+    Ok(())
+}
+
+/// A lost wake fails, and prints a line; typed as it stands, that fails alike, three times of three.
+fn replay(done: &mut Done) -> Result<()> {
+    const FIRST: &str = "./x stress kernel/wakes --plant lost-wake --quick --seed 7";
+    let first = typed(FIRST, done)?;
+    let Some(line) = first.output.lines().find_map(|line| line.strip_prefix("again: ")) else {
+        done.count(false);
+        done.output.push_str("no line says how to do it again\n");
+        return Ok(());
+    };
+    for _ in 0..3 {
+        let again = typed(line, done)?;
+        let alike = !first.failures.is_empty()
+            && again.failures == first.failures
+            && again.record == first.record;
+        done.count(alike);
+        if !alike {
+            done.output.push_str(&format!("that is not how it failed first:\n{}", first.output));
+        }
+    }
+    Ok(())
+}
+
+/// What came out of a line that was typed.
+struct Typed {
+    output: String,
+    /// The lines that tell of failures, and the exit status.
+    failures: Vec<String>,
+    /// The record of the test: message, counts, and the order of all events.
+    record: String,
+}
+
+fn typed(line: &str, done: &mut Done) -> Result<Typed> {
+    let mut shell = Command::new("sh");
+    shell.current_dir(place::root()).args(["-c", &format!("{line}; echo FAILED with $?")]);
+    let (_, output) = run(&mut shell)?;
+    done.output.push_str(&format!("$ {line}\n{output}"));
+    let failures = output.lines().filter(|line| line.contains("FAIL"));
+    // How long the test took stands behind the word.
+    let failures = failures.map(|line| line.split("  FAIL  ").next().unwrap_or(line).to_owned());
+    let failures: Vec<String> = failures.collect();
+    if failures.last().is_none_or(|last| last != "FAILED with 1") {
+        bail!("'{line}' does not end as a test that fails:\n{output}");
+    }
+    let record = std::fs::read_to_string(place::made().join("run.jsonl"))?;
+    Ok(Typed { output, failures, record })
+}

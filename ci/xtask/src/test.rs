@@ -7,6 +7,7 @@
 mod baseline;
 mod count;
 mod explained;
+mod faults;
 mod heard;
 mod hosted;
 mod kernel;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
-use super::{baseline, count, explained, hosted, kernel, pandas, planted, readme, repeats};
+use super::{baseline, count, explained, faults, hosted, kernel, pandas, planted, readme, repeats};
 use crate::{build, place, toolchain};
 
 /// Something that must hold.
@@ -72,6 +72,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(peers());
     steps.push(hosted::step_quick());
     steps.extend(kernel::steps());
+    steps.push(faults::faults());
     steps.push(planted::planted());
     steps.push(baseline::baseline());
     steps.push(repeats::repeats());

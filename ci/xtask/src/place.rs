@@ -17,6 +17,11 @@ pub fn made() -> PathBuf {
     out().join("x")
 }
 
+/// This program, to be started again: as it was started, since the file behind a program that runs may have been built anew.
+pub fn myself() -> PathBuf {
+    std::env::args_os().next().map_or_else(|| out().join("debug/xtask"), PathBuf::from)
+}
+
 /// A path as a person would type it: relative to where they stand, when it lies below.
 pub fn shown(path: &Path) -> String {
     let path = tidy(path);

@@ -15,7 +15,7 @@ pub fn explained() -> Step {
 
 /// Each benchmark is a test: what `--why` shows of it adds up to its figure.
 fn all() -> Result<Done> {
-    let mut bench = Command::new(std::env::current_exe()?);
+    let mut bench = Command::new(crate::place::myself());
     bench.current_dir(place::root()).args(["bench", "--why", "--all", "--quick"]);
     let (fine, output) = run(&mut bench)?;
     let mut done = Done { failed: (!fine).into(), ..Done::default() };

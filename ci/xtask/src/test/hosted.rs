@@ -21,7 +21,7 @@ fn quick() -> Result<Done> {
     let mut done = Done::default();
     let mut listed = String::new();
     for words in [&["--list"][..], &["--quick", "--json"]] {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(crate::place::myself());
         command.current_dir(place::root()).args(["bench", "--hosted"]).args(words);
         if words.contains(&"--json") {
             command.arg(&records);

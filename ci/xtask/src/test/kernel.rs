@@ -114,7 +114,7 @@ fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
 
 /// `./x` again, for a whole verb of it.
 fn this_program() -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(crate::place::myself());
     command.current_dir(place::root());
     Ok(command)
 }

@@ -37,7 +37,7 @@ fn twice() -> Result<Done> {
 /// The records of all benchmarks.
 fn records(name: &str, done: &mut Done) -> Result<Vec<Map<String, Value>>> {
     let path = place::made().join(name);
-    let mut bench = Command::new(std::env::current_exe()?);
+    let mut bench = Command::new(crate::place::myself());
     bench.current_dir(place::root()).args(["bench", "--json"]).arg(&path);
     let (fine, output) = run(&mut bench)?;
     done.output.push_str(&output);

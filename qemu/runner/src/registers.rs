@@ -67,6 +67,12 @@ pub fn timer_counts(text: &str) -> Option<bool> {
     Some(count.trim_start_matches("0x").chars().any(|digit| digit != '0'))
 }
 
+/// Returns whether an interrupt waits at a local APIC, from the answer to `info lapic N`; `None` when the answer does not say.
+pub fn interrupt_waits(text: &str) -> Option<bool> {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("IRR"))?;
+    Some(line.trim() != "(none)")
+}
+
 /// Returns a register by its 64-bit name, or its lower half from a CPU that is in no 64-bit mode.
 fn either(text: &str, name: &str) -> Option<u64> {
     hexadecimal(text, name).or_else(|| hexadecimal(text, &name.replace('R', "E")))

@@ -49,3 +49,10 @@ fn timers() {
     assert_eq!(timer_counts(&line("1204")), Some(true));
     assert_eq!(timer_counts("nothing"), None);
 }
+
+#[test]
+fn interrupts_that_wait() {
+    assert_eq!(interrupt_waits("ISR\t (none)\nIRR\t 224 225 \n"), Some(true));
+    assert_eq!(interrupt_waits("ISR\t 240 \nIRR\t (none)\n"), Some(false));
+    assert_eq!(interrupt_waits("ISR\t (none)\n"), None);
+}

@@ -45,7 +45,7 @@ impl Session<'_> {
         (wall > scaled(limits.total)).then_some(Outcome::Hang { after: wall, limit: Limit::Total })
     }
 
-    /// Returns whether every CPU halts, stays where it is, and has no timer that could wake it.
+    /// Returns whether every CPU halts, stays where it is, and has no timer nor interrupt that could wake it.
     pub(super) fn all_asleep(&mut self) -> bool {
         let now = Instant::now();
         let quiet = now.duration_since(self.last_sign);
@@ -72,12 +72,19 @@ impl Session<'_> {
         let mut at = Vec::new();
         for (cpu, text) in registers::per_cpu(&text) {
             let registers = Registers::parse(text)?;
-            let mut timer = || monitor.human(&format!("info lapic {cpu}")).ok();
-            if !registers.halted || registers::timer_counts(&timer()?)? {
+            let mut apic = || monitor.human(&format!("info lapic {cpu}")).ok();
+            if !registers.halted || wakes(&registers, &apic()?)? {
                 return None;
             }
             at.push(registers.rip);
         }
         Some(at).filter(|at| !at.is_empty())
     }
+}
+
+/// Returns whether a CPU that halts is going to wake: its timer counts, or an interrupt waits that a busy host has not let
+/// it take yet.
+fn wakes(registers: &Registers, apic: &str) -> Option<bool> {
+    let waits = registers.interrupts && registers::interrupt_waits(apic)?;
+    Some(waits || registers::timer_counts(apic)?)
 }

@@ -38,11 +38,16 @@ pub(crate) struct Run<'a> {
     /// Of the run.
     pub options: &'a Options<'a>,
     counts: Vec<(&'static str, u64)>,
+    /// It does less than a full one, since this mode is slow at it.
+    reduced: bool,
 }
+
+/// The part of a slow check that runs where CPUs run at the same time.
+const EIGHTH: u64 = 8;
 
 impl<'a> Run<'a> {
     pub(crate) fn new(options: &'a Options<'a>) -> Self {
-        Self { options, counts: Vec::with_capacity(16) }
+        Self { options, counts: Vec::with_capacity(16), reduced: false }
     }
 
     /// Notes a number for the record.
@@ -54,11 +59,25 @@ impl<'a> Run<'a> {
         &self.counts
     }
 
-    /// How many steps this run takes where a full one takes `full`: a twentieth when quick; an eighth where CPUs run at
-    /// the same time, since an emulated one that waits for another takes the host from it.
+    /// How many steps this run takes where a full one takes `full`: a twentieth when quick.
     pub fn steps(&self, full: u64) -> u64 {
-        let full = if self.options.clock == Clock::Insns { full } else { full / 8 };
         if self.options.quick { (full / 20).max(1) } else { full }
+    }
+
+    /// As [`steps`](Self::steps), of what is slow where the CPUs run at the same time: an emulated one that waits for another
+    /// takes the host from it, and so does one that a fault or a timer interrupts. There it is an eighth, and the verdict
+    /// says so.
+    pub fn slow_steps(&mut self, full: u64) -> u64 {
+        if self.options.clock == Clock::Insns {
+            return self.steps(full);
+        }
+        self.reduced = true;
+        (self.steps(full) / EIGHTH).max(1)
+    }
+
+    /// What the verdict has to say about the size of this run.
+    pub(crate) fn size(&self) -> &'static str {
+        if self.reduced { ", an eighth of mode insns" } else { "" }
     }
 
     /// The seed of the turns. Where CPUs run at the same time the host makes the order, and a timer that fires every few
@@ -70,7 +89,7 @@ impl<'a> Run<'a> {
     /// Nanoseconds without any progress after which threads are taken to be stuck. In mode `insns` that many
     /// instructions; elsewhere real time, of a host that may be busy.
     pub fn patience(&self) -> u64 {
-        if self.options.clock == Clock::Insns { 100_000_000 } else { 10_000_000_000 }
+        if self.options.clock == Clock::Insns { 100_000_000 } else { 30_000_000_000 }
     }
 }
 

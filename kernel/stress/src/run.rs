@@ -28,7 +28,7 @@ pub fn stress(cx: &mut MayBlock, options: &Options<'_>) -> bool {
         records::emit(&Record::StressBegin { name, seed });
         order::begin();
         let mut run = Run::new(options);
-        let verdict = (check.run)(&mut run, cx).and_then(lawful);
+        let verdict = (check.run)(&mut run, cx).and_then(lawful).map(|m| m + run.size());
         let trace = order::trace();
         run.count("turns", chaos::trace().1);
         let (Ok(message) | Err(message)) = &verdict;

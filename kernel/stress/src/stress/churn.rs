@@ -43,7 +43,7 @@ fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let open = (AT_ONCE / (2 * cpus)).clamp(1, OPEN);
     held::warm_up(cx, 2 * open * cpus + 12);
-    let each = (run.steps(THREADS) / cpus as u64).max(4);
+    let each = (run.slow_steps(THREADS) / cpus as u64).max(4);
     let counts = Arc::new(Counts::default());
     let shared = Arc::new(Churn { each, open, counts: counts.clone() });
     let job = Job {

@@ -60,7 +60,7 @@ fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         goal: AtomicU64::new(0),
         pairs: (0..cpus).map(|_| pair()).collect(),
     };
-    let rounds = (run.steps(MESSAGES) / (BURST * (cpus * cpus) as u64)).max(8);
+    let rounds = (run.slow_steps(MESSAGES) / (BURST * (cpus * cpus) as u64)).max(8);
     let shared = Arc::new(Storm { team: Team::new(cpus, part), rounds });
     let before = Traffic::now();
     let job = Job {

@@ -51,7 +51,7 @@ struct Timers {
 fn timers(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let pairs = PAIRS * cpus;
-    let each = (run.steps(SLEEPS) / pairs as u64).max(8);
+    let each = (run.slow_steps(SLEEPS) / pairs as u64).max(8);
     let shared = Arc::new(Timers { pairs: Team::new(pairs, Pair::default), each });
     // Threads 0.. sleep, the second half wakes, each from the CPU after its sleeper's.
     let places =

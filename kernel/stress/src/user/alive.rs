@@ -17,7 +17,7 @@ check! {
 const THREADS: u64 = 100_000;
 
 fn alive(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
-    let mut program = Program::new("many_alive", run.steps(THREADS));
+    let mut program = Program::new("many_alive", run.slow_steps(THREADS));
     let carriers = program.arguments[1];
     // The program compares: so many stacks without it, one more for each of its CPU processes.
     let held = program::all_comes_back(run, cx, |run, cx| {

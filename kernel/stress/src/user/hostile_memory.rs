@@ -26,12 +26,11 @@ const TRIES: u64 = 3_000;
 /// What is left to them at first: page frames, and bytes of the general heap.
 const FRAMES: u64 = 3_000;
 const BYTES: usize = 4 << 20;
-/// Nanoseconds until nothing is left to them; and until they are taken to hang.
+/// Nanoseconds until nothing is left to them.
 const PLENTY: u64 = 4_000_000;
-const TIME: u64 = 60_000_000_000;
 
 fn hostile_memory(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
-    let rounds = run.steps(ROUNDS);
+    let rounds = run.slow_steps(ROUNDS);
     let [mut refusals, mut exited, mut faulted] = [0; 3];
     let before = memory::dry_spells();
     program::all_comes_back(run, cx, |run, cx| {
@@ -80,7 +79,7 @@ fn one_round(
     });
     thread::sleep(cx, PLENTY);
     let rest = Ballast::all();
-    let deadline = timer::now().saturating_add(TIME);
+    let deadline = timer::now().saturating_add(program::limit(run));
     let ends = programs.map(|started| {
         started.map(|launch| {
             let end = launch.wait_until(cx, deadline);

@@ -40,7 +40,7 @@ fn scarce(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         // The first makes the tables that stay.
         attempt(run, cx, Refusal::Off)?;
         let (_, requests) = attempt(run, cx, Refusal::Count)?;
-        let stride = (2 * requests).div_ceil(run.steps(RUNS)).max(1);
+        let stride = (2 * requests).div_ceil(run.slow_steps(RUNS)).max(1);
         // Turns change how many there are.
         for number in (1 + seed % stride..requests + requests / 8).step_by(stride as usize) {
             for refusal in [Refusal::Nth(number), Refusal::From(number)] {
@@ -75,7 +75,7 @@ fn attempt(run: &Run<'_>, cx: &mut MayBlock, refusal: Refusal) -> Result<(End, u
     let started =
         process::start("scarce", CpuId::at(turn % cpu::count()), &[run.options.seed, 0, CARRIERS]);
     let ended = started.map(|launch| {
-        let ended = launch.wait_until(cx, timer::now().saturating_add(TIME));
+        let ended = launch.wait_until(cx, timer::now().saturating_add(program::limit(run)));
         (launch, ended)
     });
     let requests = memory::asked();
@@ -89,11 +89,8 @@ fn attempt(run: &Run<'_>, cx: &mut MayBlock, refusal: Refusal) -> Result<(End, u
         Ok((launch, None)) => {
             launch.kill();
             launch.wait(cx);
-            return Err(format!("it was not over after {} ms, and was killed", TIME / 1_000_000));
+            return Err(String::from("it was not over in time, and was killed"));
         }
     };
     Ok((end, requests))
 }
-
-/// Nanoseconds that the program may take, many times what it takes: it waits for nobody else.
-const TIME: u64 = 10_000_000_000;

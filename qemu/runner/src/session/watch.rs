@@ -12,14 +12,22 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(3);
 /// How many looks in a row must show the same halted CPUs.
 const LOOKS: u32 = 3;
+/// How many glances make a look, and what lies between two of them: room for QEMU to let a timer fire whose time has come.
+/// In mode `insns` the clock of a machine at rest jumps to that time, and QEMU answers us before the timer fires.
+const GLANCES: u32 = 4;
+const GLANCE: Duration = Duration::from_millis(20);
 /// How long the machine may take to end once it has been told to.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// How often in a row the CPUs were seen halted in the same places.
+/// What is known of a CPU that halts: its registers, and what its local APIC says, the last time that its timer was set
+/// among it.
+type Still = (Registers, String);
+
+/// How often in a row the CPUs were seen halted in the same state.
 #[derive(Default)]
 pub(super) struct Looks {
     same: u32,
-    at: Vec<u64>,
+    at: Vec<Still>,
     next: Option<Instant>,
 }
 
@@ -57,7 +65,7 @@ impl Session<'_> {
             return false;
         }
         self.looks.next = Some(now + Duration::from_secs(1));
-        match self.halted_at() {
+        match self.still() {
             Some(at) if at == self.looks.at => self.looks.same += 1,
             Some(at) => self.looks = Looks { same: 1, at, next: self.looks.next },
             None => self.looks.same = 0,
@@ -65,18 +73,33 @@ impl Session<'_> {
         self.looks.same >= LOOKS
     }
 
-    /// Returns where all CPUs stand if all halt for good.
-    fn halted_at(&mut self) -> Option<Vec<u64>> {
+    /// Returns how all CPUs stand if all halt for good, as far as a look can tell.
+    fn still(&mut self) -> Option<Vec<Still>> {
+        let first = self.halted()?;
+        for _ in 1..GLANCES {
+            std::thread::sleep(GLANCE);
+            if self.halted()? != first {
+                return None;
+            }
+        }
+        Some(first)
+    }
+
+    /// Returns how all CPUs stand if all halt at this moment, with nothing that is going to wake one.
+    fn halted(&mut self) -> Option<Vec<Still>> {
         let monitor = self.monitor.as_mut()?;
         let text = monitor.human("info registers -a").ok()?;
         let mut at = Vec::new();
         for (cpu, text) in registers::per_cpu(&text) {
             let registers = Registers::parse(text)?;
-            let mut apic = || monitor.human(&format!("info lapic {cpu}")).ok();
-            if !registers.halted || wakes(&registers, &apic()?)? {
+            if !registers.halted {
                 return None;
             }
-            at.push(registers.rip);
+            let apic = monitor.human(&format!("info lapic {cpu}")).ok()?;
+            if wakes(&registers, &apic)? {
+                return None;
+            }
+            at.push((registers, apic));
         }
         Some(at).filter(|at| !at.is_empty())
     }

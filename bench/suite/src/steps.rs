@@ -91,7 +91,9 @@ pub(crate) fn wake_and_back(b: &mut Bencher<'_>, cpu: CpuId) {
     let counted = b.close_window(&before);
     b.check(rounds > 2, "the other thread answered each wake");
     let waits = counted.get(bench_api::Counter::Waits);
-    b.check(waits >= 2 * rounds, "each wake ended a wait");
+    // Where CPUs run at the same time, a wake may be quicker than the wait, which it spares.
+    let may_spare = b.mode() != bench_api::Mode::Insns && cpu != here();
+    b.check(may_spare || waits >= 2 * rounds, "each wake ended a wait");
     critical(|crit| {
         duet.0.store(OVER, Relaxed);
         thread::wake(crit, follower.thread());

@@ -285,11 +285,12 @@ impl Machine {
                 Do::Yield => carrier.yield_now(running),
                 Do::SleepUntil(deadline) => carrier.sleep_until(running, deadline),
                 Do::Call => carrier.await_completion(running),
-                Do::Exit(value) => carrier.exit_here(running, value).unwrap_or_else(|| {
+                Do::Exit(value) => {
+                    let here = carrier.exit_here(running, value);
                     // The rest of an end is decided on the carrier's own stack.
                     self.stood_on.lock().unwrap().remove(&key);
-                    carrier.exit(running, value, kernel)
-                }),
+                    here.unwrap_or_else(|| carrier.exit(running, value, kernel))
+                }
                 Do::Stop => return,
             };
             if !ends {

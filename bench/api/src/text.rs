@@ -55,6 +55,7 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
         | Record::StressBegin { .. }
         | Record::TestBegin { .. }
         | Record::PathBegin {}
+        | Record::Order { .. }
         | Record::PathEnd { .. } => Ok(()),
     }
 }

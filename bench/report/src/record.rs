@@ -210,7 +210,7 @@ impl Collector {
                 }
                 Event::Part
             }
-            Record::PathBegin {} => Event::Part,
+            Record::PathBegin {} | Record::Order { .. } => Event::Part,
             Record::PathEnd { empty, ticks } => {
                 Event::Path { empty, ticks: ticks.iter().collect() }
             }

@@ -16,6 +16,7 @@ mod fallible;
 mod idle;
 pub mod ipi;
 pub mod memory;
+pub mod order;
 pub mod plant;
 pub mod process;
 pub mod records;

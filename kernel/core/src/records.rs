@@ -1,7 +1,7 @@
 //! Records on their way out: frames for the runner, or lines on the serial port.
 
 use crate::cpu::{self, critical};
-use crate::fallible;
+use crate::{fallible, order};
 use alloc::boxed::Box;
 use bench_api::text;
 use bench_api::wire::{MAX_BYTES, Record};
@@ -105,7 +105,9 @@ pub(crate) struct NoRecord;
 /// Sends a record of a program's out, if it is one.
 pub(crate) fn from_program(bytes: &[u8]) -> Result<(), NoRecord> {
     let record = Record::decode(bytes).map_err(|_| NoRecord)?;
-    if trace::mode() == Mode::Frames {
+    if let Record::Order { digest } = record {
+        order::note_program(digest);
+    } else if trace::mode() == Mode::Frames {
         send(&record, bytes);
     } else {
         let _ = text::line(&mut Serial, &record);

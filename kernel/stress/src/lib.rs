@@ -10,8 +10,8 @@ extern crate alloc;
 
 mod ballast;
 mod crew;
+mod dice;
 mod held;
-mod order;
 mod program;
 mod registry;
 mod run;

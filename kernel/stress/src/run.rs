@@ -1,12 +1,11 @@
 //! Runs the checks that match, one after the other, each between two records.
 
-use crate::order;
 use crate::registry::{CHECKS, Check, Kind, Run};
 use alloc::string::String;
 use alloc::vec::Vec;
 use bench_api::matches;
 use bench_api::wire::{Named, Record};
-use kernel_core::{chaos, records, thread};
+use kernel_core::{chaos, order, records, thread};
 use lwkt_sched::MayBlock;
 use servers::options::Options;
 

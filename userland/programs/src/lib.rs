@@ -3,6 +3,8 @@
 //! Context law: for programs of ring 3 alone; what fails ends the program with a line and status 1.
 #![cfg_attr(target_os = "none", no_std)]
 
+pub mod order;
+
 use program::thread::{JoinHandle, NoThread};
 use program::{process, thread};
 

@@ -140,6 +140,16 @@ pub(crate) enum Keep {
     NoWait,
 }
 
+impl Keep {
+    /// The outcome, after a call that must not be kept has been forgotten again.
+    fn settled(self, outcome: Outcome, cancel: impl FnOnce() -> bool) -> Outcome {
+        if self == Self::NoWait && outcome == Outcome::Later {
+            cancel();
+        }
+        outcome
+    }
+}
+
 /// Reads from a pipe, on its home.
 pub(crate) fn read(
     object: Object,
@@ -150,10 +160,7 @@ pub(crate) fn read(
     at_home(object, move |crit| {
         on_pipe(crit, object, |pipe| {
             let outcome = pipe.read(who, max);
-            if keep == Keep::NoWait && outcome == Outcome::Later {
-                pipe.cancel(who);
-            }
-            outcome
+            keep.settled(outcome, || pipe.cancel(who))
         })
     })
 }
@@ -168,10 +175,7 @@ pub(crate) fn write(
     at_home(object, move |crit| {
         on_pipe(crit, object, |pipe| {
             let outcome = pipe.write(who, bytes);
-            if keep == Keep::NoWait && outcome == Outcome::Later {
-                pipe.cancel(who);
-            }
-            outcome
+            keep.settled(outcome, || pipe.cancel(who))
         })
     })
 }
@@ -244,10 +248,7 @@ pub(crate) fn receive(object: Object, who: Who, keep: Keep) -> Result<Outcome, O
         here().objects.with(crit, |objects| {
             let port = objects.ports.get_mut(object.number).ok_or(ObjectError::Gone)?;
             let outcome = port.receive(who);
-            if keep == Keep::NoWait && outcome == Outcome::Later {
-                port.cancel(who);
-            }
-            Ok(outcome)
+            Ok(keep.settled(outcome, || port.cancel(who)))
         })
     })
 }

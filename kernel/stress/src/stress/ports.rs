@@ -1,7 +1,7 @@
 //! Messages to threads of all CPUs, and their replies.
 
 use crate::crew::{self, Crew, Ended, Job};
-use crate::order::{self, Dice};
+use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -9,6 +9,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
+use kernel_core::order;
 use kernel_core::chaos::mix;
 use kernel_core::cpu;
 use kernel_core::exec::Threads;

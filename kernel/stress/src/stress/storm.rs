@@ -1,7 +1,7 @@
 //! Messages from every CPU to every CPU, in bursts longer than a ring.
 
 use crate::crew::{self, Crew, Ended, Job};
-use crate::order::{self, Dice};
+use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check};
 use crate::team::{Team, add};
 use alloc::format;
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use ipiq::{Call, Full};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, ipi, thread};
+use kernel_core::{cpu, ipi, thread, order};
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::{CpuId, Crit};
 

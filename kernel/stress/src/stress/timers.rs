@@ -1,7 +1,7 @@
 //! Threads that wait for a time, while others wake them at about that time.
 
 use crate::crew::{self, Crew, Ended, Job};
-use crate::order::{self, Dice};
+use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::{Team, add};
 use alloc::format;
@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, thread, timer};
+use kernel_core::{cpu, thread, timer, order};
 use lwkt_sched::{MayBlock, Why};
 use percpu::CpuId;
 

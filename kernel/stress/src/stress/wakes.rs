@@ -1,7 +1,7 @@
 //! Threads that wake each other over all CPUs: one at a time, and all at once.
 
 use crate::crew::{self, Crew, Ended, Job};
-use crate::order::{self, Dice};
+use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check};
 use crate::team::Team;
 use alloc::format;
@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, thread};
+use kernel_core::{cpu, thread, order};
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::CpuId;
 

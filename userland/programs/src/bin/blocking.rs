@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use program::thread::{self, JoinHandle};
 use program::{Handle, io, port, process};
-use programs::{ensure, spread, steps};
+use programs::{ensure, order, spread, steps};
 
 program::main!(blocking);
 
@@ -22,6 +22,7 @@ fn blocking() -> i64 {
         reads(round);
         calls(round);
     }
+    order::tell();
     0
 }
 
@@ -39,6 +40,7 @@ fn reads(round: u64) {
             WAITING.fetch_add(1, Ordering::AcqRel);
             let mut byte = [0; 4];
             let read = io::read(reader, &mut byte);
+            order::note(reader.0, round);
             RETURNED.fetch_add(1, Ordering::AcqRel);
             read.map(|count| (count, byte[0]))
         });

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use program::thread::{self, JoinHandle};
-use programs::{Dice, ensure, mix, spawn, spread, steps};
+use programs::{Dice, ensure, mix, order, spawn, spread, steps};
 
 program::main!(create_join);
 
@@ -28,6 +28,7 @@ fn create_join() -> i64 {
     }
     let ran = RAN.load(Ordering::Acquire);
     ensure!(ran == made, "{ran} threads ran of {made}");
+    order::tell();
     0
 }
 
@@ -49,6 +50,7 @@ fn make(me: u64, each: u64, carriers: u8) -> u64 {
         let turns = dice.below(3);
         let made = builder.spawn(move || {
             (0..turns).for_each(|_| thread::yield_now());
+            order::note(me, number);
             RAN.fetch_add(1, Ordering::AcqRel);
             mix(value)
         });

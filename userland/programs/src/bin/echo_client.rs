@@ -3,7 +3,7 @@
 
 use program::thread::{self, JoinHandle};
 use program::{Handle, port, process};
-use programs::{Dice, ensure, spawn, spread, steps};
+use programs::{Dice, ensure, order, spawn, spread, steps};
 
 program::main!(echo_client);
 
@@ -22,6 +22,7 @@ fn echo_client() -> i64 {
     threads.into_iter().flatten().for_each(JoinHandle::join);
     let ended = port::call(port, &[], &mut []);
     ensure!(ended == Ok(0), "the last call: {ended:?}");
+    order::tell();
     0
 }
 
@@ -46,6 +47,7 @@ fn call(me: u64, each: u64, port: Handle) {
         request[..length].fill_with(|| dice.roll() as u8);
         reply.fill(0);
         let called = port::call(port, &request[..length], &mut reply);
+        order::note(me, number);
         ensure!(called == Ok(length), "call {number} of thread {me}, {length} bytes: {called:?}");
         ensure!(
             reply[..length] == request[..length],

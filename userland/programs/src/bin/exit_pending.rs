@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use program::sync::Semaphore;
 use program::{Handle, io, port, process, thread};
-use programs::{Dice, ensure, spawn, spread, stats};
+use programs::{Dice, ensure, order, spawn, spread, stats};
 
 program::main!(exit_pending);
 
@@ -36,11 +36,13 @@ fn exit_pending() -> i64 {
     thread::sleep(Dice::new(1).below(300_000));
     let pending = stats().pending_calls;
     ensure!(process::argument(3) == 0 || pending > 0, "nothing is pending");
+    order::tell();
     spawn(Dice::new(2).below(carriers.into()) as u8, || process::exit(7)).join()
 }
 
 fn wait(sort: u64, [empty, full, mute, deaf]: [Handle; 4]) {
     let mut bytes = [0; 512];
+    order::note(process::index(), sort);
     READY.fetch_add(1, Ordering::AcqRel);
     let outcome = match sort {
         0 => io::read(empty, &mut bytes).map(drop),

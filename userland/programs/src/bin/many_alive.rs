@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use program::memory;
 use program::sync::Semaphore;
 use program::thread::{self, JoinHandle};
-use programs::{ensure, mix, seed, spawn, spread, stats, steps};
+use programs::{ensure, mix, order, seed, spawn, spread, stats, steps};
 
 program::main!(many_alive);
 
@@ -62,6 +62,7 @@ fn many_alive() -> i64 {
     own.iter().for_each(Semaphore::post);
     let woken: u64 = makers.into_iter().flatten().map(JoinHandle::join).sum();
     ensure!(woken == all, "{woken} threads of {all} found their stacks as they were");
+    order::tell();
     0
 }
 
@@ -87,5 +88,6 @@ fn wait(number: u64, own: &Semaphore) -> bool {
     let kept = black_box(&kept);
     BLOCKED.fetch_add(1, Ordering::AcqRel);
     own.wait();
+    order::note(number, 0);
     (0..16).all(|word| kept[word] == value(word as u64))
 }

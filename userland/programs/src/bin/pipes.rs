@@ -4,7 +4,7 @@
 use program::io;
 use program::thread::{self, JoinHandle};
 use program::{Handle, process};
-use programs::{Dice, ensure, mix, seed, spawn, spread, steps};
+use programs::{Dice, ensure, mix, order, seed, spawn, spread, steps};
 
 program::main!(pipes);
 
@@ -39,6 +39,7 @@ fn pipes() -> i64 {
         taken += JoinHandle::join(consumer);
     }
     ensure!(taken == bytes * all, "{taken} bytes of {}", bytes * all);
+    order::tell();
     0
 }
 
@@ -58,6 +59,7 @@ fn produce(number: u64, bytes: u64, to: Handle) {
         let written = io::write_all(to, &piece[..length]);
         ensure!(written.is_ok(), "pipe {number}, {to:?}, byte {at}: {written:?}");
         at += length as u64;
+        order::note(number, at);
         rest(&mut dice);
     }
     let closed = io::close(to);
@@ -83,6 +85,7 @@ fn consume(number: u64, from: Handle) -> u64 {
             ensure!(*have == want, "pipe {number}, byte {at}: {have:#x}, not {want:#x}");
         }
         at += count as u64;
+        order::note(1000 + number, at);
         rest(&mut dice);
     }
     let closed = io::close(from);

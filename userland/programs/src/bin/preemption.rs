@@ -5,7 +5,7 @@ use core::hint::{black_box, spin_loop};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use program::process;
 use program::thread::{self, JoinHandle};
-use programs::{Dice, ensure, mix, seed, spawn, spread, steps};
+use programs::{Dice, ensure, mix, order, seed, spawn, spread, steps};
 
 program::main!(preemption);
 
@@ -51,6 +51,7 @@ fn preemption() -> i64 {
     STOP.store(true, Ordering::Release);
     let turns: u64 = spinners.into_iter().flatten().map(JoinHandle::join).sum();
     ensure!(turns > 0, "nobody has spun");
+    order::tell();
     0
 }
 
@@ -84,7 +85,7 @@ fn ticks_go_on() {
 fn spin(index: usize) -> u64 {
     while !STOP.load(Ordering::Acquire) {
         spin_loop();
-        TURNS[index].fetch_add(1, Ordering::Relaxed);
+        order::note(index as u64, TURNS[index].fetch_add(1, Ordering::Relaxed));
     }
     TURNS[index].load(Ordering::Relaxed)
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use program::process;
 use program::thread::{self, JoinHandle};
 use program::{Error, Failure};
-use programs::{Dice, ensure, spawn, spread, stats};
+use programs::{Dice, ensure, order, spawn, spread, stats};
 
 program::main!(rfork);
 
@@ -33,6 +33,7 @@ fn rfork() -> i64 {
     }
     let there = stats().cpu_processes;
     ensure!(there == carriers.into(), "{there} CPU processes of {carriers}");
+    order::tell();
     // The end may come from any of them.
     let last = Dice::new(0).below(carriers.into()) as u8;
     spawn(last, || process::exit(0)).join()
@@ -41,9 +42,11 @@ fn rfork() -> i64 {
 /// Returns when a thread of each CPU process is here.
 fn meet(index: u64, carriers: u8) -> u64 {
     let mut dice = Dice::new(index);
+    order::note(index, 0);
     MET.fetch_add(1, Ordering::AcqRel);
     while MET.load(Ordering::Acquire) < carriers.into() {
         if dice.below(2) == 0 { thread::yield_now() } else { thread::sleep(dice.below(10_000)) }
     }
+    order::note(index, 1);
     process::index()
 }

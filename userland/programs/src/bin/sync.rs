@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use program::sync::{Condition, Mutex, Semaphore, local};
 use program::thread::{self, JoinHandle};
-use programs::{Dice, ensure, spawn, spread, steps};
+use programs::{Dice, ensure, order, spawn, spread, steps};
 
 program::main!(sync);
 
@@ -46,6 +46,7 @@ fn sync() -> i64 {
     ensure!(rounds == (each / 2) * u64::from(carriers), "{rounds} steps of the ring");
     on_each(carriers, move |me| few(me, each / 2));
     on_each(carriers, move |me| pair(me, each));
+    order::tell();
     0
 }
 
@@ -61,8 +62,9 @@ fn on_each(carriers: u8, f: impl Fn(u64) -> u64 + Send + Copy + 'static) -> u64 
 /// Two words that are only ever equal outside the mutex.
 fn exclude(me: u64, each: u64) -> u64 {
     let mut dice = Dice::new(me);
-    for _ in 0..each / THREADS as u64 {
+    for round in 0..each / THREADS as u64 {
         let mut words = COUNT.lock();
+        order::note(me, round);
         words[0] += 1;
         if dice.below(4) == 0 {
             thread::yield_now();
@@ -76,8 +78,9 @@ fn exclude(me: u64, each: u64) -> u64 {
 /// Even threads put numbers, odd ones take as many.
 fn exchange(me: u64, each: u64) -> u64 {
     let mut dice = Dice::new(100 + me);
-    for _ in 0..each / THREADS as u64 {
+    for round in 0..each / THREADS as u64 {
         let mut store = STORE.lock();
+        order::note(me, round);
         if me.is_multiple_of(2) {
             while store.used == ROOM {
                 store = NOT_FULL.wait(store);
@@ -122,8 +125,9 @@ fn token(me: u64, each: u64, carriers: u8) -> u64 {
 /// No more inside than the semaphore has units.
 fn few(me: u64, each: u64) -> u64 {
     let mut dice = Dice::new(200 + me);
-    for _ in 0..each / THREADS as u64 {
+    for round in 0..each / THREADS as u64 {
         DOOR.wait();
+        order::note(me, round);
         let inside = INSIDE.fetch_add(1, Ordering::AcqRel);
         ensure!(inside < 3, "{} threads behind a semaphore of 3", inside + 1);
         if dice.below(8) == 0 {

@@ -77,6 +77,9 @@ pub fn one<E: Env>(
         sink(&Record::BenchSkip { name, reason: "needs more CPUs" });
         return None;
     }
+    if BENCHES.iter().filter(|other| other.name == name).count() > 1 {
+        return Some(refuse(bench, "two benchmarks have this name", sink));
+    }
     // Touched now, so that no sample meets a cold page.
     samples.fill(0);
     (world.settle)();
@@ -112,6 +115,25 @@ pub fn one<E: Env>(
         message,
     });
     Some(ok)
+}
+
+/// A benchmark that was not run fails.
+fn refuse(bench: &Bench, message: &str, sink: &mut dyn FnMut(&Record<'_>)) -> bool {
+    sink(&Record::BenchEnd {
+        name: bench.name,
+        goal: bench.goal,
+        ok: false,
+        unit: "",
+        n: 0,
+        warmup: 0,
+        batch: 1,
+        ops: 1,
+        overhead: 0,
+        overhead_max: 0,
+        summary: Values::Plain(&Summary::default().values()),
+        message,
+    });
+    false
 }
 
 /// Sends the samples in the order taken, as pairs of value and count of equal neighbours.

@@ -50,7 +50,7 @@ pub(crate) extern "C" fn syscall_entry() {
         "cmp rcx, {layer_bytes}",
         "jae {foreign}",
         "mov rcx, r10",
-        "test eax, eax",
+        "test rax, rax",
         "jnz 3f",
         "call {send}",
         "2:",

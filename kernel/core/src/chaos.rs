@@ -15,15 +15,12 @@ const LEAST: u64 = 300;
 const SPAN: u64 = 12_000;
 
 static SEED: AtomicU64 = AtomicU64::new(0);
-/// What happened, turn by turn: which CPU, after how long.
-static TRACE: AtomicU64 = AtomicU64::new(0);
+/// Turns since boot.
 static TURNS: AtomicU64 = AtomicU64::new(0);
 static STATE: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
 
 /// Starts seeded turns on all CPUs; 0 stops them.
 pub fn set_seed(seed: u64) {
-    TRACE.store(seed, Ordering::Relaxed);
-    TURNS.store(0, Ordering::Relaxed);
     for (index, state) in STATE.iter().enumerate() {
         state.store(mix(seed ^ (index as u64) << 32), Ordering::Relaxed);
     }
@@ -40,9 +37,9 @@ pub fn seed() -> u64 {
     SEED.load(Ordering::Relaxed)
 }
 
-/// A digest of all turns so far, and how many there were.
-pub fn trace() -> (u64, u64) {
-    (TRACE.load(Ordering::Relaxed), TURNS.load(Ordering::Relaxed))
+/// Turns since boot.
+pub fn turns() -> u64 {
+    TURNS.load(Ordering::Relaxed)
 }
 
 /// Chooses this CPU's next turn.
@@ -86,10 +83,7 @@ pub(crate) fn turn() {
     if seed() == 0 {
         return;
     }
-    // One CPU runs at a time in the mode that this is for; elsewhere the digest means nothing.
-    let mixed =
-        mix(TRACE.load(Ordering::Relaxed) ^ arch::time::tsc() ^ u64::from(arch::cpu_id()) << 56);
-    TRACE.store(mixed, Ordering::Relaxed);
+    // One CPU runs at a time in the mode that this is for: none is lost.
     TURNS.store(TURNS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     arch::irq::pause();
 }

@@ -52,14 +52,9 @@ macro_rules! say {
     ($($t:tt)*) => { $crate::console::say(format_args!($($t)*)) };
 }
 
-/// Says what a program wrote, a line at a time; bytes that are no text are shown as such.
+/// Says what a program wrote.
 pub(crate) fn write_program(name: Name, bytes: &[u8]) {
-    for part in bytes.split(|byte| *byte == b'\n').filter(|part| !part.is_empty()) {
-        for chunk in part.chunks(LINE / 2) {
-            let text =
-                Line::of(format_args!("{}", chunk.utf8_chunks().next().map_or("", |c| c.valid())));
-            let whole = core::str::from_utf8(chunk).unwrap_or(text.as_str());
-            records::emit(&Record::Log { source: name.as_str(), text: whole });
-        }
-    }
+    servers::shown::lines(bytes, |text| {
+        records::emit(&Record::Log { source: name.as_str(), text });
+    });
 }

@@ -98,19 +98,38 @@ fn send(record: &Record<'_>, bytes: &[u8]) {
     }
 }
 
-/// What a program sent was no record.
+/// What a program sent was no record, or not one for a program to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoRecord;
 
-/// Sends a record of a program's out, if it is one.
+/// Sends a record of a program's out, if it is one about its benchmarks: a program speaks for itself alone.
 pub(crate) fn from_program(bytes: &[u8]) -> Result<(), NoRecord> {
     let record = Record::decode(bytes).map_err(|_| NoRecord)?;
-    if let Record::Order { digest } = record {
-        order::note_program(digest);
-    } else if trace::mode() == Mode::Frames {
-        send(&record, bytes);
-    } else {
-        let _ = text::line(&mut Serial, &record);
+    match record {
+        Record::Order { digest } => order::note_program(digest),
+        Record::BenchBegin { .. }
+        | Record::Samples { .. }
+        | Record::Counters { .. }
+        | Record::BenchEnd { .. }
+        | Record::BenchSkip { .. }
+        | Record::BenchInfo { .. }
+        | Record::PathBegin {}
+        | Record::PathEnd { .. } => {
+            if trace::mode() == Mode::Frames {
+                send(&record, bytes);
+            } else {
+                let _ = text::line(&mut Serial, &record);
+            }
+        }
+        Record::RunBegin { .. }
+        | Record::RunEnd { .. }
+        | Record::StressBegin { .. }
+        | Record::StressEnd { .. }
+        | Record::StressInfo { .. }
+        | Record::TestBegin { .. }
+        | Record::TestEnd { .. }
+        | Record::Log { .. }
+        | Record::Thread { .. } => return Err(NoRecord),
     }
     Ok(())
 }

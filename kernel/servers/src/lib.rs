@@ -16,6 +16,7 @@ pub mod options;
 mod payload;
 pub mod pipe;
 pub mod port;
+pub mod shown;
 pub mod slab;
 
 pub use payload::Payload;

@@ -9,8 +9,8 @@ use crate::slab::Slab;
 use crate::{Outcome, Payload, Reply};
 use alloc::collections::VecDeque;
 
-/// Calls that may wait for one port; more are refused as out of memory.
-pub const MAX_WAITING: usize = 256;
+/// Calls of one port at most, waiting and in service; more are refused as out of memory.
+pub const MAX_CALLS: usize = 256;
 
 #[derive(Debug)]
 struct Call<W> {
@@ -37,8 +37,13 @@ impl<W: Copy + PartialEq> Port<W> {
         let Some(request) = Payload::copied(request) else {
             return Outcome::Now(Reply::NoMemory);
         };
+        // A call that was cancelled in service stays until its server answers: it counts, or clients without patience
+        // would have the table grow for as long as a server is slow.
+        if self.waiting.len() + self.in_service.len() >= MAX_CALLS {
+            return Outcome::Now(Reply::NoMemory);
+        }
         if self.receivers.is_empty() {
-            if self.waiting.len() >= MAX_WAITING || self.waiting.try_reserve(1).is_err() {
+            if self.waiting.try_reserve(1).is_err() {
                 return Outcome::Now(Reply::NoMemory);
             }
             self.waiting.push_back(Call { who, request });

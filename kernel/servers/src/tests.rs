@@ -2,11 +2,13 @@ use crate::archive::{Archive, ArchiveError, MAGIC};
 use crate::handles::{Handles, Kind, MAX_HANDLES, Object};
 use crate::load::{LoadError, plan};
 use crate::pipe::{CAPACITY, End, Pipe};
-use crate::port::Port;
+use crate::port::{MAX_CALLS, Port};
+use crate::shown::{self, PIECE};
 use crate::slab::Slab;
 use crate::{Outcome, Payload, Reply};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
@@ -239,4 +241,56 @@ fn command_line_is_spelled_exactly() {
     for bad in ["frame", "frames=1", "mode=fast", "seed=-1", "run=benches", "plant=lost", "="] {
         assert_eq!(Options::parse(bad), Err(BadWord(bad)));
     }
+}
+
+fn shown(bytes: &[u8]) -> Vec<String> {
+    let mut lines = Vec::new();
+    shown::lines(bytes, |line| lines.push(line.to_string()));
+    lines
+}
+
+#[test]
+fn what_is_no_text_is_shown_and_has_a_terminal_do_nothing() {
+    assert_eq!(shown(b"one\n\ntwo"), ["one", "two"]);
+    assert_eq!(shown(b"bad \xff rest\n"), ["bad \\xff rest"]);
+    assert_eq!(shown(b"\xe2\x82"), ["\\xe2\\x82"], "a character that is not whole");
+    assert_eq!(
+        shown(b"cr\rkernel: forged \x1b[31m\ttab"),
+        ["cr\\rkernel: forged \\u{1b}[31m\ttab"]
+    );
+    assert!(shown(b"").is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_lost_where_a_line_is_cut(text in "[^\\p{Cc}]{0,400}") {
+        let pieces = shown(text.as_bytes());
+        prop_assert_eq!(pieces.concat(), text);
+        prop_assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
+    }
+
+    #[test]
+    fn no_bytes_have_a_terminal_do_something(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        for piece in shown(&bytes) {
+            prop_assert!(piece.len() <= PIECE && !piece.contains(|c: char| c.is_control() && c != '\t'));
+        }
+    }
+}
+
+#[test]
+fn a_port_holds_so_many_calls_even_if_all_are_cancelled() {
+    let mut port = Port::new();
+    let mut numbers = Vec::new();
+    for client in 0..MAX_CALLS as u32 {
+        assert!(matches!(port.receive(1000), Outcome::Later));
+        let called = port.call(client, b"x", |_, reply| {
+            let Reply::Request(number, _) = reply else { panic!("{reply:?}") };
+            numbers.push(number);
+        });
+        assert!(matches!(called, Outcome::Later) && port.cancel(client), "call {client}");
+    }
+    let refused = |port: &mut Port<u32>| port.call(7, b"x", |_, _| ());
+    assert!(matches!(refused(&mut port), Outcome::Now(Reply::NoMemory)));
+    assert_eq!(port.reply(numbers[0], b"", |_, _| panic!("nobody waits")), Some(()));
+    assert!(matches!(refused(&mut port), Outcome::Later));
 }

@@ -26,10 +26,11 @@ pub fn stress(cx: &mut MayBlock, options: &Options<'_>) -> bool {
         let (name, seed) = (check.name, options.seed);
         records::emit(&Record::StressBegin { name, seed });
         order::begin();
+        let turns = chaos::turns();
         let mut run = Run::new(options);
         let verdict = (check.run)(&mut run, cx).and_then(lawful).map(|m| m + run.size());
         let trace = order::trace();
-        run.count("turns", chaos::trace().1);
+        run.count("turns", chaos::turns() - turns);
         let (Ok(message) | Err(message)) = &verdict;
         let counts = Named::Plain(run.counts());
         records::emit(&Record::StressEnd {
@@ -62,6 +63,10 @@ fn each(kind: Kind, options: &Options<'_>, mut f: impl FnMut(&Check) -> bool) ->
             records::emit(&Record::StressInfo { name: check.name, doc: check.doc });
         }
         return true;
+    }
+    for pair in chosen.windows(2) {
+        // One of them would be taken for the other.
+        assert!(pair[0].name != pair[1].name, "two checks are called {}", pair[0].name);
     }
     chosen.into_iter().fold(true, |ok, check| f(check) & ok)
 }

@@ -375,7 +375,7 @@ pub(crate) fn start_tick(crit: &Crit, carrier: &Carrier) {
         (interval, false) => Some(interval),
         (interval, true) => Some(interval.min(QUANTUM)),
     };
-    timer::set_tick(crit, distance.map(|d| timer::now() + d));
+    timer::set_tick(crit, distance.map(|d| timer::now().saturating_add(d)));
 }
 
 /// The tick came: the CPU process that runs here looks at it on its way to ring 3.

@@ -2,7 +2,8 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use abi::{Entry, Head, Raw, Receive};
-use program::{Error, Handle, Layer, call, io, memory, process, request};
+use bench_api::wire::{MAX_BYTES, Named, Record};
+use program::{Error, Failure, Handle, Layer, call, io, memory, process, request};
 use programs::{ensure, spread};
 use uarch::hostile::address;
 
@@ -40,7 +41,8 @@ fn refused(what: &str, raw: Raw, error: Error) {
 }
 
 fn heads() {
-    for number in [21, 22, 64, 255, 0x7fff, 0xffff] {
+    let last = abi::MESSAGES.iter().map(|message| message.number).max().unwrap_or(0);
+    for number in [last + 1, last + 2, 255, 0x7fff, 0xffff] {
         refused(
             "a number that no message has",
             send(number, REGISTERS, 0, [0; 4]),
@@ -224,6 +226,13 @@ fn others() {
     let set = process::set_tick(1);
     ensure!(set.is_ok(), "the shortest tick: {set:?}");
     (0..1000).for_each(|_| program::thread::yield_now());
+    // Ticks that never come.
+    for interval in [1 << 60, u64::MAX - 1, u64::MAX] {
+        let set = process::set_tick(interval);
+        ensure!(set.is_ok(), "a tick in {interval} ns: {set:?}");
+        (0..100).for_each(|_| program::thread::yield_now());
+    }
+    foreign_records();
     for handle in [0, 5, u64::MAX] {
         ensure!(io::close(Handle(handle)).is_err(), "handle {handle} was closed");
     }
@@ -232,4 +241,23 @@ fn others() {
 fn page_of_stack() -> u64 {
     let here = 0_u64;
     core::hint::black_box(&raw const here) as u64
+}
+
+/// What only the kernel says: of itself, of its tests, of others.
+fn foreign_records() {
+    let name = "kernel/storm";
+    let counts = Named::Plain(&[]);
+    let foreign = [
+        Record::Log { source: "kernel", text: "all is well" },
+        Record::TestEnd { name, ok: true, message: "" },
+        Record::StressEnd { name, seed: 1, ok: true, trace: 0, counts, message: "" },
+        Record::RunEnd { ok: true, lost: 0 },
+        Record::Thread { name, cpu: 0, state: "running" },
+    ];
+    for record in foreign {
+        let mut buffer = [0; MAX_BYTES];
+        let sent = record.encode(&mut buffer).map(|bytes| process::record(bytes));
+        let refused = matches!(sent, Ok(Err(Failure { error: Error::BadElement, .. })));
+        ensure!(refused, "a record that is the kernel's: {sent:?}");
+    }
 }

@@ -45,7 +45,7 @@ usable() {
 
 # find_rustup: where rustup is; Homebrew and its own installer leave it outside of PATH.
 find_rustup() {
-    for f in "$(command -v rustup 2>/dev/null)" "${CARGO_HOME:-$HOME/.cargo}/bin/rustup" \
+    for f in "$(command -v rustup 2>/dev/null)" "${CARGO_HOME:-${HOME:-}/.cargo}/bin/rustup" \
         /opt/homebrew/opt/rustup/bin/rustup /usr/local/opt/rustup/bin/rustup; do
         if [ -x "$f" ]; then echo "$f"; return 0; fi
     done
@@ -292,8 +292,9 @@ setup() {
         esac
     done
     out=${CARGO_TARGET_DIR:-$root/target}
-    mkdir -p "$out"
+    mkdir -p "$out" || { say "x: nothing can be written to $out"; exit 3; }
     find_manager
+    case " $* " in *' --help '*|*' -h '*) verb=help ;; esac
     case $verb in
         doctor)
             ! report 'compiler cc linker qemu' || return 0

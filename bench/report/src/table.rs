@@ -142,16 +142,14 @@ fn head(columns: &Columns) -> String {
 fn row(result: &BenchResult, goal: Option<&Goal>, columns: &Columns, style: Style) -> String {
     let per_op = |value| PerOp { value, ops: result.ops }.to_string();
     let summary = &result.summary;
-    // The first figure is the one that is judged.
-    let judged = goal.map_or(summary.min, |goal| goal.stat.of(summary));
-    let judged = per_op(judged);
+    let least = per_op(summary.min);
     // The name gives way to a figure that needs its room.
     let name = clip(
         &result.name,
-        columns.name.min((columns.name + NUMBER - 1).saturating_sub(judged.len())),
+        columns.name.min((columns.name + NUMBER - 1).saturating_sub(least.len())),
     );
     let width = columns.name + NUMBER - name.chars().count();
-    let mut line = format!("{:<GOAL$}{name}{judged:>width$}", goal.map_or("", |goal| &goal.id));
+    let mut line = format!("{:<GOAL$}{name}{least:>width$}", goal.map_or("", |goal| &goal.id));
     if columns.median {
         line += &format!("{:>NUMBER$}", spaced(&per_op(summary.median)));
     }
@@ -272,34 +270,15 @@ fn per_op(figure: &Figure) -> PerOp {
     PerOp { value: figure.value, ops: figure.ops.max(1) }
 }
 
-/// A phase of the run: `boot    4 of 4 CPUs          ok   0.4 s`.
-pub fn phase(name: &str, text: &str, verdict: &str, time: &str, style: Style) -> String {
-    outcome(format!("{name:<7} "), text, verdict, time, style)
-}
-
-/// A stress test: indented, its message, the verdict, the time.
-pub fn stress(name: &str, message: &str, ok: bool, time: &str, style: Style) -> String {
-    outcome(format!("     {name:<17} "), message, if ok { "ok" } else { "FAIL" }, time, style)
-}
-
-fn outcome(head: String, text: &str, verdict: &str, time: &str, style: Style) -> String {
-    // The verdict stands in column 67 of 80, or ten from the right end of a narrower terminal.
-    let room = style.columns.min(80).saturating_sub(13 + head.chars().count()).max(8);
-    let text = clip(text, room);
-    let painted = if verdict == "FAIL" { style.bad(verdict) } else { style.good(verdict) };
-    let gap = " ".repeat(4_usize.saturating_sub(verdict.len()));
-    end(format!("{head}{text:<room$}{painted}{gap}{time:>6}"))
-}
-
 /// What the last line says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Goals met and missed.
     pub goals: (usize, usize),
+    /// Benchmarks passed and failed.
+    pub benches: (usize, usize),
     /// Stress tests passed and failed.
     pub stress: (usize, usize),
-    /// Benchmarks whose checks failed.
-    pub failed: usize,
 }
 
 /// The last line: `RESULT  10 goals met, 1 missed; 9 stress passed, 0 failed; 1 min 48 s`.
@@ -309,8 +288,12 @@ pub fn result_line(totals: Totals, time: &str) -> String {
         let (met, missed) = totals.goals;
         parts.push(format!("{met} {} met, {missed} missed", plural("goal", met)));
     }
-    if totals.failed != 0 {
-        parts.push(format!("{} {} failed", totals.failed, plural("benchmark", totals.failed)));
+    match totals.benches {
+        (0, 0) => {}
+        // Goals say more where there are any.
+        (_, 0) if totals.goals != (0, 0) => {}
+        (passed, 0) => parts.push(format!("{passed} {} passed", plural("benchmark", passed))),
+        (_, failed) => parts.push(format!("{failed} {} failed", plural("benchmark", failed))),
     }
     if totals.stress != (0, 0) {
         parts.push(format!("{} stress passed, {} failed", totals.stress.0, totals.stress.1));
@@ -321,16 +304,6 @@ pub fn result_line(totals: Totals, time: &str) -> String {
 
 fn plural(what: &str, count: usize) -> String {
     if count == 1 { what.into() } else { format!("{what}s") }
-}
-
-/// A duration as people say it: `0.4 s`, `44 s`, `1 min 48 s`.
-pub fn seconds(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        _ if seconds < 9.95 => format!("{seconds:.1} s"),
-        0..100 => format!("{whole} s"),
-        _ => format!("{} min {} s", whole / 60, whole % 60),
-    }
 }
 
 fn clip(text: &str, width: usize) -> String {

@@ -103,8 +103,7 @@ fn cargo_build(
     }
     let output = cargo.output().context("cargo does not start")?;
     if !output.status.success() {
-        let what: Vec<_> = what.iter().map(AsRef::as_ref).collect();
-        bail!("the kernel does not build: {}", what.join(" "));
+        bail!("the kernel does not build; the compiler says above where");
     }
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect())
 }

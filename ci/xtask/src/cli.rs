@@ -20,7 +20,7 @@ use values::{existing_file, program, reason, seeds, shard};
 const EXAMPLES: &str = "\
 Examples:
   ./x run                         build, boot 4 CPUs, benchmarks, stress tests, one table
-  ./x bench ipi -v                benchmarks whose name holds `ipi`, with all their figures
+  ./x bench ipi                   benchmarks whose name holds `ipi`
   ./x bench --list                what there is to measure
   ./x bench kernel/switch --why   where the instructions of one switch go
   ./x stress storm --seeds 1..100 one stress test under 100 interleavings
@@ -100,10 +100,10 @@ pub struct Machine {
     /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
     /// silent, deadlock, overflow), or a bug that stress tests find (lose, double, reorder, lost-doorbell,
     /// lost-wake, leak-page).
-    #[arg(long, value_name = "NAME", value_parser = Plant::ALL.map(|(name, _)| name))]
+    #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
 
-    /// Show more: all figures, QEMU's own words, the steps of set-up.
+    /// Show more: the kernel's log, what programs write, QEMU's own words.
     #[arg(short, long)]
     pub verbose: bool,
 
@@ -149,10 +149,14 @@ pub struct Output {
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
 
-    /// Few samples: quick, and not for comparison.
+    /// Few samples and steps: quick, and not for comparison.
     #[arg(long)]
     pub quick: bool,
+}
 
+/// What to show of benchmarks.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Rows {
     /// All rows, not only those with a goal at stake.
     #[arg(long)]
     pub all: bool,
@@ -186,6 +190,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
+    pub rows: Rows,
+    #[command(flatten)]
     pub baseline: Baseline,
 }
 
@@ -198,6 +204,7 @@ impl RunArgs {
             machine: &self.machine,
             seed: self.seed.seed,
             output: &self.output,
+            rows: self.rows,
             baseline: Some(&self.baseline),
         }
     }
@@ -247,6 +254,7 @@ impl StressArgs {
             machine: &self.machine,
             seed: self.seed.seed,
             output: &self.output,
+            rows: Rows::default(),
             baseline: None,
         }
     }

@@ -21,7 +21,7 @@ pub fn run(args: &RunArgs) -> Result<Status> {
     let flags = [
         (args.choice.list, "--list"),
         (args.output.quick, "--quick"),
-        (args.output.all || args.machine.verbose, "--spread"),
+        (args.rows.all || args.machine.verbose, "--spread"),
         (look.colour, "--color"),
     ];
     peers.args(flags.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag));

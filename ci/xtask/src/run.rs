@@ -12,7 +12,7 @@ use bench_report::table::{self, Rows, Style, Totals};
 use runner::screen::{Facts, Live, Look, Screen, Tally};
 use runner::{Event, Mode, Request, Sink};
 
-use crate::cli::{Baseline, Choice, Machine, Output};
+use crate::cli::{self, Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
 use crate::{Status, again, gate, guest, list, place, why};
 
@@ -28,6 +28,8 @@ pub struct Run<'a> {
     pub seed: u64,
     /// What to print.
     pub output: &'a Output,
+    /// Of benchmarks.
+    pub rows: cli::Rows,
     /// What to compare with.
     pub baseline: Option<&'a Baseline>,
 }
@@ -35,9 +37,9 @@ pub struct Run<'a> {
 /// Runs; the exit status.
 pub fn run(run: &Run<'_>) -> Result<Status> {
     if run.choice.list {
-        return list::list(run.parts, run.machine);
+        return list::list(run.parts, run.choice, run.machine);
     }
-    if run.output.why && run.machine.mode != Mode::Insns {
+    if run.rows.why && run.machine.mode != Mode::Insns {
         eprintln!("x: --why counts instructions, which only --mode insns does");
         return Ok(Status::Usage);
     }
@@ -77,7 +79,7 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
     if status == Status::Passed && collected.is_empty() {
         return list::nothing(run.parts, run.choice, run.machine);
     }
-    if run.output.why {
+    if run.rows.why {
         let columns = screen.look().width;
         let why = why::explain(&collected.paths, &collected.benches, &request.kernel, columns)?;
         screen.line(why.trim_end());
@@ -96,16 +98,17 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
         screen.line(&format!("again: {again}"));
     }
     let totals = totals(&collected, tally);
-    if totals != Totals::default() {
-        let time = runner::screen::duration(started.elapsed());
-        screen.line(table::result_line(totals, &time).trim_end());
-    }
+    let time = runner::screen::duration(started.elapsed());
+    screen.line(table::result_line(totals, &time).trim_end());
     if let Err(error) = collected.close() {
         eprintln!("x: {error}");
         return Ok(Status::Boot);
     }
     if !collected.is_empty() {
-        screen.items(&[format!("records {}", place::shown(&records)), next(&collected, status)]);
+        screen.items(&[
+            format!("records {}", place::shown(&records)),
+            next(&collected, status, run.rows.why),
+        ]);
     }
     Ok(status)
 }
@@ -123,7 +126,7 @@ fn boot<'w>(
     let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
     let (screen, look) = screen(to_stdout);
     // Who chose benchmarks wants to see them.
-    let all = run.output.all || run.machine.verbose || run.choice.filter.is_some();
+    let all = run.rows.all || run.machine.verbose || run.choice.filter.is_some();
     let rows = if all { Rows::All } else { Rows::Goals };
     let drawn = move || {
         table::goals_table(&collected.borrow().benches, &Goals::builtin(), rows, style(look))
@@ -169,7 +172,7 @@ fn style(look: Look) -> Style {
 fn words(run: &Run<'_>) -> guest::Words {
     let mut words = vec![format!("run={}", run.parts)];
     words.extend(run.choice.filter.iter().map(|filter| format!("filter={filter}")));
-    if run.output.why {
+    if run.rows.why {
         words.push("why".to_owned());
     }
     if run.output.quick {
@@ -183,19 +186,20 @@ fn totals(collected: &Collected, tally: Tally) -> Totals {
     Totals {
         goals: Goals::builtin().count(&collected.benches),
         stress: (passed as usize, (tally.stress.0 - passed) as usize),
-        failed: (tally.benches.0 - tally.benches.1) as usize,
+        benches: (tally.benches.1 as usize, (tally.benches.0 - tally.benches.1) as usize),
     }
 }
 
 /// What to type next: a closer look at what missed its goal.
-fn next(collected: &Collected, status: Status) -> String {
+fn next(collected: &Collected, status: Status, why: bool) -> String {
     let goals = Goals::builtin();
     let missed = collected
         .benches
         .iter()
         .find(|result| goals.of(&result.name).is_some_and(|goal| goal.met(result) == Some(false)));
     match missed {
-        Some(result) if status == Status::Passed => {
+        // Not what has just been done.
+        Some(result) if status == Status::Passed && !why => {
             format!("next: ./x bench {} --why", result.name)
         }
         _ => String::new(),

@@ -85,6 +85,13 @@ pub fn emit(record: &Record<'_>) {
     }
 }
 
+/// Where records go out as text: the head of the table of benchmarks.
+pub fn table_head() {
+    if trace::mode() != Mode::Frames {
+        let _ = text::head(&mut Serial);
+    }
+}
+
 fn send(record: &Record<'_>, bytes: &[u8]) {
     let watched = WATCHED.load(Relaxed);
     // Sending is no part of the path: it begins after its first record, and ends before its last.

@@ -16,6 +16,9 @@ pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
     records::set_watched(options.why);
     let mut ok = true;
     if options.parts.bench {
+        if !options.list {
+            records::table_head();
+        }
         ok &= bench_suite::run(cx, &settings(options), options.list);
         ok &= user_benches(cx, &settings(options), options.list);
     }

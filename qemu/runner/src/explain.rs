@@ -228,7 +228,12 @@ fn next(report: &Report, request: &Request) -> Vec<String> {
         }
         Outcome::TripleFault => vec![interrupts, debugger],
         Outcome::Hang { .. } => {
-            vec![longer("look at the CPUs that run, above all with interrupts off"), debugger]
+            vec![
+                longer(
+                    "look at the CPUs that run: interrupts off? waiting for one that was not told",
+                ),
+                debugger,
+            ]
         }
         Outcome::Silent { .. } => vec![
             "./x boot    shows whether the kernel speaks text without frames".into(),

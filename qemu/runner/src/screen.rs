@@ -20,6 +20,8 @@ pub use live::{Facts, Live, Tally};
 const VERDICT_END: usize = 69;
 /// The column after the time of a step.
 const TIME_END: usize = 77;
+/// Columns of the name of a part.
+const PART: usize = 21;
 /// Below this width nothing is lined up on the right.
 const NARROW: usize = TIME_END;
 
@@ -138,7 +140,20 @@ impl<'w> Screen<'w> {
 
     /// Writes a named part of a step, set in.
     pub fn part(&mut self, name: &str, what: &str, verdict: Verdict, took: Option<Duration>) {
-        self.laid_out(&format!("     {name:<17} {what}"), verdict, took);
+        let head = format!("     {name:<PART$} ");
+        if self.look.width < NARROW {
+            let text = wrap(&format!("{name} {what}"), self.look.width.saturating_sub(5), 7);
+            return self.laid_out(&format!("     {text}"), verdict, took);
+        }
+        // The verdict stands in the first line; what does not fit before it goes below.
+        let indent = columns(&head);
+        let text = wrap(what, VERDICT_END - " FAIL".len() - indent, 0);
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        self.laid_out(&(head + first), verdict, took);
+        if !rest.is_empty() {
+            let rest = wrap(&rest.replace('\n', " "), self.look.width - indent, 0);
+            rest.lines().for_each(|line| self.line(&format!("{:indent$}{line}", "")));
+        }
     }
 
     /// Writes a line of the kernel's log: `[cpu] time level message (file:line)`.

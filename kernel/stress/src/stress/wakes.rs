@@ -63,10 +63,17 @@ impl Wakes {
     fn take(&self, cx: &mut MayBlock, crew: &Crew, me: usize) -> bool {
         let part = self.team.part(me);
         let taken = part.taken.load(Ordering::Relaxed);
-        thread::wait_until(cx, Why::on(Reason::Event, part), |_| {
-            // Pairs with: `give`, release.
-            part.given.load(Ordering::Acquire) > taken || crew.is_stopped()
-        });
+        let why = Why::on(Reason::Event, part);
+        // Pairs with: `give`, release.
+        let over = || part.given.load(Ordering::Acquire) > taken || crew.is_stopped();
+        if taken.is_multiple_of(2) {
+            thread::wait_until(cx, why, |_| over());
+        } else {
+            // In two critical sections: a wake that comes between them finds a thread that does not wait yet.
+            while !over() {
+                cpu::critical(|crit| thread::block(crit, cx, why));
+            }
+        }
         if crew.is_stopped() {
             return false;
         }

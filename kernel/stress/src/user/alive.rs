@@ -32,7 +32,7 @@ fn alive(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     );
     let threads = program.arguments[0] / carriers * carriers;
     Ok(format!(
-        "{},{:03} threads, {} kernel stacks, 0 B each",
+        "{},{:03} threads, {} kernel stacks, no kernel byte each",
         threads / 1000,
         threads % 1000,
         held.carriers

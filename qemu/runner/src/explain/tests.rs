@@ -66,7 +66,7 @@ HANG in stress kernel/storm: nothing heard for 61 s, 2.0 times as long as usual:
     ? entry (lwkt/sched/src/queue.rs:9)
     ? 0xffffffff80003000
     ? ring 3 at 0x401000
-next: look at the CPUs that run, above all with interrupts off, or run again on a quieter host: limits follow its speed at the start
+next: look at the CPUs that run: interrupts off? waiting for one that was not told, or run again on a quieter host: limits follow its speed at the start
 next: ./x boot --gdb    stops before the first instruction and waits for gdb"
     );
 }

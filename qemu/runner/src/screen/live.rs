@@ -23,8 +23,10 @@ pub struct Facts {
 /// What was counted on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Benchmarks started and passed.
+    /// Benchmarks started and passed; a skipped one counts for neither.
     pub benches: (u32, u32),
+    /// Benchmarks skipped.
+    pub skipped: u32,
     /// Stress tests started and passed.
     pub stress: (u32, u32),
     /// In-kernel tests started and passed.
@@ -164,7 +166,8 @@ impl<'w> Live<'w> {
             Record::RunBegin { cpus, cpus_expected, tick_hz, .. } => {
                 self.tick_hz = Some(tick_hz);
                 let verdict = if cpus == cpus_expected { Verdict::Ok } else { Verdict::Fail };
-                let what = format!("{cpus} of {cpus_expected} CPUs");
+                let plural = if cpus_expected == 1 { "" } else { "s" };
+                let what = format!("{cpus} of {cpus_expected} CPU{plural}");
                 let took = self.started.elapsed();
                 self.screen.step("boot", &what, verdict, Some(took));
                 self.phase_began = Instant::now();
@@ -183,6 +186,8 @@ impl<'w> Live<'w> {
             }
             Record::BenchSkip { name, reason } => {
                 self.now = None;
+                self.tally.benches.0 -= 1;
+                self.tally.skipped += 1;
                 self.screen.part(name, reason, Verdict::Skip, None);
             }
             Record::StressBegin { name, .. } => {
@@ -251,11 +256,11 @@ impl<'w> Live<'w> {
     }
 
     fn end_benches(&mut self) {
-        if self.benches_done || self.tally.benches.0 == 0 {
+        if self.benches_done || self.tally.benches.0 + self.tally.skipped == 0 {
             return;
         }
         self.benches_done = true;
-        self.sum("bench", self.tally.benches);
+        self.sum("bench", self.tally.benches, self.tally.skipped);
         let table = (self.table)();
         if !table.is_empty() {
             self.screen.line(table.trim_end_matches('\n'));
@@ -277,14 +282,15 @@ impl<'w> Live<'w> {
     fn end_tests(&mut self) {
         if !self.tests_done && self.tally.tests.0 > 0 {
             self.tests_done = true;
-            self.sum("tests", self.tally.tests);
+            self.sum("tests", self.tally.tests, 0);
         }
     }
 
-    fn sum(&mut self, label: &str, (begun, passed): (u32, u32)) {
+    fn sum(&mut self, label: &str, (begun, passed): (u32, u32), skipped: u32) {
         let verdict = if begun == passed { Verdict::None } else { Verdict::Fail };
         let took = self.phase_began.elapsed();
-        self.screen.step(label, &format!("{passed} of {begun}"), verdict, Some(took));
+        let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+        self.screen.step(label, &format!("{passed} of {begun}{skipped}"), verdict, Some(took));
         self.phase_began = Instant::now();
     }
 }

@@ -31,8 +31,9 @@ fn steps_are_lined_up() {
         "\
 boot    4 of 4 CPUs                                                ok   0.4 s
 bench   28 of 28                                                         44 s
-     kernel/storm      4,000,000 messages, each once, in order     ok    12 s
-     user/alive        a stack changed                           FAIL
+     kernel/storm          4,000,000 messages, each once, in       ok    12 s
+                           order
+     user/alive            a stack changed                       FAIL
 "
     );
 }
@@ -44,8 +45,9 @@ fn a_narrow_screen_lines_up_nothing() {
         "\
 boot    4 of 4 CPUs  ok  0.4 s
 bench   28 of 28  44 s
-     kernel/storm      4,000,000 messages, each once, in order  ok  12 s
-     user/alive        a stack changed  FAIL
+     kernel/storm 4,000,000 messages,
+       each once, in order  ok  12 s
+     user/alive a stack changed  FAIL
 "
     );
 }

@@ -11,6 +11,7 @@ mod faults;
 mod heard;
 mod hosted;
 mod kernel;
+mod orders;
 mod pandas;
 mod pinned;
 mod planted;

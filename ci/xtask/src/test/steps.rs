@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
-use super::{baseline, count, explained, faults, hosted, kernel, pandas, planted, readme, repeats};
+use super::{
+    baseline, count, explained, faults, hosted, kernel, orders, pandas, planted, readme, repeats,
+};
 use crate::{build, place, toolchain};
 
 /// Something that must hold.
@@ -74,6 +76,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(kernel::steps());
     steps.push(faults::faults());
     steps.push(planted::planted());
+    steps.push(orders::orders());
     steps.push(baseline::baseline());
     steps.push(repeats::repeats());
     steps.push(explained::explained());

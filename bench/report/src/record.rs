@@ -275,7 +275,8 @@ impl Collector {
         else {
             unreachable!("only called with the end of a benchmark");
         };
-        if samples.len() as u64 != n || counters.is_none() {
+        // Who was refused has neither.
+        if samples.len() as u64 != n || counters.is_none() && (ok || n != 0) {
             let (bench, received) = (name.into(), samples.len() as u64);
             return Err(RecordError::Lost { bench, taken: n, received });
         }

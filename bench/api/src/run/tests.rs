@@ -101,6 +101,9 @@ crate::bench! {
     run: |b| b.iter(|| ()),
 }
 
+crate::bench! { name: "t/twin", doc: "One.", lies: "nothing", shape: "flat", run: |b| b.iter(|| work(1)) }
+crate::bench! { name: "t/twin", doc: "Another.", lies: "nothing", shape: "flat", run: |b| b.iter(|| work(2)) }
+
 static LOOPS: AtomicU64 = AtomicU64::new(0);
 static MASK: AtomicUsize = AtomicUsize::new(0);
 
@@ -166,7 +169,7 @@ fn the_window_has_its_counters_without_the_warm_up() {
 #[test]
 fn outcomes_are_counted_and_reported() {
     let (outcome, _) = records("t/", true);
-    assert_eq!(outcome, Outcome { passed: 3, failed: 2, skipped: 1 });
+    assert_eq!(outcome, Outcome { passed: 3, failed: 3, skipped: 1 });
     assert_eq!(figures("t/fails").3, "one is two");
     assert_eq!(figures("t/nothing").3, "nothing was measured");
     let (_, sent) = records("t/many_cpus", false);
@@ -217,6 +220,15 @@ fn the_list_is_in_the_order_of_names_and_filters() {
     });
     assert_eq!(names, ["t/batch", "t/peers", "t/plain"]);
     assert!(!matches("x,,", "t/plain"));
+}
+
+#[test]
+fn two_of_one_name_are_refused() {
+    let (outcome, sent) = records("t/twin", false);
+    assert_eq!(outcome, Outcome { passed: 0, failed: 1, skipped: 0 });
+    let end = Record::decode(sent.last().expect("records")).expect("ours");
+    let Record::BenchEnd { ok: false, n: 0, message, .. } = end else { panic!("{end:?}") };
+    assert_eq!(message, "two benchmarks have this name");
 }
 
 #[test]

@@ -153,3 +153,20 @@ pub fn spin() -> ! {
     // SAFETY: does nothing.
     unsafe { asm!("2: jmp 2b", options(noreturn, nomem, nostack)) }
 }
+
+/// Goes on at an address, on a stack and with registers of the caller's choice.
+///
+/// # Safety
+/// All that a program has may be lost.
+pub unsafe fn go_to(at: u64, stack: u64, [rax, rdi, rsi, rdx, rcx, r8, r9]: [u64; 7]) -> ! {
+    // SAFETY: the caller's promise; nobody comes back.
+    unsafe {
+        asm!(
+            "mov rsp, r10",
+            "jmp r11",
+            in("r11") at, in("r10") stack,
+            in("rax") rax, in("rdi") rdi, in("rsi") rsi, in("rdx") rdx, in("rcx") rcx, in("r8") r8, in("r9") r9,
+            options(noreturn),
+        )
+    }
+}

@@ -123,7 +123,10 @@ fn replace(from: &Path, to: &Path) -> Result<()> {
     if std::fs::hard_link(from, &fresh).is_err() {
         std::fs::copy(from, &fresh).with_context(|| format!("cannot write {}", fresh.display()))?;
     }
-    std::fs::rename(&fresh, to).with_context(|| format!("cannot write {}", to.display()))
+    std::fs::rename(&fresh, to).with_context(|| format!("cannot write {}", to.display()))?;
+    // Two links of one file stay two.
+    let _ = std::fs::remove_file(&fresh);
+    Ok(())
 }
 
 /// Leaves the file alone when it is the same, so that cargo sees no change.

@@ -5,7 +5,7 @@ use std::{
     os::unix::net::UnixStream,
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 pub struct Monitor {
     stream: UnixStream,
     answers: Receiver<Value>,
+    /// The number of the last command.
+    last: u64,
 }
 
 /// A monitor that says nothing for this long is given up: the main loop of QEMU is stuck.
@@ -35,7 +37,7 @@ impl Monitor {
                 }
             }
         });
-        let mut monitor = Monitor { stream, answers };
+        let mut monitor = Monitor { stream, answers, last: 0 };
         monitor.command("qmp_capabilities", json!({}))?;
         Ok(monitor)
     }
@@ -43,7 +45,15 @@ impl Monitor {
     /// Gives a command and returns its answer.
     pub fn command(&mut self, name: &str, arguments: Value) -> Result<Value> {
         self.tell(name, arguments)?;
-        let mut answer = self.answers.recv_timeout(PATIENCE).context("the monitor is silent")?;
+        let end = Instant::now() + PATIENCE;
+        // The answer to a command that was given up may come late: it is not for this one.
+        let mut answer = loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let answer = self.answers.recv_timeout(left).context("the monitor is silent")?;
+            if answer["id"] == self.last {
+                break answer;
+            }
+        };
         if let Some(error) = answer["error"]["desc"].as_str() {
             bail!("{name}: {error}");
         }
@@ -62,8 +72,33 @@ impl Monitor {
     }
 
     fn tell(&mut self, name: &str, arguments: Value) -> Result<()> {
-        let mut line = json!({ "execute": name, "arguments": arguments }).to_string();
+        self.last += 1;
+        let mut line =
+            json!({ "execute": name, "arguments": arguments, "id": self.last }).to_string();
         line.push('\n');
         self.stream.write_all(line.as_bytes()).context("the monitor is gone")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_answer_is_not_taken_for_the_next() {
+        let (ours, theirs) = UnixStream::pair().expect("sockets");
+        let qemu = thread::spawn(move || {
+            let mut to = theirs.try_clone().expect("a socket");
+            for line in BufReader::new(theirs).lines().map_while(Result::ok) {
+                let command: Value = serde_json::from_str(&line).expect("JSON");
+                let late = json!({ "return": "late", "id": 0 });
+                let own = json!({ "return": command["execute"], "id": command["id"] });
+                write!(to, "{late}\n{own}\n").expect("the monitor listens");
+            }
+        });
+        let mut monitor = Monitor::open(ours, |_| ()).expect("a monitor");
+        assert_eq!(monitor.command("query-cpus", json!({})).expect("an answer"), "query-cpus");
+        monitor.stream.shutdown(std::net::Shutdown::Both).expect("open until now");
+        qemu.join().expect("QEMU saw nothing but JSON");
     }
 }

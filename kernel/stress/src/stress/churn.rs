@@ -1,8 +1,8 @@
 //! Threads that come, take memory, and go; everywhere at once.
 
 use crate::crew::{self, Crew, Ended, Job};
-use crate::held::{self, Held};
 use crate::dice::Dice;
+use crate::held::{self, Held};
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, memory, thread, order};
+use kernel_core::{cpu, memory, order, thread};
 use lwkt_sched::{MayBlock, Name, Priority};
 use percpu::CpuId;
 

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use ipiq::{Call, Full};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, ipi, thread, order};
+use kernel_core::{cpu, ipi, order, thread};
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::{CpuId, Crit};
 

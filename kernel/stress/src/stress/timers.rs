@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, thread, timer, order};
+use kernel_core::{cpu, order, thread, timer};
 use lwkt_sched::{MayBlock, Why};
 use percpu::CpuId;
 

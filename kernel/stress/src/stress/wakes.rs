@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_core::plant::Faults;
-use kernel_core::{cpu, thread, order};
+use kernel_core::{cpu, order, thread};
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::CpuId;
 

@@ -37,5 +37,7 @@ fn hostile_layer(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         }
         Ok(())
     })?;
-    Ok(format!("{processes} programs broke their layer: {exited} exited, {faulted} faulted, {killed} were killed"))
+    Ok(format!(
+        "{processes} programs broke their layer: {exited} exited, {faulted} faulted, {killed} were killed"
+    ))
 }

@@ -256,7 +256,7 @@ fn foreign_records() {
     ];
     for record in foreign {
         let mut buffer = [0; MAX_BYTES];
-        let sent = record.encode(&mut buffer).map(|bytes| process::record(bytes));
+        let sent = record.encode(&mut buffer).map(process::record);
         let refused = matches!(sent, Ok(Err(Failure { error: Error::BadElement, .. })));
         ensure!(refused, "a record that is the kernel's: {sent:?}");
     }

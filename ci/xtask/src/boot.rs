@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use runner::command::{self, For};
 use runner::probe;
+use runner::terminal::{self, Ended};
 
 use crate::cli::BootArgs;
 use crate::{Status, guest};
@@ -40,17 +41,27 @@ pub fn boot(args: &BootArgs) -> Result<Status> {
             eprintln!("  {line}");
         }
     }
-    let ended = Command::new(&request.qemu).args(&words).status();
-    let ended = ended.with_context(|| format!("{} does not start", request.qemu.display()))?;
-    Ok(match ended.code() {
-        Some(SUCCESS) => Status::Passed,
-        Some(FAILED) => Status::Failed,
-        None => Status::Interrupted,
-        // The kernel's own power switch, where nobody asked for a debug exit.
-        Some(0) if words.iter().all(|word| !word.to_string_lossy().contains("isa-debug-exit")) => {
-            Status::Passed
+    let mut qemu = Command::new(&request.qemu);
+    qemu.args(&words);
+    let ended = match terminal::run(qemu, &request.qemu) {
+        Ok(ended) => ended,
+        Err(refusal) => {
+            eprintln!("x: {refusal}");
+            return Ok(Status::from_code(refusal.status()));
         }
-        Some(_) => Status::Boot,
+    };
+    let debug_exit = words.iter().any(|word| word.to_string_lossy().contains("isa-debug-exit"));
+    Ok(match ended {
+        Ended::Code(SUCCESS) => Status::Passed,
+        Ended::Code(FAILED) => Status::Failed,
+        // The kernel's own power switch, where nobody asked for a debug exit.
+        Ended::Code(0) if !debug_exit => Status::Passed,
+        Ended::Code(_) => Status::Boot,
+        Ended::Killed(signal) => {
+            eprintln!("x: signal {signal} killed QEMU");
+            Status::Boot
+        }
+        Ended::Interrupted => Status::Interrupted,
     })
 }
 

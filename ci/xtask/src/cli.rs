@@ -2,7 +2,7 @@
 
 mod values;
 
-pub use values::Shard;
+pub use values::{MOST_SHARDS, Shard};
 
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -13,9 +13,9 @@ use clap::{Args, Parser, Subcommand};
 use runner::Mode;
 use servers::options::Plant;
 
-use crate::Status;
 use crate::run::Run;
-use values::{existing_file, program, reason, seeds, shard};
+use crate::{Status, out};
+use values::{existing_file, filter, program, reason, seeds, shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -126,7 +126,7 @@ impl Machine {
 #[derive(Args, Clone, Debug)]
 pub struct Choice {
     /// Only those whose name holds this.
-    #[arg(value_name = "FILTER")]
+    #[arg(value_name = "FILTER", value_parser = filter)]
     pub filter: Option<String>,
 
     /// Print the names, run nothing.
@@ -300,7 +300,7 @@ pub struct DoctorArgs {
 pub fn parse() -> Result<Verb, Status> {
     parse_from(std::env::args_os()).map_err(|(text, status)| {
         if status == Status::Passed {
-            print!("{text}")
+            out::text(format_args!("{text}"));
         } else {
             eprintln!("{text}")
         }

@@ -1,8 +1,9 @@
 //! What came out of a run: results kept for the table, and records written as JSON lines while they arrive.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use bench_report::json::{self, Raw};
 use bench_report::{BenchResult, Collector, Event, Goals, RunKey, StressResult, record_bytes};
@@ -145,23 +146,56 @@ impl Collected {
 }
 
 /// A file of JSON lines. A full disk is found out at the end, and does not stop the run.
+///
+/// Law: what was there stays until the run is over; then the new lines take its place, all at once.
 pub struct Lines {
     path: PathBuf,
     raw: Raw,
     out: Box<dyn Write + Send>,
+    /// The file that is written meanwhile.
+    fresh: Option<PathBuf>,
     broken: Option<io::Error>,
 }
 
 impl Lines {
     /// Opens the file, `-` is standard output; with all samples or without.
+    ///
+    /// # Errors
+    /// It cannot be written, or holds something that is no record.
     pub fn open(path: &Path, raw: Raw) -> Result<Self, String> {
+        let mut fresh = None;
         let out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(io::stdout())
         } else {
-            let file = File::create(path).map_err(|error| said(path, &error))?;
+            let place = match fs::metadata(path) {
+                Ok(there) if there.is_file() => {
+                    holds_records(path)?;
+                    // Not a link to it: what it leads to is replaced.
+                    fs::canonicalize(path).map_err(|error| said(path, &error))?
+                }
+                // A device, or what cannot be written to, as the next line finds out.
+                Ok(_) => {
+                    return Ok(Self::of(
+                        path,
+                        raw,
+                        Box::new(BufWriter::new(create(path, path)?)),
+                        None,
+                    ));
+                }
+                Err(_) => path.to_owned(),
+            };
+            let mut name = place.into_os_string();
+            name.push(format!(".{}.part", process::id()));
+            let part = PathBuf::from(name);
+            let file = create(&part, path)?;
+            fresh = Some(part);
             Box::new(BufWriter::new(file))
         };
-        Ok(Self { path: path.to_owned(), raw, out, broken: None })
+        Ok(Self::of(path, raw, out, fresh))
+    }
+
+    fn of(path: &Path, raw: Raw, out: Box<dyn Write + Send>, fresh: Option<PathBuf>) -> Self {
+        Self { path: path.to_owned(), raw, out, fresh, broken: None }
     }
 
     /// Writes a line.
@@ -171,12 +205,44 @@ impl Lines {
         }
     }
 
-    /// What could not be written, if anything.
+    /// Puts the lines in their place. What could not be written, if anything.
     pub fn close(mut self) -> Result<(), String> {
-        match self.broken.take().or_else(|| self.out.flush().err()) {
-            Some(error) => Err(said(&self.path, &error)),
-            None => Ok(()),
+        let flushed = self.broken.take().or_else(|| self.out.flush().err());
+        let done = match (flushed, self.fresh.take()) {
+            (Some(error), fresh) => {
+                self.fresh = fresh;
+                Err(error)
+            }
+            (None, Some(fresh)) => {
+                let to = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+                fs::rename(fresh, to)
+            }
+            (None, None) => Ok(()),
+        };
+        done.map_err(|error| said(&self.path, &error))
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if let Some(fresh) = &self.fresh {
+            let _ = fs::remove_file(fresh);
         }
+    }
+}
+
+fn create(file: &Path, path: &Path) -> Result<File, String> {
+    File::create(file).map_err(|error| said(path, &error))
+}
+
+/// Nothing but records is replaced by records.
+fn holds_records(path: &Path) -> Result<(), String> {
+    let mut first = [0];
+    let read = File::open(path).and_then(|mut file| file.read(&mut first));
+    match read.map_err(|error| said(path, &error))? {
+        0 => Ok(()),
+        _ if first == *b"{" => Ok(()),
+        _ => Err(format!("{} holds something else than records; it is left alone", path.display())),
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use runner::{Outcome, probe};
 
 use crate::cli::DoctorArgs;
+use crate::say;
 use crate::{Status, place, toolchain};
 
 /// Prints a line for each thing; a bad one is followed by its fix.
@@ -101,9 +102,9 @@ fn kvm(args: &DoctorArgs) {
 }
 
 fn line(what: &str, text: &str) {
-    println!("{what:<10} {text}");
+    say!("{what:<10} {text}");
 }
 
 fn fix(text: &str) {
-    println!("{:<10} fix: {text}", "");
+    say!("{:<10} fix: {text}", "");
 }

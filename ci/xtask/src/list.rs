@@ -6,6 +6,7 @@ use runner::screen::{Look, wrap};
 
 use crate::cli::{Choice, Machine};
 use crate::collect::Collected;
+use crate::say;
 use crate::{Status, guest};
 
 /// Prints name and sentence of each that is chosen.
@@ -20,7 +21,7 @@ pub fn list(parts: &str, choice: &Choice, machine: &Machine) -> Result<Status> {
     let width = Look::of(&std::io::stdout()).width;
     let longest = offers.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, doc) in &offers {
-        println!("{}", wrap(&format!("{name:<longest$} {doc}"), width, longest + 1));
+        say!("{}", wrap(&format!("{name:<longest$} {doc}"), width, longest + 1));
     }
     Ok(Status::Passed)
 }

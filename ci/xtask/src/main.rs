@@ -14,6 +14,7 @@ mod gate;
 mod guest;
 mod hosted;
 mod list;
+mod out;
 mod place;
 mod run;
 mod seeds;
@@ -66,7 +67,7 @@ impl From<Status> for ExitCode {
 fn main() -> ExitCode {
     let verb = match cli::parse() {
         Ok(verb) => verb,
-        Err(status) => return status.into(),
+        Err(status) => return out::close(status).into(),
     };
     let done = match verb {
         cli::Verb::Boot(args) => boot::boot(&args),
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
         cli::Verb::Stress(args) => run::run(&args.as_run()),
     };
     match done {
-        Ok(status) => status.into(),
+        Ok(status) => out::close(status).into(),
         Err(error) => {
             eprintln!("x: {error:#}");
             Status::Boot.into()

@@ -14,7 +14,7 @@ use runner::{Event, Mode, Request, Sink};
 
 use crate::cli::{self, Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
-use crate::{Status, again, gate, guest, list, place, why};
+use crate::{Status, again, gate, guest, list, out, place, why};
 
 /// One boot of the kernel with everything that was asked of it.
 pub struct Run<'a> {
@@ -109,6 +109,9 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
             format!("records {}", place::shown(&records)),
             next(&collected, status, run.rows.why),
         ]);
+    }
+    if let Some(error) = screen.error() {
+        out::note(error);
     }
     Ok(status)
 }

@@ -1,6 +1,7 @@
 //! `./x stress --seeds A..B`: the same stress tests under many interleavings, on all host cores.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
@@ -10,8 +11,9 @@ use anyhow::Result;
 use bench_report::{RunKey, StressResult};
 use runner::{Event, Outcome, Refusal, Request};
 
-use crate::cli::StressArgs;
+use crate::cli::{MOST_SHARDS, StressArgs};
 use crate::collect::{Collected, Lines};
+use crate::say;
 use crate::{Status, again, guest, list, place};
 
 /// What one seed did.
@@ -23,12 +25,19 @@ struct Done {
     words: Vec<String>,
 }
 
+impl Done {
+    /// Somebody ended it, and it shows nothing.
+    fn interrupted(&self) -> bool {
+        matches!(self.outcome, Outcome::Interrupted { .. })
+    }
+}
+
 /// Boots that are shared out among workers.
 struct Batch<'a> {
     args: &'a StressArgs,
     request: Request,
     key: RunKey,
-    left: Mutex<std::vec::IntoIter<u64>>,
+    left: Mutex<RangeInclusive<u64>>,
     records: Mutex<Lines>,
     done: Mutex<Vec<Done>>,
     refused: Mutex<Option<Refusal>>,
@@ -38,9 +47,15 @@ struct Batch<'a> {
 
 /// Runs every seed of the shard; a line for each that fails, with what to type to see it again.
 pub fn run(args: &StressArgs) -> Result<Status> {
-    let Some(range) = args.seeds.clone() else { return Ok(Status::Usage) };
-    let seeds: Vec<u64> =
-        range.filter(|seed| args.shard.is_none_or(|shard| shard.holds(*seed))).collect();
+    if args.choice.list {
+        return list::list("stress", &args.choice, &args.machine);
+    }
+    let Some(seeds) = args.seeds.clone() else { return Ok(Status::Usage) };
+    let mine = move |seed: &u64| args.shard.is_none_or(|shard| shard.holds(*seed));
+    if !seeds.clone().take(MOST_SHARDS as usize).any(|seed| mine(&seed)) {
+        eprintln!("x: none of these seeds is in that part");
+        return Ok(Status::Usage);
+    }
     let mut words = vec!["run=stress".to_owned()];
     words.extend(args.choice.filter.iter().map(|filter| format!("filter={filter}")));
     words.extend(args.output.quick.then(|| "quick".to_owned()));
@@ -53,12 +68,12 @@ pub fn run(args: &StressArgs) -> Result<Status> {
             return Ok(Status::Usage);
         }
     };
-    let (started, workers) = (Instant::now(), workers(&request, seeds.len()));
+    let (started, workers) = (Instant::now(), workers(&request, &seeds));
     let batch = Batch {
         args,
         key: guest::key(&request, &args.machine)?,
         request,
-        left: Mutex::new(seeds.into_iter()),
+        left: Mutex::new(seeds),
         records: Mutex::new(records),
         done: Mutex::new(Vec::new()),
         refused: Mutex::new(None),
@@ -77,19 +92,19 @@ pub fn run(args: &StressArgs) -> Result<Status> {
         eprintln!("x: {error}");
         return Ok(Status::Boot);
     }
-    let all = whole(batch.done);
+    let (all, left) = (whole(batch.done), whole(batch.left));
     let nothing = |done: &Done| done.outcome == Outcome::Success && done.stress.is_empty();
     if !all.is_empty() && all.iter().all(nothing) {
         return list::nothing("stress", &args.choice, &args.machine);
     }
-    Ok(sum(&all, &runner::screen::duration(started.elapsed())))
+    Ok(sum(&all, &left, &runner::screen::duration(started.elapsed())))
 }
 
 impl Batch<'_> {
     /// Boots one seed after the other, until none is left or somebody says stop.
     fn work(&self) {
         while !self.stop.load(Ordering::Relaxed) {
-            let Some(seed) = locked(&self.left).next() else { return };
+            let Some(seed) = self.next() else { return };
             match self.boot(seed) {
                 Ok(done) => {
                     tell(&done, self.args);
@@ -101,6 +116,12 @@ impl Batch<'_> {
                 }
             }
         }
+    }
+
+    /// The next seed of this shard.
+    fn next(&self) -> Option<u64> {
+        let shard = self.args.shard;
+        locked(&self.left).find(|seed| shard.is_none_or(|shard| shard.holds(*seed)))
     }
 
     fn boot(&self, seed: u64) -> Result<Done, Refusal> {
@@ -137,41 +158,47 @@ fn whole<T>(mutex: Mutex<T>) -> T {
 }
 
 /// As many boots at once as the host has cores for: one thread each in mode `insns`, one for each CPU otherwise.
-fn workers(request: &Request, seeds: usize) -> usize {
+fn workers(request: &Request, seeds: &RangeInclusive<u64>) -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let each = if request.mode == runner::Mode::Insns { 1 } else { request.cpus as usize };
-    (cores / each).clamp(1, seeds.max(1))
+    let seeds = seeds.end() - seeds.start();
+    (cores / each).clamp(1, usize::try_from(seeds).unwrap_or(usize::MAX).saturating_add(1))
 }
 
 /// The line of a seed that failed.
 fn tell(done: &Done, args: &StressArgs) {
     // A boot that ran nothing is told of once, at the end.
-    if done.passed || done.outcome == Outcome::Success && done.stress.is_empty() {
+    let nothing = done.outcome == Outcome::Success && done.stress.is_empty();
+    if done.passed || nothing || done.interrupted() {
         return;
     }
     let failed: Vec<&str> =
         done.stress.iter().filter(|result| !result.ok).map(|result| result.name.as_str()).collect();
-    println!("seed {:<8} {}  {}", done.seed, done.outcome.name(), failed.join(" "));
+    say!("seed {:<8} {}  {}", done.seed, done.outcome.name(), failed.join(" "));
     let quick = args.output.quick;
-    println!(
-        "     again: {}",
-        again::line("stress", &args.choice, &args.machine, quick, done.seed)
-    );
+    say!("     again: {}", again::line("stress", &args.choice, &args.machine, quick, done.seed));
     if failed.is_empty() {
         for line in &done.words {
-            println!("     {line}");
+            say!("     {line}");
         }
     }
 }
 
-fn sum(all: &[Done], time: &str) -> Status {
+fn sum(all: &[Done], left: &RangeInclusive<u64>, time: &str) -> Status {
+    let stopped = all.iter().any(Done::interrupted);
+    let all: Vec<&Done> = all.iter().filter(|done| !done.interrupted()).collect();
     let failed = all.iter().filter(|done| !done.passed).count();
     let orders: HashSet<Vec<u64>> =
         all.iter().map(|done| done.stress.iter().map(|result| result.trace).collect()).collect();
-    println!("{} seeds, {} different orders, {failed} failed; {time}", all.len(), orders.len());
+    let rest = match stopped {
+        true => format!("; stopped before seed {}", left.start()),
+        false => String::new(),
+    };
+    say!("{} seeds, {} different orders, {failed} failed; {time}{rest}", all.len(), orders.len());
     let worst =
         all.iter().map(|done| Status::of(&done.outcome)).find(|status| *status == Status::Boot);
     match (failed, worst) {
+        _ if stopped => Status::Interrupted,
         (0, _) => Status::Passed,
         (_, Some(status)) => status,
         _ => Status::Failed,

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::cli::TestArgs;
-use crate::{Status, place};
+use crate::say;
+use crate::{Status, out, place};
 use steps::{Done, Step};
 
 /// Runs the steps that the filter chooses; the last line is `N passed, N failed`.
@@ -41,7 +42,7 @@ pub fn test(args: &TestArgs) -> Result<Status> {
     }
     if args.choice.list {
         for step in chosen {
-            println!("{:<16} {}", step.name, step.what);
+            say!("{:<16} {}", step.name, step.what);
         }
         return Ok(Status::Passed);
     }
@@ -56,23 +57,23 @@ pub fn test(args: &TestArgs) -> Result<Status> {
         passed += done.passed;
         failed += done.failed;
         if args.verbose || done.failed > 0 {
-            print!("{}", indented(&done.output));
+            out::text(format_args!("{}", indented(&done.output)));
         }
         if keep(&step.name, &done)? {
             failures.push(step.name.as_str());
         }
     }
     if !failures.is_empty() {
-        println!("failed: {}        again: ./x test {}", failures.join(" "), failures[0]);
+        say!("failed: {}        again: ./x test {}", failures.join(" "), failures[0]);
     }
-    println!("{passed} passed, {failed} failed");
+    say!("{passed} passed, {failed} failed");
     Ok(if failed == 0 { Status::Passed } else { Status::Failed })
 }
 
 /// On a terminal, the name of what takes so long.
 fn announce(name: &str) {
     if std::io::stdout().is_terminal() {
-        print!("{name} ...\r");
+        out::text(format_args!("{name} ...\r"));
         let _ = std::io::stdout().flush();
     }
 }
@@ -86,7 +87,7 @@ fn keep(name: &str, done: &Done) -> Result<bool> {
     if failed {
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         std::fs::write(&file, &done.output).with_context(|| file.display().to_string())?;
-        println!("    all of this is in {}", place::shown(&file));
+        say!("    all of this is in {}", place::shown(&file));
     } else {
         // Most times there is none.
         let _ = std::fs::remove_file(&file);
@@ -101,12 +102,7 @@ fn report(step: &Step, done: &Done, took: Duration) {
         _ => "FAILED",
     };
     let count = format!("{} passed, {} failed", done.passed, done.failed);
-    println!(
-        "{:<16} {verdict:<6} {count:<24} {:>6.1} s  {}",
-        step.name,
-        took.as_secs_f64(),
-        done.note
-    );
+    say!("{:<16} {verdict:<6} {count:<24} {:>6.1} s  {}", step.name, took.as_secs_f64(), done.note);
 }
 
 fn indented(output: &str) -> String {

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::Refusal;
@@ -26,15 +26,34 @@ use crate::Refusal;
 pub struct Child {
     inner: process::Child,
     status: Option<ExitStatus>,
+    group: Group,
+}
+
+/// Whose process group a child is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// Its own: it dies with its descendants.
+    Own,
+    /// Ours: it may read the terminal that we are in the foreground of.
+    Ours,
 }
 
 impl Child {
     /// Starts `command`; `program` is what to name when it is not there.
     pub fn spawn(mut command: Command, program: &Path) -> Result<Self, Refusal> {
         command.process_group(0);
+        Self::start(command, program, Group::Own)
+    }
+
+    /// The same for a child that is to use our terminal.
+    pub fn spawn_in_terminal(command: Command, program: &Path) -> Result<Self, Refusal> {
+        Self::start(command, program, Group::Ours)
+    }
+
+    fn start(mut command: Command, program: &Path, group: Group) -> Result<Self, Refusal> {
         die_with_us(&mut command);
         match command.spawn() {
-            Ok(inner) => Ok(Child { inner, status: None }),
+            Ok(inner) => Ok(Child { inner, status: None, group }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Refusal::NoQemu(program.to_path_buf()))
             }
@@ -73,12 +92,25 @@ impl Child {
         }
     }
 
-    /// Kills the whole group and reaps the child.
+    /// Asks the child to end.
+    pub fn ask_to_end(&mut self) {
+        // Its number is ours until it has been waited for, so no stranger is hit.
+        if self.status.is_none()
+            && let Some(child) = Pid::from_raw(self.inner.id() as i32)
+        {
+            let _ = kill_process(child, Signal::TERM);
+        }
+    }
+
+    /// Kills the child, with its whole group where that is its own, and reaps it.
     pub fn kill(&mut self) {
-        // The leader's number is ours until it has been waited for, so no stranger is hit.
         if self.status.is_none() {
-            if let Some(group) = Pid::from_raw(self.inner.id() as i32) {
-                let _ = kill_process_group(group, Signal::KILL);
+            // As above.
+            if let Some(child) = Pid::from_raw(self.inner.id() as i32) {
+                let _ = match self.group {
+                    Group::Own => kill_process_group(child, Signal::KILL),
+                    Group::Ours => kill_process(child, Signal::KILL),
+                };
             }
             self.status = self.inner.wait().ok();
         }

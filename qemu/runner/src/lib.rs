@@ -30,6 +30,7 @@ pub mod registers;
 pub mod request;
 pub mod screen;
 pub mod symbols;
+pub mod terminal;
 
 mod child;
 mod kvm;

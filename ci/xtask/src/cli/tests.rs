@@ -56,6 +56,19 @@ fn seeds_and_shards() {
     refused("stress --seeds 1..4 --shard 0/4");
     refused("stress --seeds 1..4 --shard 5/4");
     refused("stress --seeds 1..4 --seed 3");
+    refused("stress --seeds 1..4 --shard 1/1001");
+}
+
+#[test]
+fn a_filter_is_parts_of_names() {
+    assert!(parsed("bench kernel/switch,user/").is_ok());
+    let long = format!("bench {}", "x".repeat(401));
+    for wrong in ["bench *", "stress a=b", "run ä", long.as_str()] {
+        assert!(refused(wrong).contains("FILTER"), "{wrong}");
+    }
+    let words = ["x", "bench", "switch mode=tcg"].map(OsString::from);
+    assert!(parse_from(words).is_err(), "more than one word for the kernel");
+    assert!(parse_from(["x", "bench", ""].map(OsString::from)).is_err());
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Shard {
 impl Shard {
     /// Whether a seed belongs to this part.
     pub fn holds(self, seed: u64) -> bool {
-        seed % self.of == self.index - 1
+        seed % self.of == self.index % self.of
     }
 }
 
@@ -30,9 +30,13 @@ pub(super) fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     }
 }
 
+/// Parts at most: each takes the next seed that is its own by looking at all in between.
+pub const MOST_SHARDS: u64 = 1000;
+
 pub(super) fn shard(text: &str) -> Result<Shard, String> {
     let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
     match parts {
+        Some((_, of)) if of > MOST_SHARDS => Err(format!("{MOST_SHARDS} parts at most")),
         Some((index, of)) if 1 <= index && index <= of => Ok(Shard { index, of }),
         _ => Err("write it as 1/4: the first of four parts".into()),
     }
@@ -64,5 +68,18 @@ pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
         Ok(file) if file.is_file() => Ok(text.into()),
         Ok(_) => Err("that is not a file".into()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Parts of names: nothing else, since it becomes a word of the kernel's command line.
+pub(super) fn filter(text: &str) -> Result<String, String> {
+    /// More than the names of all there is.
+    const LONGEST: usize = 400;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "/_-,.".contains(c);
+    match text {
+        "" => Err("write a part of a name".into()),
+        _ if text.len() > LONGEST => Err(format!("{LONGEST} characters at most")),
+        _ if text.chars().all(fits) => Ok(text.to_owned()),
+        _ => Err("names are of letters, digits, / _ - and ., with commas between several".into()),
     }
 }

@@ -104,6 +104,14 @@ impl<'w> Live<'w> {
     /// Draws what is left when the run has ended, and the failure if it is one. Returns the
     /// screen for the last lines.
     pub fn finish(mut self, report: &Report) -> (Screen<'w>, Tally) {
+        if let (Outcome::Interrupted { .. }, Some(part)) = (&report.outcome, &self.now) {
+            // What was under way has not failed.
+            match part.kind {
+                "bench" => self.tally.benches.0 -= 1,
+                "stress" => self.tally.stress.0 -= 1,
+                _ => self.tally.tests.0 -= 1,
+            }
+        }
         self.end_benches();
         self.end_stress();
         self.end_tests();

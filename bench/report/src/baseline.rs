@@ -47,7 +47,7 @@ pub struct Figure {
 pub enum StoreError {
     /// The file.
     Io(PathBuf, io::Error),
-    /// Its content.
+    /// Its content: nothing in it is believed.
     Format(PathBuf, String),
     /// `--bless` without a reason.
     NoReason,
@@ -61,7 +61,14 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreError::Io(path, error) => write!(f, "{}: {error}", path.display()),
-            StoreError::Format(path, error) => write!(f, "{}: {error}", path.display()),
+            StoreError::Format(path, error) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path}: {error}; `git checkout {path}` brings it back, or a run of all \
+                     benchmarks with --bless 'why' makes it anew"
+                )
+            }
             StoreError::NoReason => {
                 f.write_str("a baseline is renewed with a reason: --bless 'why'")
             }
@@ -129,19 +136,20 @@ impl Store {
     /// The baseline for `key`, if there is one.
     ///
     /// # Errors
-    /// A file that is there but cannot be read.
+    /// A file that is there but cannot be read, or says what cannot be.
     pub fn load(&self, key: &RunKey) -> Result<Option<Baseline>, StoreError> {
         let path = self.path(key);
-        match fs::read_to_string(&path) {
+        match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::Io(path, error)),
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|error| StoreError::Format(path, error.to_string())),
+            Ok(bytes) => {
+                Baseline::read(&bytes, key).map(Some).map_err(|why| StoreError::Format(path, why))
+            }
         }
     }
 
-    /// Accepts `results` under `key`; figures of benchmarks that were not chosen stay. Returns the file.
+    /// Accepts `results` under `key`; figures of benchmarks that were not chosen stay. A damaged file gives way to all
+    /// results, but not to some. Returns the file.
     ///
     /// # Errors
     /// An empty reason, figures that do not repeat, a failed benchmark, or the file.
@@ -162,7 +170,10 @@ impl Store {
         if let Some(failed) = results.iter().find(|result| !result.ok) {
             return Err(StoreError::Failed(failed.name.clone()));
         }
-        let old = self.load(key)?;
+        let old = match self.load(key) {
+            Err(StoreError::Format(..)) if scope == Scope::All => None,
+            old => old?,
+        };
         let (mut reasons, mut figures) =
             old.map(|old| (old.reasons, old.figures)).unwrap_or_default();
         reasons.insert(0, format!("{}: {}", key.revision(), reason.trim()));
@@ -186,6 +197,31 @@ impl Store {
     }
 }
 
+impl Baseline {
+    /// Reads a file under the name of `key`.
+    fn read(bytes: &[u8], key: &RunKey) -> Result<Baseline, String> {
+        /// Another version is told even where nothing else is understood.
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u64,
+        }
+        let unreadable = |error: serde_json::Error| format!("not a baseline: {error}");
+        let Version { schema } = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if schema != crate::json::SCHEMA {
+            return Err(format!("schema {schema}, where {} is read", crate::json::SCHEMA));
+        }
+        let baseline: Baseline = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let (its, name) = (baseline.run.baseline_name(), key.baseline_name());
+        if its != name {
+            return Err(format!("figures of {its}, where those of {name} belong"));
+        }
+        for (bench, figure) in &baseline.figures {
+            figure.check().map_err(|why| format!("{bench}: {why}"))?;
+        }
+        Ok(baseline)
+    }
+}
+
 /// Writes beside and renames, so that a full disk leaves the old file.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
@@ -205,6 +241,17 @@ impl Figure {
             n: result.samples.len() as u64,
             counters: result.counters.nonzero().map(|(name, value)| (name.into(), value)).collect(),
         }
+    }
+
+    /// What no run can have written.
+    fn check(&self) -> Result<(), String> {
+        if Stat::named(&self.stat).is_none() {
+            return Err(format!("no statistic is called {:?}", self.stat));
+        }
+        if self.ops == 0 {
+            return Err("a figure of 0 operations".into());
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::BenchResult;
 use bench_api::stats::Summary;
 use serde::Deserialize;
+use std::ops::Range;
+use toml::Spanned;
 
 /// Which statistic stands for a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Default)]
@@ -25,6 +27,11 @@ impl Stat {
             Stat::Median => summary.median,
             Stat::Max => summary.max,
         }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Stat> {
+        [Stat::Min, Stat::Median, Stat::Max].into_iter().find(|stat| stat.name() == name)
     }
 
     /// Its name in records.
@@ -93,7 +100,8 @@ pub struct Goal {
 impl Goal {
     /// Whether `result` meets the goal; `None` if it was measured in another unit.
     pub fn met(&self, result: &BenchResult) -> Option<bool> {
-        (result.unit == self.unit).then(|| self.stat.of(&result.summary) <= self.must * result.ops)
+        let most = self.must.saturating_mul(result.ops);
+        (result.unit == self.unit).then(|| self.stat.of(&result.summary) <= most)
     }
 }
 
@@ -111,13 +119,19 @@ pub struct RatioGoal {
     pub must: f64,
 }
 
-/// All goals.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// The file as it is written.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct File {
+    goal: Vec<Spanned<Goal>>,
+    #[serde(default)]
+    ratio: Vec<Spanned<RatioGoal>>,
+}
+
+/// All goals.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Goals {
-    #[serde(rename = "goal")]
     goals: Vec<Goal>,
-    #[serde(default, rename = "ratio")]
     ratios: Vec<RatioGoal>,
 }
 
@@ -125,24 +139,57 @@ impl Goals {
     /// Reads `goals.toml`.
     ///
     /// # Errors
-    /// What is wrong and where, or which goal or benchmark is there twice.
+    /// One line: where, and what is wrong or which goal, benchmark or comparison is there twice.
     pub fn parse(text: &str) -> Result<Goals, String> {
-        let goals: Goals = toml::from_str(text).map_err(|error| error.to_string())?;
-        for (i, goal) in goals.goals.iter().enumerate() {
+        let wrong = |span: Range<usize>, what: String| {
+            // A span may end in the middle of nothing: no slice of the text.
+            let line = text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1;
+            format!("bench/goals.toml:{line}: {what}")
+        };
+        let file: File = toml::from_str(text).map_err(|error| {
+            let what = error.message().lines().collect::<Vec<_>>().join(", ");
+            wrong(error.span().unwrap_or_default(), what)
+        })?;
+        for (i, here) in file.goal.iter().enumerate() {
+            let goal = here.get_ref();
             let twin = |other: &&Goal| other.id == goal.id || other.bench == goal.bench;
-            if let Some(other) = goals.goals[..i].iter().find(twin) {
-                return Err(format!(
-                    "{} ({}) and {} ({}) collide",
-                    other.id, other.bench, goal.id, goal.bench
-                ));
+            if let Some(other) = file.goal[..i].iter().map(Spanned::get_ref).find(twin) {
+                let (old, new) = ((&other.id, &other.bench), (&goal.id, &goal.bench));
+                let what = format!("{} ({}) and {} ({}) collide", old.0, old.1, new.0, new.1);
+                return Err(wrong(here.span(), what));
+            }
+            if goal.opponents.iter().any(|opponent| !is_figure(opponent.figure)) {
+                let what = format!("{}: an opponent's figure is a number above 0", goal.id);
+                return Err(wrong(here.span(), what));
             }
         }
-        Ok(goals)
+        for (i, here) in file.ratio.iter().enumerate() {
+            let RatioGoal { id, pair, peer, must } = here.get_ref();
+            let twin = |other: &RatioGoal| other.pair == *pair && other.peer == *peer;
+            if file.ratio[..i].iter().map(Spanned::get_ref).any(twin) {
+                return Err(wrong(here.span(), format!("{id}: {pair} against {peer} is twice")));
+            }
+            if !is_figure(*must) {
+                return Err(wrong(here.span(), format!("{id}: must is a number above 0")));
+            }
+        }
+        Ok(Goals {
+            goals: file.goal.into_iter().map(Spanned::into_inner).collect(),
+            ratios: file.ratio.into_iter().map(Spanned::into_inner).collect(),
+        })
     }
 
-    /// The goals of this source tree.
+    /// The goals of this source tree, or what is wrong with their file. A program looks once, before anything else.
+    ///
+    /// # Errors
+    /// As of [`Goals::parse`].
+    pub fn of_tree() -> Result<Goals, String> {
+        Goals::parse(include_str!("../../goals.toml"))
+    }
+
+    /// The same, once the program has looked.
     pub fn builtin() -> Goals {
-        Goals::parse(include_str!("../../goals.toml")).expect("bench/goals.toml is tested")
+        Goals::of_tree().unwrap_or_else(|wrong| panic!("{wrong}"))
     }
 
     /// The goal that `bench` answers.
@@ -183,6 +230,11 @@ impl Goals {
             |(met, missed), ok| if ok { (met + 1, missed) } else { (met, missed + 1) },
         )
     }
+}
+
+/// Whether something can be compared with it: TOML knows `nan` and `inf`.
+fn is_figure(number: f64) -> bool {
+    number.is_finite() && number > 0.0
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Figures held against the accepted ones, and accepted: `--baseline` and `--bless`.
 
-use bench_report::baseline::Store;
+use bench_report::baseline::{Store, StoreError};
 use bench_report::table::{self, Style};
 use bench_report::{Comparison, Fleeting, Goals, Scope};
 use runner::screen::Screen;
@@ -16,6 +16,11 @@ pub fn store() -> Store {
 
 /// What makes no sense to ask of a run with this command line.
 pub fn refusal(asked: &Baseline, machine: &Machine, output: &Output) -> Option<String> {
+    if asked.bless.is_some() && machine.image.is_some() {
+        let why =
+            "--bless accepts figures of this checkout, and nobody knows of which source --image is";
+        return Some(why.to_owned());
+    }
     let wanted = asked.baseline || asked.bless.is_some();
     let fleeting = Fleeting::of(machine.mode.name(), output.quick).filter(|_| wanted)?;
     Some(fleeting.to_string())
@@ -28,6 +33,17 @@ pub fn scope(choice: &Choice) -> Scope {
 
 /// Says how the figures stand to the accepted ones, or accepts them; how the run ends that had ended with `status`.
 pub fn hold(
+    asked: &Baseline,
+    scope: Scope,
+    collected: &Collected,
+    status: Status,
+    drawn: (&mut Screen<'_>, Style),
+) -> Status {
+    hold_in(&store(), asked, scope, collected, status, drawn)
+}
+
+fn hold_in(
+    store: &Store,
     asked: &Baseline,
     scope: Scope,
     collected: &Collected,
@@ -46,27 +62,35 @@ pub fn hold(
         }
         return status;
     }
-    compare(asked, scope, collected, (screen, style)).unwrap_or_else(|error| {
-        screen.line(&format!("x: {error}"));
+    compare(store, asked, scope, collected, (screen, style)).unwrap_or_else(|error| {
+        let wanted = asked.baseline || asked.bless.is_some();
+        screen.line(&format!("{}: {error}", if wanted { "x" } else { "note" }));
         // Who did not ask is told, no more.
-        if asked.baseline || asked.bless.is_some() { Status::Failed } else { status }
+        if wanted { Status::Boot } else { status }
     })
 }
 
 fn compare(
+    store: &Store,
     asked: &Baseline,
     scope: Scope,
     collected: &Collected,
     (screen, style): (&mut Screen<'_>, Style),
-) -> Result<Status, bench_report::baseline::StoreError> {
+) -> Result<Status, StoreError> {
     let (goals, key, results) = (Goals::builtin(), &collected.key, &collected.benches);
-    let old = store().load(key)?;
+    let old = match store.load(key) {
+        Err(damaged @ StoreError::Format(..)) if asked.bless.is_some() && scope == Scope::All => {
+            screen.line(&format!("note: {damaged}"));
+            None
+        }
+        old => old?,
+    };
     let comparison = old.as_ref().map(|old| Comparison::of(old, results, scope, &goals));
     if let (Some(old), Some(comparison)) = (&old, &comparison) {
         screen.line(table::baseline(comparison, old, key, style).trim_end());
     }
     if let Some(reason) = &asked.bless {
-        let path = store().bless(key, results, scope, &goals, reason)?;
+        let path = store.bless(key, results, scope, &goals, reason)?;
         let name = key.baseline_name();
         screen.items(&[format!("baseline {name}: blessed"), place::shown(&path)]);
         return Ok(Status::Passed);
@@ -78,3 +102,6 @@ fn compare(
     let worse = asked.baseline && comparison.is_worse();
     Ok(if worse { Status::Worse } else { Status::Passed })
 }
+
+#[cfg(test)]
+mod tests;

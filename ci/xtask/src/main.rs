@@ -69,6 +69,11 @@ fn main() -> ExitCode {
         Ok(verb) => verb,
         Err(status) => return out::close(status).into(),
     };
+    // Part of the source, like what does not build.
+    if let Err(wrong) = bench_report::Goals::of_tree() {
+        eprintln!("x: {wrong}");
+        return Status::Boot.into();
+    }
     let done = match verb {
         cli::Verb::Boot(args) => boot::boot(&args),
         cli::Verb::Test(args) => test::test(&args),

@@ -41,15 +41,19 @@ pub fn run(request: &Request, sink: &mut dyn Sink) -> Result<Report, Refusal> {
         )));
     }
     let elf = kernel(request)?;
-    let _signals = SignalWatch::start()?;
-    let probe = match probe::ask(&request.qemu)? {
+    let signals = SignalWatch::start()?;
+    let probe = match probe::ask_watched(&request.qemu, &signals)? {
         Ok(probe) => probe,
         Err(unasked) => {
             let args = probe::ARGUMENTS.iter().map(Into::into).collect::<Vec<_>>();
+            let outcome = match unasked.interrupted {
+                Some(signal) => Outcome::Interrupted { signal },
+                None => Outcome::NotStarted { status: unasked.status },
+            };
             return Ok(Report {
                 stderr: unasked.stderr,
                 command: command::line(&request.qemu, &args),
-                ..Report::empty(Outcome::NotStarted { status: unasked.status })
+                ..Report::empty(outcome)
             });
         }
     };

@@ -86,6 +86,22 @@ fn a_qemu_that_is_none() {
 }
 
 #[test]
+fn words_without_end_are_no_answer() {
+    for (script, pipe) in [("yes hello", "stdout"), ("yes hello >&2", "stderr")] {
+        let bench = Bench::new();
+        let request = bench
+            .request(&bench.kernel(&[]), &bench.script(&format!("#!/bin/sh\nexec {script}\n")));
+        let start = Instant::now();
+        let report = run(&request);
+        assert!(start.elapsed() < Duration::from_secs(10), "{pipe}: {:?}", start.elapsed());
+        assert_eq!(report.outcome, Outcome::NotStarted { status: None }, "{pipe}");
+        let text = explained(&report, &request);
+        assert!(text.contains("[1 MiB of output and no answer in it: this is not QEMU]"), "{text}");
+        assert!(text.len() < 2000, "{pipe}: {} bytes", text.len());
+    }
+}
+
+#[test]
 fn no_qemu() {
     let bench = Bench::new();
     let request = bench.request(&bench.kernel(&[]), Path::new("/nowhere/qemu"));
@@ -233,16 +249,33 @@ fn the_command_is_told_before_it_runs() {
     );
 }
 
-/// Runs itself as a child, and interrupts it.
+/// The loop of a QEMU that lives on and shows it.
+fn alive(bench: &Bench) -> String {
+    let mark = bench.folder.path().join("alive");
+    format!("while :; do touch {}; sleep 0.1; done", mark.display())
+}
+
 #[test]
 fn interrupted_runs_leave_nothing() {
+    let bench = Bench::new();
+    bench.fake(&alive(&bench));
+    interrupted(&bench);
+}
+
+#[test]
+fn interrupted_questions_leave_nothing() {
+    let bench = Bench::new();
+    bench.script(&format!("#!/bin/sh\n{}\n", alive(&bench)));
+    interrupted(&bench);
+}
+
+/// Runs this program as a child with the QEMU of `bench`, and interrupts it.
+fn interrupted(bench: &Bench) {
     if std::env::var_os("RUNNER_TEST_CHILD").is_some() {
         return;
     }
-    let bench = Bench::new();
     let mark = bench.folder.path().join("alive");
     bench.kernel(&[]);
-    bench.fake(&format!("while :; do touch {}; sleep 0.1; done", mark.display()));
     for signal in ["INT", "TERM", "KILL"] {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "child_of_the_interrupted", "--ignored", "--nocapture"])
@@ -257,7 +290,9 @@ fn interrupted_runs_leave_nothing() {
         let kill =
             Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
         assert!(kill.expect("kill runs").success());
+        let start = Instant::now();
         let status = child.wait().expect("the child ends");
+        assert!(start.elapsed() < Duration::from_secs(5), "SIG{signal} was not heeded");
         if signal != "KILL" {
             let want = if signal == "INT" { 130 } else { 143 };
             assert_eq!(status.code(), Some(want), "after SIG{signal}");
@@ -272,7 +307,7 @@ fn interrupted_runs_leave_nothing() {
 }
 
 #[test]
-#[ignore = "only as the child of interrupted_runs_leave_nothing"]
+#[ignore = "only as the child of interrupted_..._leave_nothing"]
 fn child_of_the_interrupted() {
     let Some(folder) = std::env::var_os("RUNNER_TEST_CHILD") else { return };
     let folder = Path::new(&folder);

@@ -98,13 +98,63 @@ fn what_may_not_be_blessed_is_refused() {
     assert!(store.load(&key()).expect("readable").is_none());
 }
 
-#[test]
-fn a_damaged_file_is_named() {
+/// A store with a figure of `user/switch`, whose file has `old` replaced by `new`.
+fn damaged(old: &str, new: &str) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().expect("a folder");
     let store = Store::new(dir.path());
-    std::fs::write(store.path(&key()), "{").expect("written");
-    let error = store.load(&key()).expect_err("damaged").to_string();
-    assert!(error.contains("smp4.json"), "{error}");
+    let results = [result("user/switch", &[72])];
+    let path =
+        store.bless(&key(), &results, Scope::All, &Goals::builtin(), "first").expect("blessed");
+    let text = fs::read_to_string(&path).expect("readable");
+    assert!(text.contains(old), "{old}: {text}");
+    fs::write(&path, text.replacen(old, new, 1)).expect("written");
+    (dir, store)
+}
+
+#[test]
+fn what_no_run_can_have_written_is_an_error_of_the_file() {
+    for (old, new, what) in [
+        ("\"schema\": 2", "\"schema\": 99", "schema 99, where 2 is read"),
+        ("\"mode\": \"insns\"", "\"mode\": \"tcg\"", "smp4/tcg, where those of"),
+        ("\"cpus\": 4", "\"cpus\": 2", "/smp2, where those of"),
+        ("\"settings\": \"\"", "\"settings\": \"quick\"", "/quick, where those of"),
+        ("\"ops\": 1", "\"ops\": 0", "user/switch: a figure of 0 operations"),
+        ("\"stat\": \"min\"", "\"stat\": \"zzz\"", "user/switch: no statistic is called \"zzz\""),
+        ("\"value\": 72", "\"value\": -72", "not a baseline: invalid value: integer `-72`"),
+        ("\"value\"", "\"valu\"", "not a baseline: missing field `value` at line"),
+        ("{", "<<<<<<< HEAD\n{", "not a baseline: expected value at line 1 column 1"),
+    ] {
+        let (_dir, store) = damaged(old, new);
+        let error = store.load(&key()).expect_err(what).to_string();
+        let path = store.path(&key()).display().to_string();
+        assert!(error.starts_with(&format!("{path}: ")) && !error.contains('\n'), "{error}");
+        assert!(error.contains(what), "{what}: {error}");
+        assert!(error.contains(&format!("`git checkout {path}`")), "{error}");
+        assert!(error.contains("--bless 'why'"), "{error}");
+    }
+}
+
+#[test]
+fn an_empty_file_and_one_that_is_no_text_are_named() {
+    let (_dir, store) = damaged("{", "");
+    for bytes in [&b""[..], b"\xff\xfe", b"[]"] {
+        fs::write(store.path(&key()), bytes).expect("written");
+        let error = store.load(&key()).expect_err("damaged").to_string();
+        assert!(error.contains("smp4.json: not a baseline: "), "{error}");
+    }
+}
+
+#[test]
+fn a_damaged_file_gives_way_to_all_figures_but_not_to_some() {
+    let (_dir, store) = damaged("\"schema\": 2", "\"schema\": 99");
+    let (goals, results) = (Goals::builtin(), [result("user/switch", &[36])]);
+    let bless = |scope| store.bless(&key(), &results, scope, &goals, "anew");
+    assert!(bless(Scope::Chosen).is_err_and(|error| error.to_string().contains("schema 99")));
+    assert!(store.load(&key()).is_err());
+    bless(Scope::All).expect("blessed");
+    let baseline = store.load(&key()).expect("readable").expect("blessed");
+    assert_eq!(baseline.reasons, ["3f2c9e1: anew"]);
+    assert_eq!(baseline.figures["user/switch"].value, 36);
 }
 
 #[test]

@@ -56,6 +56,46 @@ fn a_goal_twice_or_an_unknown_key_is_an_error() {
 }
 
 #[test]
+fn a_damaged_file_is_one_line_with_its_number() {
+    let text = include_str!("../../../goals.toml");
+    let of = |needle: &str| text.lines().position(|line| line == needle).expect("it is there") + 1;
+    let (last, must) = (text.lines().count(), of("must = 12"));
+    let damaged = [
+        (String::new(), 1, "missing field `goal`"),
+        (text.replacen("must = 12", "must = \"abc\"", 1), must, "expected u64"),
+        (text.replacen("must = 12", "must = -12", 1), must, "-12"),
+        (text.replacen("must = 12", "must = 1e999", 1), must, ""),
+        (text.replacen("must = 12\n", "", 1), of("[[goal]]"), "missing field `must`"),
+        (text.replacen("figure = 13.5", "figure = nan", 1), of("[[goal]]"), "above 0"),
+        (text.replacen("must = 0.8", "must = -inf", 1), of("[[ratio]]"), "above 0"),
+        (text.replacen("stat = \"max\"", "stat = \"mean\"", 1), of("stat = \"max\""), "`mean`"),
+        (format!("{text}stat = 1"), last + 1, "unknown field `stat`"),
+        (format!("{text}[[goal"), last + 1, "]]"),
+        (format!("{text}\u{fffd}\0\r"), last + 1, ""),
+        (
+            text.replacen("peer = \"ArrayQueue\"", "peer = \"rtrb\"", 1),
+            of("[[ratio]]") + 5,
+            "is twice",
+        ),
+    ];
+    for (text, line, what) in damaged {
+        let error = Goals::parse(&text).expect_err(what);
+        assert!(!error.contains('\n') && error.contains(what), "{what}: {error}");
+        let at = format!("bench/goals.toml:{line}: ");
+        assert!(error.starts_with(&at), "{at}: {error}");
+    }
+}
+
+#[test]
+fn a_goal_beyond_all_counts_is_met() {
+    let goal = "[[goal]]\nid='G1'\nbench='a/b'\nwhat=''\nunit='insns'\nmust=9223372036854775807\n";
+    let goals = Goals::parse(goal).expect("sound");
+    let mut result = crate::json::tests::result("a/b", &[5]);
+    result.ops = 1000;
+    assert_eq!(goals.count(&[result]), (1, 0));
+}
+
+#[test]
 fn a_goal_is_met_per_operation_and_only_in_its_unit() {
     let goals = Goals::builtin();
     let goal = goals.of("kernel/switch").expect("G3");

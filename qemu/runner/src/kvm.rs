@@ -30,8 +30,9 @@ struct Kept {
     broken: Option<String>,
 }
 
-/// Returns why KVM cannot be used, or `None` when it works.
-pub fn broken(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Option<String>, Refusal> {
+/// Returns how a run that would use KVM ends instead, or `None` when KVM works.
+pub fn broken(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Option<Outcome>, Refusal> {
+    let outcome = |why| Outcome::KvmBroken { why };
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     if request.cpus > cores {
         return Err(Refusal::Usage(format!(
@@ -40,14 +41,18 @@ pub fn broken(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Option<Str
         )));
     }
     if let Err(error) = File::options().read(true).write(true).open(&request.kvm) {
-        return Ok(Some(format!("{}: {error}", request.kvm.display())));
+        return Ok(Some(outcome(format!("{}: {error}", request.kvm.display()))));
     }
     let key = key(request, probe);
     let file = request.cache.as_ref().map(|folder| folder.join("kvm.json"));
     if let Some(kept) = file.as_ref().and_then(read).filter(|kept| kept.key == key) {
-        return Ok(kept.broken);
+        return Ok(kept.broken.map(outcome));
     }
-    let broken = try_out(request, probe, elf)?;
+    let broken = match try_out(request, probe, elf)? {
+        Ok(broken) => broken,
+        // That says nothing about KVM.
+        Err(interrupted) => return Ok(Some(interrupted)),
+    };
     if let Some(file) = file
         && let Ok(text) = serde_json::to_string(&Kept { key, broken: broken.clone() })
     {
@@ -55,10 +60,13 @@ pub fn broken(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Option<Str
         let _ = file.parent().map(fs::create_dir_all);
         let _ = fs::write(file, text);
     }
-    Ok(broken)
+    Ok(broken.map(outcome))
 }
 
-fn try_out(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Option<String>, Refusal> {
+/// Why KVM cannot be used, if so; or that somebody ended the trial.
+type Tried = Result<Option<String>, Outcome>;
+
+fn try_out(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Tried, Refusal> {
     let trial = Request {
         words: vec!["run=boot".into()],
         limits: Limits { boot: PATIENCE, quiet: PATIENCE, total: PATIENCE, cap: PATIENCE },
@@ -67,17 +75,17 @@ fn try_out(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Option<String
     };
     let report = session::boot(&trial, probe, elf, 1.0, &mut |_: Event<'_>| {})?;
     let last = report.stderr.last().map(|line| format!(": {line}")).unwrap_or_default();
-    Ok(match report.outcome {
+    Ok(Ok(match report.outcome {
         Outcome::Success => None,
         Outcome::Hang { .. } | Outcome::Silent { .. } => {
             Some(format!("a trial boot did not end within {} s", PATIENCE.as_secs()))
         }
-        Outcome::Interrupted { .. } => return Ok(Some("the trial boot was interrupted".into())),
+        interrupted @ Outcome::Interrupted { .. } => return Ok(Err(interrupted)),
         Outcome::NotStarted { .. } | Outcome::Died { .. } | Outcome::KvmBroken { .. } => {
             Some(format!("QEMU gave up on a trial boot{last}"))
         }
         other => Some(format!("a trial boot ended in {}{last}", other.name())),
-    })
+    }))
 }
 
 fn read(file: &PathBuf) -> Option<Kept> {

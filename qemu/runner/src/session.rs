@@ -60,13 +60,13 @@ pub fn run(request: &Request, sink: &mut dyn Sink) -> Result<Report, Refusal> {
     sink.event(Event::Probed(&probe));
     let scale = calibrate::scale(probe.took);
     if request.mode == Mode::Kvm
-        && let Some(why) = kvm::broken(request, &probe, &elf)?
+        && let Some(outcome) = kvm::broken(request, &probe, &elf)?
     {
         let args = command::arguments(request, &probe, For::Person);
         return Ok(Report {
             scale,
             command: command::line(&request.qemu, &args),
-            ..Report::empty(Outcome::KvmBroken { why })
+            ..Report::empty(outcome)
         });
     }
     boot(request, &probe, &elf, scale, sink)

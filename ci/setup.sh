@@ -351,7 +351,8 @@ claim_out() {
     fi
     [ -z "$problem" ] || return 0
     # What cargo knows of our own packages there is of other sources, or of other places: it is to build them anew.
-    names=$(sed -n 's/^name = "\(.*\)"$/\1/p' "$root"/*/*/Cargo.toml)
+    names=$(sed -n 's/^name = "\(.*\)"$/\1/p' "$root"/*/*/Cargo.toml) \
+        || { say "x: the packages of $root cannot be listed"; exit 3; }
     # The stamp last: who is interrupted before it starts over.
     { forget "$names" && printf '%s\n' "$root" "$out" > "$out/checkout"; } 2>/dev/null \
         || problem="Nothing can be written to the target folder $out"

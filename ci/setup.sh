@@ -2,28 +2,54 @@
 # A need has a name; have_NAME says whether it is met (and sets `found`), why_NAME what for, packages_NAME which packages
 # bring it, extra_NAME what is to be typed beside them.
 # Laws: system package sources are never changed; nothing is installed unannounced; RUSTUP_AUTO_INSTALL=0 keeps
-# rustup from being asked for anything. Plain POSIX shell. Sets CARGO, RUSTC, PATH and `out` (the target folder).
+# rustup from being asked for anything; a question that cannot be answered ends with 3 and is never taken for a no.
+# Plain POSIX shell. Sets CARGO, RUSTC, PATH and `out` (the target folder), which is CARGO_TARGET_DIR from here on.
 
 target=x86_64-unknown-none
 
-# version_of SECTION KEY: a value of versions.toml.
-version_of() {
-    awk -v section="[$1]" -v key="$2" '
-        /^\[/ { inside = ($1 == section) }
-        inside && $1 == key { sub(/^[^"]*"/, ""); sub(/".*$/, ""); print; exit }
-    ' "$root/ci/versions.toml"
+# look_up SECTION KEY: sets `value` to a value of versions.toml. In the shell alone, so that nothing can fail unnoticed.
+look_up() {
+    value='' section=''
+    while IFS= read -r row || [ -n "$row" ]; do
+        case $row in
+            "["*) section=$row ;;
+            "$2 "*'"'*'"'*) if [ "$section" = "[$1]" ]; then value=${row#*\"}; value=${value%%\"*}; return 0; fi ;;
+        esac
+    done < "$root/ci/versions.toml"
+    return 1
+}
+version_of() { if look_up "$1" "$2"; then printf '%s\n' "$value"; fi; }
+
+# check_versions: without a readable versions.toml, everything would seem new enough, or nothing.
+check_versions() {
+    for entry in rust.oldest qemu.oldest apt.rust apt.rustup apt.linker apt.linker_other apt.cc apt.qemu \
+        dnf.rust dnf.linker dnf.cc dnf.qemu brew.rustup brew.linker brew.qemu; do
+        value=''
+        if [ -f "$root/ci/versions.toml" ] && [ -r "$root/ci/versions.toml" ]; then
+            look_up "${entry%.*}" "${entry#*.}" || value=''
+        fi
+        case $entry:$value in
+            *: | *.oldest:*[!0-9.]* | *.oldest:.* | *:*[!A-Za-z0-9\ ._+-]*)
+                say "x: $root/ci/versions.toml is damaged or missing: it has no $entry; git checkout brings it back"
+                exit 3 ;;
+        esac
+    done
 }
 
-# at_least VERSION OLDEST: compares dotted numbers.
+# at_least VERSION OLDEST: compares dotted numbers. In the shell alone, for the same reason.
 at_least() {
-    awk -v a="$1" -v b="$2" 'BEGIN {
-        n = split(a, x, "."); m = split(b, y, ".")
-        for (i = 1; i <= (n > m ? n : m); i++) if (x[i] + 0 != y[i] + 0) exit !(x[i] + 0 > y[i] + 0)
-        exit 0
-    }'
+    newer=$1. older=$2.
+    while [ -n "$newer$older" ]; do
+        x=${newer%%.*} y=${older%%.*}
+        newer=${newer#*.} older=${older#*.}
+        case $x in ''|*[!0-9]*) x=0 ;; esac
+        case $y in ''|*[!0-9]*) y=0 ;; esac
+        [ "$x" -eq "$y" ] || { [ "$x" -gt "$y" ]; return; }
+    done
 }
 
-say() { printf '%s\n' "$*" >&2; }
+# Where nobody can be told, the exit status still tells.
+say() { printf '%s\n' "$*" >&2 || :; }
 
 # ---- the compiler ------------------------------------------------------------------------------------------
 
@@ -33,7 +59,9 @@ usable() {
     [ -x "$1/rustc" ] && [ -x "$1/cargo" ] || return 1
     [ ! -e "$1/rustup" ] || return 1
     rustc_version=$("$1/rustc" --version 2>/dev/null) || return 1
-    rustc_version=$(printf '%s\n' "$rustc_version" | awk '{ sub(/-.*/, "", $2); print $2 }')
+    rustc_version=${rustc_version#rustc }
+    rustc_version=${rustc_version%%[ -]*}
+    case $rustc_version in [0-9]*.[0-9]*) ;; *) return 1 ;; esac
     at_least "$rustc_version" "$(version_of rust oldest)" || { too_old="rustc $rustc_version in $1"; return 1; }
     sysroot=$("$1/rustc" --print sysroot)
     for f in "$sysroot/lib/rustlib/$target/lib/"libcore-*.rlib "$sysroot/lib/rustlib/src/rust/library/core/src/lib.rs"; do
@@ -138,7 +166,11 @@ extra_linker() { :; }
 
 have_qemu() {
     found=$(command -v qemu-system-x86_64) || return 1
-    qemu_version=$("$found" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
+    qemu_version=$("$found" --version 2>/dev/null) || qemu_version=''
+    case $qemu_version in
+        'QEMU emulator version '*) qemu_version=${qemu_version#QEMU emulator version } qemu_version=${qemu_version%%[!0-9.]*} ;;
+        *) qemu_version='' ;;
+    esac
     at_least "${qemu_version:-0}" "$(version_of qemu oldest)"
 }
 why_qemu() { echo "QEMU for x86_64, $(version_of qemu oldest) or newer${qemu_version:+ (found $qemu_version)}: the machine that the kernel runs on"; }
@@ -241,33 +273,89 @@ provide() {
 
 # ---- reports -----------------------------------------------------------------------------------------------
 
-# report NEEDS: doctor's lines on them, good and bad; non-zero when something is missing.
+# note WORDS: adds a line to the report.
+note() { DAMSELFLY_REPORT="$DAMSELFLY_REPORT$(printf "$@")
+"; }
+
+# report NEEDS: doctor's lines on them, good and bad; non-zero when something is missing. They are xtask's to print: it
+# knows first whether the command line makes sense.
 report() {
     bad=0
     for need in $1; do
         if "have_$need"; then
             case $need in
-                compiler) printf '%-10s rustc %s in %s\n' compiler "$rustc_version" "$found"; use_compiler ;;
-                qemu) printf '%-10s %s %s\n' qemu "$found" "$qemu_version" ;;
-                *) printf '%-10s %s\n' "$need" "$found" ;;
+                compiler) note '%-10s rustc %s in %s' compiler "$rustc_version" "$found"; use_compiler ;;
+                qemu) note '%-10s %s %s' qemu "$found" "$qemu_version" ;;
+                *) note '%-10s %s' "$need" "$found" ;;
             esac
         else
             bad=1
-            printf '%-10s MISSING: %s\n' "$need" "$("why_$need")"
-            lines "$need" | sed 's/^/           fix: /'
+            note '%-10s MISSING: %s' "$need" "$("why_$need")"
+            fixes=$(lines "$need" | sed 's/^/           fix: /')
+            [ -z "$fixes" ] || note '%s' "$fixes"
         fi
     done
     return $bad
 }
 
-usage_without_compiler() {
-    cat <<'TEXT'
+# unheard: prints the report itself, where there is no xtask to do it.
+unheard() { printf '%s' "${DAMSELFLY_REPORT:-}" || :; }
+
+# short_help WHY: where xtask, which has the whole help, cannot be had.
+short_help() {
+    cat <<TEXT
 usage: ./x VERB [FILTER] [OPTIONS]      verbs: run test bench stress boot doctor
-There is no Rust compiler here yet, so this is the short help.
+$1, so this is the short help.
   ./x doctor            says what is missing and what to type
   ./x run               installs it where it may (asks first), then runs everything
   ./x run --no-install  installs nothing, prints what to type
 TEXT
+}
+
+# ---- the target folder -------------------------------------------------------------------------------------
+
+# choose_out: the target folder, made if need be; absolute, so that it means the same to all below. Sets `problem`
+# where it cannot be used.
+choose_out() {
+    problem=''
+    out=${CARGO_TARGET_DIR:-$root/target}
+    case $out in /*) ;; *) out=$(pwd -P)/$out ;; esac
+    if [ -e "$out" ] && [ ! -d "$out" ]; then say "x: the target folder $out is not a folder"; exit 3; fi
+    if mkdir -p -- "$out" 2>/dev/null && [ -w "$out" ] && [ -x "$out" ]; then
+        out=$(CDPATH='' cd -- "$out" && pwd -P)
+    else
+        problem="Nothing can be written to the target folder $out"
+    fi
+    CARGO_TARGET_DIR=$out DAMSELFLY_ROOT=$root
+    export CARGO_TARGET_DIR DAMSELFLY_ROOT
+}
+
+# forget PACKAGES: what cargo knows of them in the target folder, for each machine and profile.
+forget() {
+    for known in "$out"/*/.fingerprint "$out"/*/*/.fingerprint "$out"/*/*/*/.fingerprint; do
+        [ -d "$known" ] || continue
+        for name in $1; do rm -rf "$known/$name"-* || return 1; done
+    done
+}
+
+# claim_out: cargo takes what another checkout left in the target folder for this one's own. So a folder belongs to one
+# checkout: the file `checkout` in it names that, and the folder's own path, since a folder may be copied or moved.
+claim_out() {
+    owner='' place=''
+    if [ -r "$out/checkout" ] && [ ! -d "$out/checkout" ]; then { IFS= read -r owner && IFS= read -r place; } < "$out/checkout" || :; fi
+    if [ "$owner" = "$root" ] && [ "$place" = "$out" ]; then return 0; fi
+    if [ -n "$owner" ] && [ "${place:-$out}" = "$out" ] \
+        && [ -e "$owner/x" ] && [ -e "$owner/ci/setup.sh" ] && [ ! "$owner/x" -ef "$root/x" ]; then
+        say "x: the target folder $out belongs to another checkout, $owner; set CARGO_TARGET_DIR to another folder, or remove this one"
+        exit 3
+    fi
+    [ -z "$problem" ] || return 0
+    # What cargo knows of our own packages there is of other sources, or of other places: it is to build them anew.
+    names=$(sed -n 's/^name = "\(.*\)"$/\1/p' "$root"/*/*/Cargo.toml) \
+        || { say "x: the packages of $root cannot be listed"; exit 3; }
+    # The stamp last: who is interrupted before it starts over.
+    { forget "$names" && printf '%s\n' "$root" "$out" > "$out/checkout"; } 2>/dev/null \
+        || problem="Nothing can be written to the target folder $out"
 }
 
 # ---- the way in --------------------------------------------------------------------------------------------
@@ -279,27 +367,37 @@ use_compiler() {
 }
 
 setup() {
-    unset RUSTC CARGO
-    opt_yes=no opt_install=yes own_qemu=no verb=''
+    unset RUSTC CARGO DAMSELFLY_INCOMPLETE DAMSELFLY_REPORT
+    opt_yes=no opt_install=yes own_qemu=no opt_help=no verb=''
     for word in "$@"; do
         case $word in
             --) break ;;
             --yes) opt_yes=yes ;;
             --no-install) opt_install=no ;;
             --qemu|--qemu=*|--hosted) own_qemu=yes ;;
+            --help|-h) opt_help=yes ;;
             -*) ;;
             *) verb=${verb:-$word} ;;
         esac
     done
-    out=${CARGO_TARGET_DIR:-$root/target}
-    mkdir -p "$out" || { say "x: nothing can be written to $out"; exit 3; }
+    [ $opt_help = no ] || verb=help
+    check_versions
+    choose_out
+    claim_out
+    if [ -n "$problem" ]; then
+        if [ $opt_help = no ]; then say "x: $problem; set CARGO_TARGET_DIR to another folder"; exit 3; fi
+        # Help needs no more than what has been built already.
+        if [ -x "$out/debug/xtask" ] && [ "$owner" = "$root" ]; then exec "$out/debug/xtask" "$@"; fi
+        short_help "$problem"
+        exit 0
+    fi
     find_manager
-    case " $* " in *' --help '*|*' -h '*) verb=help ;; esac
     case $verb in
         doctor)
-            ! report 'compiler cc linker qemu' || return 0
-            [ -n "${RUSTC:-}" ] && have_cc || exit 1
-            DAMSELFLY_INCOMPLETE=1; export DAMSELFLY_INCOMPLETE ;;
+            DAMSELFLY_REPORT=''
+            report 'compiler cc linker qemu' || { DAMSELFLY_INCOMPLETE=1; export DAMSELFLY_INCOMPLETE; }
+            [ -n "${RUSTC:-}" ] && have_cc || { unheard; exit 1; }
+            export DAMSELFLY_REPORT ;;
         run|bench|stress|boot|test)
             ! have_compiler || use_compiler
             if [ $own_qemu = yes ]; then provide 'compiler cc linker'; else provide 'compiler cc linker qemu'; fi
@@ -307,8 +405,10 @@ setup() {
         *)
             if have_compiler; then use_compiler; fi
             if [ -z "${RUSTC:-}" ] || ! have_cc; then
-                usage_without_compiler
-                case " $* " in *' --help '*|*' -h '*) exit 0 ;; *) exit 2 ;; esac
+                if [ -n "${RUSTC:-}" ]; then why='There is no C compiler here yet'; else why='There is no Rust compiler here yet'; fi
+                short_help "$why"
+                [ $opt_help = yes ] || exit 2
+                exit 0
             fi ;;
     esac
 }

@@ -1,4 +1,4 @@
-//! `./x doctor`: what this machine has beyond the tools, which `ci/setup.sh` has reported on already.
+//! `./x doctor`: what this machine has beyond the tools, on which `ci/setup.sh` reports (`DAMSELFLY_REPORT`).
 
 use std::path::Path;
 
@@ -11,6 +11,9 @@ use crate::{Status, place, toolchain};
 
 /// Prints a line for each thing; a bad one is followed by its fix.
 pub fn doctor(args: &DoctorArgs) -> Result<Status> {
+    // Printed here, since a command line that makes no sense is to get its one line and nothing else.
+    let tools = std::env::var_os("DAMSELFLY_REPORT").unwrap_or_default();
+    print!("{}", tools.display());
     let mut fine = std::env::var_os("DAMSELFLY_INCOMPLETE").is_none();
     match toolchain::own_libcore() {
         Ok(true) => line("target", "x86_64-unknown-none, with the compiler"),
@@ -61,8 +64,11 @@ fn qemu(qemu: &Path) -> bool {
             false
         }
         Err(refusal) => {
+            // Not what to do next: to ask the doctor.
+            let refusal = refusal.to_string();
+            let refusal = refusal.split(" Next: ").next().unwrap_or_default();
             line("emulation", &format!("BAD: {refusal}"));
-            fix("the line of `qemu` above, or --qemu PATH");
+            fix("the line of `qemu` above, or another --qemu PATH");
             false
         }
     }

@@ -1,15 +1,28 @@
 //! Where things lie: the checkout, and the folder for everything that is made.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The checkout.
+/// The checkout. `x` names it while it has this built, and cargo builds anew when the name changes: cargo does not do so
+/// for its own variable, when a checkout was moved, or uses another's target folder.
 pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    Path::new(match option_env!("DAMSELFLY_ROOT") {
+        Some(root) => root,
+        None => concat!(env!("CARGO_MANIFEST_DIR"), "/../.."),
+    })
 }
 
 /// Everything made: `target/`, or what `CARGO_TARGET_DIR` says.
 pub fn out() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tidy(&root().join("target")), PathBuf::from)
+    out_by(std::env::var_os("CARGO_TARGET_DIR"))
+}
+
+/// The same for a value of the variable. Absolute: programs are started in other folders. Empty is unset, as for `x`.
+fn out_by(variable: Option<OsString>) -> PathBuf {
+    match variable.filter(|folder| !folder.is_empty()) {
+        Some(folder) => std::path::absolute(&folder).unwrap_or_else(|_| folder.into()),
+        None => tidy(&root().join("target")),
+    }
 }
 
 /// What is made for people: kernel, programs, records.
@@ -39,3 +52,6 @@ fn tidy(path: &Path) -> PathBuf {
         _ => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

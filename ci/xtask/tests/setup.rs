@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// The programs that `x` may use everywhere; nothing else is in a stand-in system's PATH.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 15] = [
     "sh", "awk", "sed", "dirname", "mkdir", "cat", "tail", "chmod", "ls", "touch", "env", "grep",
-    "tr", "rm",
+    "tr", "rm", "readlink",
 ];
 
 /// A system of stand-ins.
@@ -76,19 +76,52 @@ impl System {
     }
 
     fn x_with(&self, words: &[&str], variables: &[(&str, &str)]) -> Output {
-        Command::new(self.folder.join("bin/sh"))
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../x"))
+        self.shell(&[])
+            .arg(this().join("x"))
             .args(words)
+            .envs(variables.iter().copied())
+            .output()
+            .expect("sh starts")
+    }
+
+    /// The shell there; no terminal.
+    fn shell(&self, words: &[&str]) -> Command {
+        let mut shell = Command::new(self.folder.join("bin/sh"));
+        shell
+            .args(words)
+            .current_dir(&self.folder)
             .env_clear()
             .env("PATH", self.folder.join("bin"))
             .env("HOME", &self.folder)
             .env("LOG", self.log())
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
             .env("DAMSELFLY_OS_RELEASE", self.folder.join("os-release"))
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .output()
-            .expect("sh starts")
+            .stdin(Stdio::null());
+        shell
+    }
+
+    /// A checkout of its own, as far as `x` looks at one, with a package named `own`.
+    fn checkout(&self, name: &str) -> PathBuf {
+        let checkout = self.folder.join(name);
+        fs::create_dir_all(checkout.join("ci/own")).expect("a writable folder");
+        for file in ["x", "ci/setup.sh", "ci/versions.toml"] {
+            fs::copy(this().join(file), checkout.join(file)).expect("a file of ours");
+        }
+        fs::write(checkout.join("ci/own/Cargo.toml"), "[package]\nname = \"own\"\n")
+            .expect("a writable folder");
+        checkout
+    }
+
+    /// `CHECKOUT/x bench` there; the target folder is what the variable says, none when it is not given.
+    fn bench(&self, checkout: &Path, target: Option<&str>) -> Output {
+        let mut shell = self.shell(&[]);
+        shell.arg(checkout.join("x")).arg("bench").env_remove("CARGO_TARGET_DIR");
+        shell.envs(target.map(|folder| ("CARGO_TARGET_DIR", folder))).output().expect("sh starts")
+    }
+
+    /// Has cargo write down the target folder that it sees.
+    fn cargo_tells_target(&self) {
+        self.program("cargo", r#"echo "$CARGO_TARGET_DIR" >> "$LOG"; exit 1"#);
     }
 
     fn log(&self) -> PathBuf {
@@ -99,6 +132,20 @@ impl System {
     fn asked(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
+}
+
+/// This checkout.
+fn this() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    Path::new(&package).join("../..")
+}
+
+/// That it ended with 3 and one line, which holds `part`.
+fn refused(output: &Output, part: &str) {
+    let text = text(output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.starts_with("x: ") && text.contains(part), "{text}");
 }
 
 const DEBIAN_12: &str = "ID=debian\nVERSION_ID=\"12\"\n";
@@ -299,4 +346,131 @@ fn help_without_a_compiler_says_what_there_is() {
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output).contains("./x doctor"));
     assert_eq!(system.x(&[]).status.code(), Some(2));
+}
+
+#[test]
+fn a_target_folder_belongs_to_one_checkout() {
+    let system = System::new("shared", "apt-get", DEBIAN_12);
+    system.complete_but("nothing");
+    let (first, second) = (system.checkout("first"), system.checkout("second"));
+    assert_eq!(text(&system.bench(&first, Some("shared"))), "", "cargo builds nothing here");
+    let output = system.bench(&second, Some("shared"));
+    refused(&output, "first; set CARGO_TARGET_DIR to another folder");
+    assert_eq!(text(&system.bench(&first, Some("shared"))), "");
+    assert_eq!(text(&system.bench(&second, Some("apart"))), "");
+}
+
+#[test]
+fn what_a_vanished_checkout_left_is_built_anew() {
+    let system = System::new("moved é a", "apt-get", DEBIAN_12);
+    system.complete_but("nothing");
+    let checkout = system.checkout("old");
+    assert_eq!(text(&system.bench(&checkout, None)), "");
+    let places = ["debug", "bare/release", "bare/x86_64-unknown-none/release"];
+    let known = |checkout: &Path, package: &str| {
+        places.map(|place| checkout.join("target").join(place).join(".fingerprint").join(package))
+    };
+    for folder in [known(&checkout, "own-1"), known(&checkout, "another-1")].concat() {
+        fs::create_dir_all(folder).expect("a writable folder");
+    }
+    system.bench(&checkout, None);
+    assert!(known(&checkout, "own-1").iter().all(|folder| folder.exists()), "nothing moved");
+    let moved = system.folder.join("new ü");
+    fs::rename(&checkout, &moved).expect("the same file system");
+    assert_eq!(text(&system.bench(&moved, None)), "");
+    assert!(!known(&moved, "own-1").iter().any(|folder| folder.exists()));
+    assert!(known(&moved, "another-1").iter().all(|folder| folder.exists()), "not ours");
+    let stamp = fs::read_to_string(moved.join("target/checkout")).expect("a stamp");
+    assert!(stamp.lines().next().is_some_and(|line| line.ends_with("/new ü")), "{stamp}");
+}
+
+#[test]
+fn closed_streams_install_nothing() {
+    for (i, closed) in [">&-", "2>&-", "<&-", ">&- 2>&- <&-"].iter().enumerate() {
+        let system = System::new(&format!("closed-{i}"), "apt-get", DEBIAN_12);
+        system.complete_but("nothing");
+        system.program("id", "echo 0");
+        let x = this().join("x");
+        let line = format!("exec sh '{}' bench --yes {closed}", x.display());
+        let output = system.shell(&["-c", &line]).output().expect("sh starts");
+        assert_eq!(output.status.code(), Some(3), "cargo failed: {}", text(&output));
+        assert_eq!(system.asked(), "", "{closed}");
+    }
+}
+
+#[test]
+fn programs_that_fail_make_nothing_too_old() {
+    let system = System::new("no-awk", "apt-get", DEBIAN_12);
+    system.complete_but("nothing");
+    system.program("id", "echo 0");
+    for name in ["awk", "sed"] {
+        fs::remove_file(system.folder.join("bin").join(name)).expect("it is there");
+        system.program(name, "exit 2");
+    }
+    refused(&system.x(&["bench", "--yes"]), "cannot be listed");
+    assert_eq!(system.asked(), "");
+}
+
+#[test]
+fn the_target_folder_is_absolute_for_all() {
+    let system = System::new("target", "apt-get", DEBIAN_12);
+    system.complete_but("nothing");
+    system.cargo_tells_target();
+    let checkout = system.checkout("checkout");
+    for target in [Some("relative/made"), Some("=made"), Some(""), None] {
+        system.bench(&checkout, target);
+    }
+    let here = system.folder.canonicalize().expect("it is there");
+    let seen = ["relative/made", "=made", "checkout/target", "checkout/target"];
+    let seen: String = seen.map(|name| format!("{}\n", here.join(name).display())).concat();
+    assert_eq!(system.asked(), seen);
+}
+
+#[test]
+fn a_target_folder_that_is_none_is_refused() {
+    let system = System::new("no-target", "apt-get", DEBIAN_12);
+    system.complete_but("nothing");
+    let checkout = system.checkout("checkout");
+    refused(&system.bench(&checkout, Some("os-release")), "os-release is not a folder");
+    refused(&system.bench(&checkout, Some("os-release/in")), "Nothing can be written");
+    let help = system.x_with(&["--help"], &[("CARGO_TARGET_DIR", "os-release/in")]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help).contains("./x doctor"), "{}", text(&help));
+}
+
+#[test]
+fn damaged_versions_are_refused() {
+    let system = System::new("versions", "apt-get", DEBIAN_12);
+    system.complete_but("nothing");
+    system.program("id", "echo 0");
+    let checkout = system.checkout("checkout");
+    let file = checkout.join("ci/versions.toml");
+    let whole = fs::read_to_string(&file).expect("a copy of ours");
+    let damaged = [
+        String::new(),
+        "nothing of ours\n".to_owned(),
+        whole.replace("oldest = \"1", "oldest = \"new"),
+        whole.replace("[qemu]", ""),
+        whole.replace("rustc-web", "$(rustc)"),
+        whole[..whole.len() / 2].to_owned(),
+    ];
+    for text in damaged {
+        fs::write(&file, text).expect("a writable folder");
+        refused(&system.bench(&checkout, None), "versions.toml is damaged or missing");
+    }
+    fs::remove_file(&file).expect("it is there");
+    refused(&system.bench(&checkout, None), "versions.toml is damaged or missing");
+    assert_eq!(system.asked(), "");
+}
+
+#[test]
+fn a_link_to_x_is_x() {
+    let system = System::new("link", "apt-get", DEBIAN_12);
+    let checkout = system.checkout("checkout");
+    fs::create_dir(system.folder.join("links")).expect("a writable folder");
+    symlink(checkout.join("x"), system.folder.join("links/one")).expect("an empty folder");
+    symlink("one", system.folder.join("links/two")).expect("an empty folder");
+    let output = system.shell(&["links/two", "--help"]).output().expect("sh starts");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("./x doctor"));
 }

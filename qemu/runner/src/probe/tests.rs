@@ -48,9 +48,11 @@ fn a_signal_ends_the_question_and_the_child() {
         assert_eq!(asked.expect_err("interrupted").interrupted, Some(15));
         if after > 0 {
             let pid = fs::read_to_string(folder.path().join("qemu.pid")).expect("it ran");
-            let alive =
-                Command::new("kill").args(["-0", pid.trim()]).stderr(Stdio::null()).status();
-            assert!(!alive.expect("kill runs").success(), "{pid} lives, or was not reaped");
+            let alive = Command::new("sh")
+                .args(["-c", &format!("kill -0 {pid}")])
+                .stderr(Stdio::null())
+                .status();
+            assert!(!alive.expect("a shell").success(), "{pid} lives, or was not reaped");
         }
     }
 }

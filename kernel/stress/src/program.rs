@@ -120,6 +120,40 @@ pub(crate) fn all_comes_back<T>(
     Ok(done)
 }
 
+/// How programs that may end in any way have ended.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// By themselves.
+    pub exited: u64,
+    /// By a fault.
+    pub faulted: u64,
+    /// Killed when their time was over.
+    pub killed: u64,
+}
+
+/// Runs so many hostile programs, each with a seed of its own and `time` nanoseconds; whatever becomes of them,
+/// everything comes back.
+pub(crate) fn hostile(
+    run: &mut Run<'_>,
+    cx: &mut MayBlock,
+    (name, steps): (&'static str, u64),
+    processes: u64,
+    time: u64,
+) -> Result<Ends, String> {
+    all_comes_back(run, cx, |run, cx| {
+        let mut ends = Ends::default();
+        for salt in 0..processes {
+            let launch = Program { salt, ..Program::new(name, steps) }.start(run)?;
+            match wait_for(cx, name, launch, time).map(|ended| ended.how) {
+                Ok(How::Exited(_)) => ends.exited += 1,
+                Ok(How::Faulted) => ends.faulted += 1,
+                Err(_) => ends.killed += 1,
+            }
+        }
+        Ok(ends)
+    })
+}
+
 /// Threads that live on a CPU at once in the warm-up: more than CPU processes in any test do.
 fn at_once() -> usize {
     (64 / cpu::count() + 4).max(20)

@@ -1,9 +1,8 @@
 //! Programs that break the layer that they run on.
 
-use crate::program::{self, Program};
+use crate::program;
 use crate::registry::{Run, Verdict, check};
 use alloc::format;
-use kernel_core::process::How;
 use lwkt_sched::MayBlock;
 use servers::options::Clock;
 
@@ -23,21 +22,9 @@ const SLOW_TIME: u64 = 60_000_000;
 fn hostile_layer(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let processes = run.slow_steps(PROCESSES);
     let time = if run.options.clock == Clock::Insns { TIME } else { SLOW_TIME };
-    let [mut exited, mut faulted, mut killed] = [0; 3];
-    program::all_comes_back(run, cx, |run, cx| {
-        for number in 0..processes {
-            let mut program = Program::new("hostile_layer", 0);
-            program.salt = number;
-            let launch = program.start(run)?;
-            match program::wait_for(cx, program.name, launch, time).map(|ended| ended.how) {
-                Ok(How::Exited(_)) => exited += 1,
-                Ok(How::Faulted) => faulted += 1,
-                Err(_) => killed += 1,
-            }
-        }
-        Ok(())
-    })?;
+    let ends = program::hostile(run, cx, ("hostile_layer", 0), processes, time)?;
     Ok(format!(
-        "{processes} programs broke their layer: {exited} exited, {faulted} faulted, {killed} were killed"
+        "{processes} programs broke their layer: {} exited, {} faulted, {} were killed",
+        ends.exited, ends.faulted, ends.killed
     ))
 }

@@ -51,8 +51,7 @@ pub fn run(args: &StressArgs) -> Result<Status> {
         return list::list("stress", &args.choice, &args.machine);
     }
     let Some(seeds) = args.seeds.clone() else { return Ok(Status::Usage) };
-    let mine = move |seed: &u64| args.shard.is_none_or(|shard| shard.holds(*seed));
-    if !seeds.clone().take(MOST_SHARDS as usize).any(|seed| mine(&seed)) {
+    if !seeds.clone().take(MOST_SHARDS as usize).any(|seed| is_mine(args, seed)) {
         eprintln!("x: none of these seeds is in that part");
         return Ok(Status::Usage);
     }
@@ -120,8 +119,7 @@ impl Batch<'_> {
 
     /// The next seed of this shard.
     fn next(&self) -> Option<u64> {
-        let shard = self.args.shard;
-        locked(&self.left).find(|seed| shard.is_none_or(|shard| shard.holds(*seed)))
+        locked(&self.left).find(|seed| is_mine(self.args, *seed))
     }
 
     fn boot(&self, seed: u64) -> Result<Done, Refusal> {
@@ -145,6 +143,11 @@ impl Batch<'_> {
             stress: collected.stress,
         })
     }
+}
+
+/// Whether a seed is in the shard that was asked for.
+fn is_mine(args: &StressArgs, seed: u64) -> bool {
+    args.shard.is_none_or(|shard| shard.holds(seed))
 }
 
 /// What a mutex guards, for a moment.

@@ -16,12 +16,7 @@ pub fn begin() {
 /// Notes that something happened, to somebody: `what` and `whom` tell events apart that are not alike.
 #[inline]
 pub fn note(what: usize, whom: usize) {
-    add((what as u64) << 32 | whom as u64);
-}
-
-/// Notes the digest of a program's events, which it knows better.
-pub(crate) fn note_program(digest: u64) {
-    add(digest);
+    note_digest((what as u64) << 32 | whom as u64);
 }
 
 /// The digest of all events since [`begin`].
@@ -29,7 +24,8 @@ pub fn trace() -> u64 {
     DIGEST.load(Ordering::Relaxed)
 }
 
+/// Notes an event, or the digest of a program's events, which knows them better.
 #[inline]
-fn add(event: u64) {
+pub(crate) fn note_digest(event: u64) {
     DIGEST.store(mix(DIGEST.load(Ordering::Relaxed) ^ event), Ordering::Relaxed);
 }

@@ -113,7 +113,7 @@ pub(crate) struct NoRecord;
 pub(crate) fn from_program(bytes: &[u8]) -> Result<(), NoRecord> {
     let record = Record::decode(bytes).map_err(|_| NoRecord)?;
     match record {
-        Record::Order { digest } => order::note_program(digest),
+        Record::Order { digest } => order::note_digest(digest),
         Record::BenchBegin { .. }
         | Record::Samples { .. }
         | Record::Counters { .. }

@@ -1,13 +1,12 @@
 //! The step that shows that a seed makes the order of events: other seeds other orders, the same seed the same.
 
 use std::collections::{BTreeMap, HashSet};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::steps::{Done, Step, run, step};
-use crate::place;
+use super::repeats::records;
+use super::steps::{Done, Step, step};
 
 /// One stress test in the kernel, and one above it.
 const TESTS: [&str; 2] = ["kernel/ports", "user/sync"];
@@ -44,21 +43,12 @@ pub fn orders() -> Step {
 
 /// The digest of the order of each test under each of these seeds.
 fn traces(seeds: &str, done: &mut Done) -> Result<BTreeMap<(String, u64), String>> {
-    let path = place::made().join("orders.jsonl");
-    let mut stress = Command::new(place::myself());
-    stress
-        .current_dir(place::root())
-        .args(["stress", &TESTS.join(","), "--quick", "--seeds", seeds, "--json"])
-        .arg(&path);
-    let (fine, output) = run(&mut stress)?;
-    done.output.push_str(&output);
-    done.failed += usize::from(!fine);
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let parsed = text.lines().map(|line| {
-        let record: Value = serde_json::from_str(line)?;
-        let (name, seed, trace) = (&record["stress"], &record["seed"], &record["trace"]);
-        let of = |value: &Value| value.as_str().map(str::to_owned).context("a text");
-        Ok(((of(name)?, seed.as_u64().context("a seed")?), of(trace)?))
+    let words = ["stress", &TESTS.join(","), "--quick", "--seeds", seeds];
+    let parsed = records(&words, "orders.jsonl", done)?.into_iter().map(|record| {
+        let text = |key: &str| record.get(key).and_then(Value::as_str).map(str::to_owned);
+        let seed = record.get("seed").and_then(Value::as_u64);
+        let (name, trace) = (text("stress").context("a name")?, text("trace").context("a trace")?);
+        Ok(((name, seed.context("a seed")?), trace))
     });
     parsed.collect()
 }

@@ -18,8 +18,8 @@ pub fn repeats() -> Step {
 /// Two runs, one while all CPUs of the host are kept busy: each benchmark is a test, all of its record must be the same.
 fn twice() -> Result<Done> {
     let mut done = Done::default();
-    let calm = records("calm.jsonl", &mut done)?;
-    let busy = while_busy(|| records("busy.jsonl", &mut done))?;
+    let calm = records(&["bench"], "calm.jsonl", &mut done)?;
+    let busy = while_busy(|| records(&["bench"], "busy.jsonl", &mut done))?;
     let count = calm.len().max(busy.len());
     if count == 0 {
         done.count(false);
@@ -34,12 +34,12 @@ fn twice() -> Result<Done> {
     Ok(done)
 }
 
-/// The records of all benchmarks.
-fn records(name: &str, done: &mut Done) -> Result<Vec<Map<String, Value>>> {
+/// The records of a run of this program with these words; `name` is the file that they go to.
+pub fn records(words: &[&str], name: &str, done: &mut Done) -> Result<Vec<Map<String, Value>>> {
     let path = place::made().join(name);
-    let mut bench = Command::new(crate::place::myself());
-    bench.current_dir(place::root()).args(["bench", "--json"]).arg(&path);
-    let (fine, output) = run(&mut bench)?;
+    let mut own = Command::new(place::myself());
+    own.current_dir(place::root()).args(words).arg("--json").arg(&path);
+    let (fine, output) = run(&mut own)?;
     done.output.push_str(&output);
     if !fine {
         done.failed += 1;

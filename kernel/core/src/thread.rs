@@ -15,8 +15,8 @@ use lwkt_sched::{Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstart
 use percpu::{CpuId, Crit};
 use static_assertions::const_assert_eq;
 
-/// The scheduler of this kernel: bitmap of FIFOs.
-pub type Scheduler = lwkt_sched::Scheduler<lwkt_sched::Bitmap>;
+/// The scheduler of this kernel, with the run queue that this build has.
+pub type Scheduler = lwkt_sched::Scheduler;
 
 /// A condition of arriving threads: it has a context in ring 3 (see [`process::arrive`]).
 pub(crate) const HAS_PROCESS: Rare = Rare::KERNEL[0];
@@ -174,7 +174,7 @@ fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
 /// Once for each CPU.
 pub(crate) unsafe fn first_scheduler(cpu: CpuId, memory: &'static mut Thread) -> Scheduler {
     // SAFETY: the caller's promise.
-    unsafe { Scheduler::new(cpu, Unstarted::new(memory)) }
+    unsafe { Scheduler::new(cpu, Unstarted::new(memory), arch::time::tsc) }
 }
 
 /// The idle thread of this CPU, for good: leaves the first critical section between rests.

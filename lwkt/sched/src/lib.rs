@@ -19,13 +19,14 @@ mod decision;
 mod fifo;
 mod name;
 mod priority;
-mod queue;
+pub mod queue;
 mod rare;
 mod raw;
 mod report;
 mod scheduler;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+mod sorted;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ pub use context::MayBlock;
 pub use decision::{Join, Left, Next, Wake};
 pub use name::Name;
 pub use priority::Priority;
-pub use queue::{Bitmap, List, RunQueue};
+pub use queue::RunQueue;
 pub use rare::Rare;
 pub use raw::{Context, Thread, ThreadRef};
 pub use report::{Snapshot, Threads};

@@ -61,6 +61,8 @@ pub struct Thread {
     pub(crate) life: Cell<Life>,
     pub(crate) why: Cell<Why>,
     ext: Cell<usize>,
+    /// The run queue's own word of this thread.
+    pub(crate) merit: Cell<u64>,
     // The timer queue: a pairing heap.
     pub(crate) deadline: Cell<u64>,
     pub(crate) turn: Cell<u64>,
@@ -105,6 +107,7 @@ impl Thread {
             life: Cell::new(Life::Detached),
             why: Cell::new(Why::NOTHING),
             ext: Cell::new(0),
+            merit: Cell::new(0),
             deadline: Cell::new(0),
             turn: Cell::new(0),
             armed: Cell::new(false),

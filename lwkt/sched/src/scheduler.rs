@@ -8,13 +8,13 @@ use percpu::{CpuId, Crit};
 use crate::report::All;
 use crate::timers::Timers;
 use crate::{
-    Bitmap, Join, Left, Life, Name, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads,
-    Unstarted, Wake, Why,
+    Join, Left, Life, Name, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted,
+    Wake, Why, queue,
 };
 
 /// The scheduler of one CPU.
 #[repr(C)]
-pub struct Scheduler<Q: RunQueue = Bitmap> {
+pub struct Scheduler<Q: RunQueue = queue::Chosen> {
     current: ThreadRef,
     rare: Rare,
     cpu: CpuId,
@@ -30,12 +30,12 @@ pub struct Scheduler<Q: RunQueue = Bitmap> {
 
 impl<Q: RunQueue> Scheduler<Q> {
     /// The scheduler of `cpu`, which runs `idle` at this moment: the flow of control that booted the CPU becomes its
-    /// idle thread.
+    /// idle thread. `clock` tells the policy how time passes.
     ///
     /// # Safety
     /// There is no other scheduler of `cpu`; it is used by that CPU alone (or while that CPU stands still).
     #[allow(unsafe_code)]
-    pub unsafe fn new(cpu: CpuId, idle: Unstarted) -> Self {
+    pub unsafe fn new(cpu: CpuId, idle: Unstarted, clock: fn() -> u64) -> Self {
         let idle = idle.started();
         idle.set_home(cpu);
         idle.name.set(Name::new("idle"));
@@ -43,7 +43,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         idle.state.set(State::Ready);
         let mut all = All::new();
         all.add(idle);
-        let queue = Q::new(idle);
+        let queue = Q::new(idle, clock);
         let (rare, timers) = (Rare::NONE, Timers::new());
         let (waits, turns) = (0, 0);
         Self { current: idle, rare, cpu, waits, turns, queue, idle, leaving: None, timers, all }
@@ -262,7 +262,12 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.current == self.idle
     }
 
-    /// Whether another thread would run if the running one gave way: what a tick asks.
+    /// A tick has passed while the running thread ran: whether it should give way as soon as it can, by a yield.
+    pub fn tick(&mut self, _: &Crit) -> bool {
+        self.queue.tick(self.current)
+    }
+
+    /// Whether another thread would run if the running one gave way.
     #[inline]
     pub fn contended(&self, _: &Crit) -> bool {
         self.queue.contended(self.current)
@@ -337,6 +342,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     #[inline]
     fn switch(&mut self, next: ThreadRef) {
         self.owns(next);
+        self.queue.switched(self.current, next);
         self.current = next;
         self.rare |= next.rare.get();
     }

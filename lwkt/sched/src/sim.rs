@@ -97,7 +97,7 @@ pub fn run(cpus: usize, main: impl FnOnce(&mut MayBlock) + Send + 'static) {
         thread.prepare(Name::new("idle"), Priority::BACKGROUND, Life::Detached, Context::default());
         idle.push(thread.thread());
         // SAFETY: one scheduler for each CPU of this machine.
-        let scheduler = unsafe { Scheduler::new(cpu, thread) };
+        let scheduler = unsafe { Scheduler::new(cpu, thread, || 0) };
         let inbox = Mutex::new((VecDeque::new(), false));
         let own = RefCell::new((scheduler, ThreadCache::new()));
         Cpu { own, clock: Cell::new(0), inbox, arrival: Condvar::new() }

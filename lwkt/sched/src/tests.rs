@@ -1,5 +1,6 @@
 //! Tests: each call by itself, all of them against a model, and several CPUs under shuttle.
 
+mod fair;
 mod model;
 mod orders;
 mod single;
@@ -23,12 +24,16 @@ fn memory() -> Unstarted {
 }
 
 fn boot<Q: RunQueue>(cpu: usize) -> Scheduler<Q> {
+    boot_with(cpu, || 0)
+}
+
+fn boot_with<Q: RunQueue>(cpu: usize, clock: fn() -> u64) -> Scheduler<Q> {
     let mut idle = memory();
     idle.prepare(Name::new("idle"), Priority::BACKGROUND, Life::Detached, Context::default());
     // SAFETY: the test makes one scheduler for each CPU that it names.
     #[allow(unsafe_code)]
     unsafe {
-        Scheduler::new(CpuId::at(cpu), idle)
+        Scheduler::new(CpuId::at(cpu), idle, clock)
     }
 }
 

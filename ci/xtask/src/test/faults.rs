@@ -19,7 +19,7 @@ use crate::{Status, build, place};
 /// The step.
 pub fn faults() -> Step {
     step("faults", "each way to fail is told apart, with stacks and what to do next", || {
-        let (kernel, mut done) = (build::kernel(&[])?, Done::default());
+        let (kernel, mut done) = (build::kernel(&[], &[])?, Done::default());
         for (name, plant) in Plant::ALL {
             if let Plant::End(_) = plant {
                 one(&kernel, name, &mut done)?;

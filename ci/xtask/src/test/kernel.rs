@@ -63,7 +63,7 @@ fn machines(qemu: impl Fn() -> Result<Option<PathBuf>>) -> Result<Done> {
         Err(unasked) => bail!("{} does not answer: {}", qemu.display(), unasked.stderr.join("; ")),
     };
     let apics: &[Apic] = if probe.x2apic { &[Apic::Best, Apic::Xapic] } else { &[Apic::Best] };
-    let kernel = build::kernel(&[])?;
+    let kernel = build::kernel(&[], &[])?;
     let mut done = Done { note: format!("QEMU {}", probe.version), ..Done::default() };
     for apic in apics {
         for cpus in CPUS {
@@ -99,7 +99,7 @@ pub fn newest() -> Result<Option<PathBuf>> {
 }
 
 fn boot(words: &[&str], seed: u64, done: &mut Done) -> Result<Done> {
-    let mut request = Request::new(build::kernel(&[])?);
+    let mut request = Request::new(build::kernel(&[], &[])?);
     request.seed = seed;
     request.words = words.iter().map(|word| (*word).to_owned()).collect();
     one(&request, &format!("{} seed={seed}", words.join(" ")), done)?;

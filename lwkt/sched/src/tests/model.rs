@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::{boot, crit, thread};
 use crate::{
-    Bitmap, Left, Life, List, Next, Priority, Reason, RunQueue, Scheduler, ThreadRef, Unstarted,
-    Wake, Why,
+    Left, Life, Next, Priority, Reason, RunQueue, Scheduler, ThreadRef, Unstarted, Wake, Why,
+    queue::{Bitmap, Fair, List},
 };
 
 #[derive(Clone, Debug)]
@@ -232,5 +232,11 @@ proptest! {
     #[test]
     fn list_follows_the_model(steps in prop::collection::vec(step(), 1..200)) {
         follows::<List>(steps)?;
+    }
+
+    /// While no time passes.
+    #[test]
+    fn fair_follows_the_model(steps in prop::collection::vec(step(), 1..200)) {
+        follows::<Fair>(steps)?;
     }
 }

@@ -8,8 +8,9 @@ use percpu::CpuId;
 
 use super::{boot, crit, memory, spawn, thread};
 use crate::{
-    Bitmap, Join, Left, Life, List, Name, Next, Priority, Rare, Reason, RunQueue, Scheduler, State,
-    ThreadCache, ThreadRef, Wake, Why,
+    Join, Left, Life, Name, Next, Priority, Rare, Reason, RunQueue, Scheduler, State, ThreadCache,
+    ThreadRef, Wake, Why,
+    queue::{Bitmap, Fair, List},
 };
 
 const WHY: Why = Why { reason: Reason::Event, address: 0x10 };
@@ -19,6 +20,8 @@ macro_rules! each_policy {
     ($($name:ident)*) => {
         mod bitmap { $(#[test] fn $name() { super::$name::<super::Bitmap>() })* }
         mod list { $(#[test] fn $name() { super::$name::<super::List>() })* }
+        // While no time passes it is first come, first served, too.
+        mod fair { $(#[test] fn $name() { super::$name::<super::Fair>() })* }
     };
 }
 

@@ -37,6 +37,12 @@ impl Variant {
     }
 }
 
+/// Every one that no kernel has without being asked.
+pub fn unusual() -> impl Iterator<Item = Variant> {
+    let each = |key: &'static Key| key.names.iter().skip(1).map(move |name| Variant { key, name });
+    KEYS.iter().flat_map(each)
+}
+
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.key.name, self.name)

@@ -79,8 +79,8 @@ pub enum Verb {
 /// How the kernel is built and booted.
 #[derive(Args, Clone, Debug)]
 pub struct Machine {
-    /// Virtual CPUs, 1 to 64.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    /// Virtual CPUs, 1 to 255.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=255))]
     pub smp: u32,
 
     /// How QEMU executes, and so what its figures mean.

@@ -4,6 +4,7 @@
 //! measured meanwhile. A sample's instructions are those between its two readings of the clock, on all CPUs; less the empty
 //! loop's they are the figure. [`table`] counts them by function and line.
 
+mod locked;
 pub mod table;
 
 use std::path::Path;
@@ -90,6 +91,16 @@ impl Paths {
     }
 }
 
+impl Followed {
+    /// The same, of its instructions only those of which `chosen` holds.
+    fn only(&self, chosen: &dyn Fn(u64) -> bool) -> Followed {
+        let of = |steps: &[Step]| -> Vec<Step> {
+            steps.iter().filter(|step| chosen(step.address)).copied().collect()
+        };
+        Followed { sample: of(&self.sample), less: of(&self.less), ..*self }
+    }
+}
+
 /// What was executed in one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Window<'s> {
@@ -171,6 +182,13 @@ impl Code {
             .unwrap_or_default()
     }
 
+    /// Whether the instruction at an address is locked.
+    fn is_locked(&self, address: u64) -> bool {
+        // The last of a section has fewer bytes behind it.
+        let bytes = |length| self.all().find_map(|symbols| symbols.code(address, length));
+        (1..=locked::LONGEST).rev().find_map(bytes).is_some_and(locked::is_locked)
+    }
+
     /// Whether the instruction at an address is RDTSC.
     fn reads_clock(&self, address: u64) -> bool {
         self.all().any(|symbols| symbols.code(address, 2) == Some(&[0x0f, 0x31]))
@@ -188,7 +206,12 @@ pub fn explain(
     let explain = |result: &BenchResult| {
         let reads_clock = |address| code.reads_clock(address);
         match paths.followed(&result.name, result.summary.min, &reads_clock) {
-            Some(followed) => draw(result, &followed, &|address| code.places(address), columns),
+            Some(followed) => {
+                let locked = followed.only(&|address| code.is_locked(address));
+                let places = |address| code.places(address);
+                draw(result, &followed, &places, columns)
+                    + &table::locked(result, &locked, &places, columns)
+            }
             None if result.unit == "insns" => {
                 format!("why {}: its instructions were not written down\n", result.name)
             }

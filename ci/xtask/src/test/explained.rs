@@ -1,16 +1,17 @@
-//! The step that shows that `--why` adds up.
+//! The step that shows that `--why` adds up, and that no more instructions are locked than are known.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::steps::{Done, Step, run, step};
 use crate::place;
-use crate::why::table::{ANOTHER, TOO_MANY, UNSHOWN};
+use crate::why::table::{ANOTHER, LOCKED, TOO_MANY, UNSHOWN};
 
 /// The step.
 pub fn explained() -> Step {
-    step("why", "--why explains each figure to the last instruction", all)
+    step("why", "--why explains each figure to the last instruction, and few are locked", all)
 }
 
 /// Each benchmark is a test: what `--why` shows of it adds up to its figure.
@@ -19,7 +20,19 @@ fn all() -> Result<Done> {
     bench.current_dir(place::root()).args(["bench", "--why", "--all", "--quick"]);
     let (fine, output) = run(&mut bench)?;
     let mut done = Done { failed: (!fine).into(), ..Done::default() };
+    let known = known()?;
     for part in output.split("\nwhy ").skip(1) {
+        let name = part.split([':', ' ']).next().unwrap_or_default();
+        if let Some(locked) = locked(part) {
+            let most = known.get(name).copied().unwrap_or(0.0);
+            done.count(locked == most);
+            if locked != most {
+                let line = format!(
+                    "{name}: {locked} instructions are locked, bench/locked.toml says {most}\n"
+                );
+                done.output.push_str(&line);
+            }
+        }
         let rest = [UNSHOWN, TOO_MANY, ANOTHER];
         let whole = part.contains("the figure (min)") || part.contains(": it counts ");
         let fine = whole && !rest.iter().any(|line| part.contains(line));
@@ -33,4 +46,17 @@ fn all() -> Result<Done> {
         done.output.push_str(&output);
     }
     Ok(done)
+}
+
+/// How many may be, by benchmark.
+fn known() -> Result<BTreeMap<String, f64>> {
+    let path = place::root().join("bench/locked.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// How many locked instructions one operation has, if that is said.
+fn locked(part: &str) -> Option<f64> {
+    let line = part.lines().find(|line| line.ends_with(LOCKED))?;
+    line.split_whitespace().next()?.parse().ok()
 }

@@ -1,4 +1,5 @@
-//! The step that shows that `--why` adds up, and that no more instructions are locked than are known.
+//! The step that shows that `--why` adds up, that no more instructions are locked than are known, and that interrupts are
+//! never off for longer than they may.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -7,11 +8,16 @@ use anyhow::{Context, Result};
 
 use super::steps::{Done, Step, run, step};
 use crate::place;
+use crate::why::LONGEST;
 use crate::why::table::{ANOTHER, LOCKED, TOO_MANY, UNSHOWN};
 
 /// The step.
 pub fn explained() -> Step {
-    step("why", "--why explains each figure to the last instruction, and few are locked", all)
+    step(
+        "why",
+        "--why explains each figure to the last instruction; few are locked, interrupts are not off for long",
+        all,
+    )
 }
 
 /// Each benchmark is a test: what `--why` shows of it adds up to its figure.
@@ -41,11 +47,23 @@ fn all() -> Result<Done> {
             done.output.push_str(&format!("why {part}\n"));
         }
     }
+    let masked = interrupts_off(&output);
+    done.count(masked.is_some_and(|length| length <= LONGEST_OFF));
+    done.output.push_str(&format!("interrupts off for longest: {masked:?}, goal {LONGEST_OFF}\n"));
     if done.passed + done.failed == 0 {
         done.count(false);
         done.output.push_str(&output);
     }
     Ok(done)
+}
+
+/// Goal G24: instructions of one CPU.
+const LONGEST_OFF: u64 = 500;
+
+/// How many instructions interrupts were off for, at most.
+fn interrupts_off(output: &str) -> Option<u64> {
+    let (_, rest) = output.split_once(LONGEST)?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 /// How many may be, by benchmark.

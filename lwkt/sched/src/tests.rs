@@ -2,6 +2,7 @@
 
 mod model;
 mod orders;
+mod preempt;
 mod single;
 
 use std::boxed::Box;

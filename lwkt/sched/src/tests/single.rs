@@ -21,6 +21,7 @@ macro_rules! each_policy {
         mod list { $(#[test] fn $name() { super::$name::<super::List>() })* }
     };
 }
+pub(super) use each_policy;
 
 each_policy! {
     equals_take_turns betters_go_first a_wake_before_a_block_is_kept a_foreign_thread_is_remote

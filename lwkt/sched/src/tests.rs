@@ -1,5 +1,6 @@
 //! Tests: each call by itself, all of them against a model, and several CPUs under shuttle.
 
+mod limit;
 mod model;
 mod orders;
 mod preempt;

@@ -200,7 +200,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// Makes the victim the running thread again. What is unusual about its arrivals was done when it came and still
     /// holds, but for those that are to be told of each.
     #[inline]
-    pub(crate) fn back(&mut self, loan: Loan) {
+    fn back(&mut self, loan: Loan) {
         self.owns(loan.victim);
         let Loan { victim, borrower } = loan;
         borrower.token.set(borrower.token.get().without(Token::BORROWS));
@@ -213,14 +213,19 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.current = victim;
     }
 
-    /// A wait of a thread that has a token: it was woken before, or goes back to its victim (edge 13).
+    /// A wait of a thread that has a token: `None` if it was woken before, else it goes back to its victim (edge 13).
     #[cold]
-    pub(crate) fn wait_rarely(&mut self, state: State, why: Why, deadline: Option<u64>) -> Next {
+    pub(crate) fn wait_rarely(
+        &mut self,
+        state: State,
+        why: Why,
+        deadline: Option<u64>,
+    ) -> Option<ThreadRef> {
         let me = self.current();
         let token = me.token.get();
         if token.contains(Token::WOKEN) {
             me.token.set(token.without(Token::WOKEN));
-            return Next::Same;
+            return None;
         }
         if let Some(deadline) = deadline {
             self.timers.arm(me, deadline);
@@ -228,10 +233,16 @@ impl<Q: RunQueue> Scheduler<Q> {
         me.state.set(state);
         me.why.set(why);
         self.waits += 1;
-        self.queue.pop(me);
+        Some(self.leave_to_victim())
+    }
+
+    /// The borrower leaves the queue, and its victim goes on.
+    #[cold]
+    pub(crate) fn leave_to_victim(&mut self) -> ThreadRef {
+        self.queue.pop(self.current());
         let loan = self.preemption.loan.expect("a thread that borrows has its victim");
         self.back(loan);
-        Next::Switch(loan.victim)
+        loan.victim
     }
 
     /// What is rare about an arrival while the CPU is lent out: nothing at the borrower itself, but the next one has to be

@@ -98,7 +98,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     #[inline]
     pub fn block(&mut self, _: &Crit, why: Why) -> Next {
         if self.current.token.get() != Token::NONE {
-            return self.wait_rarely(State::Blocked, why, None);
+            return self.wait_rarely(State::Blocked, why, None).map_or(Next::Same, Next::Switch);
         }
         self.wait(State::Blocked, why)
     }
@@ -108,7 +108,9 @@ impl<Q: RunQueue> Scheduler<Q> {
     pub fn sleep(&mut self, _: &Crit, why: Why, deadline: u64) -> Next {
         self.current.timed_out.set(false);
         if self.current.token.get() != Token::NONE {
-            return self.wait_rarely(State::Sleeping, why, Some(deadline));
+            return self
+                .wait_rarely(State::Sleeping, why, Some(deadline))
+                .map_or(Next::Same, Next::Switch);
         }
         self.timers.arm(self.current, deadline);
         self.wait(State::Sleeping, why)
@@ -354,11 +356,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.leaving = Some((me, to));
         self.rare |= rare;
         self.turns += 1;
-        if let Some(loan) = self.preemption.loan {
-            // Edge 13.
-            self.queue.pop(me);
-            self.back(loan);
-            return loan.victim;
+        if self.rare.contains(Rare::LOAN) {
+            return self.leave_to_victim();
         }
         self.leave(me)
     }

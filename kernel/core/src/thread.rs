@@ -154,6 +154,7 @@ pub(crate) fn arrived(crit: &Crit) {
 #[cold]
 fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
     match left {
+        None if rare.contains(Rare::LOAN) => return repay(crit),
         None | Some(Left::Waits(_)) => {}
         Some(Left::Over(memory, joiner)) => {
             life::keep(crit, memory);
@@ -163,14 +164,18 @@ fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
         }
         Some(Left::Moved(..)) => unreachable!("threads of this kernel do not migrate"),
     }
-    if rare.contains(Rare::LOAN) {
-        // It comes to run when the queue chooses it again, and arrives then.
-        let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.repay(crit)));
-        return go(crit, from, next);
-    }
     if rare.contains(HAS_PROCESS) {
         process::arrive(crit);
     }
+}
+
+/// Lets the victim of a borrowed switch run, whose borrower gave way to this thread: it arrives when the queue chooses it
+/// again.
+#[cold]
+#[inline(never)]
+fn repay(crit: &Crit) {
+    let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.repay(crit)));
+    go(crit, from, next);
 }
 
 /// Makes the CPU's first flow of control its idle thread, and its scheduler.

@@ -238,7 +238,8 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     /// The borrower leaves the queue, and its victim goes on.
     #[cold]
-    pub(crate) fn leave_to_victim(&mut self) -> ThreadRef {
+    #[inline(never)]
+    fn leave_to_victim(&mut self) -> ThreadRef {
         self.queue.pop(self.current());
         let loan = self.preemption.loan.expect("a thread that borrows has its victim");
         self.back(loan);
@@ -246,11 +247,24 @@ impl<Q: RunQueue> Scheduler<Q> {
     }
 
     /// What is rare about an arrival while the CPU is lent out: nothing at the borrower itself, but the next one has to be
-    /// asked again.
-    pub(crate) fn arrived_on_loan(&mut self, rare: Rare) -> Rare {
-        let Some(loan) = self.preemption.loan else { return rare };
-        self.rare = Rare::LOAN;
-        if loan.borrower == self.current() { rare.without(Rare::LOAN) } else { rare }
+    /// asked again. Nobody was left for good: that gives the CPU back.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn arrived_on_loan(&mut self) -> Rare {
+        let rare = core::mem::replace(&mut self.rare, Rare::LOAN);
+        let at_borrower = self.preemption.loan.is_none_or(|loan| loan.borrower == self.current());
+        if at_borrower { rare.without(Rare::LOAN) } else { rare }
+    }
+
+    /// The running thread, which has a token, leaves for good: it is a borrower, or was woken before.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn leave_rarely(&mut self) -> ThreadRef {
+        if self.preemption.loan.is_some() {
+            self.leave_to_victim()
+        } else {
+            self.leave(self.current())
+        }
     }
 
     /// Whether `thread` is on the CPU, or was when the CPU was lent out: first of its equals in the queue.

@@ -186,6 +186,9 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     #[cold]
     fn arrived_rarely(&mut self, _: &Crit) -> (Rare, Option<Left>) {
+        if self.rare.contains(Rare::LOAN) {
+            return (self.arrived_on_loan(), None);
+        }
         let rare = core::mem::take(&mut self.rare);
         let left = self.leaving.take().map(|(thread, to)| {
             debug_assert!(thread != self.current);
@@ -203,7 +206,7 @@ impl<Q: RunQueue> Scheduler<Q> {
             self.all.remove(thread);
             Left::Over(Unstarted::of(thread), joiner)
         });
-        (self.arrived_on_loan(rare.without(Rare::LEFT)), left)
+        (rare.without(Rare::LEFT), left)
     }
 
     /// `joiner` wants to know when `thread` is over; asked at the home of `thread` (edge 9 when it is). One joiner per
@@ -340,7 +343,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     }
 
     #[inline]
-    fn leave(&mut self, me: ThreadRef) -> ThreadRef {
+    pub(crate) fn leave(&mut self, me: ThreadRef) -> ThreadRef {
         self.queue.pop(me);
         let next = self.queue.best();
         self.switch(next);
@@ -356,8 +359,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.leaving = Some((me, to));
         self.rare |= rare;
         self.turns += 1;
-        if self.rare.contains(Rare::LOAN) {
-            return self.leave_to_victim();
+        if me.token.get() != Token::NONE {
+            return self.leave_rarely();
         }
         self.leave(me)
     }

@@ -5,13 +5,13 @@
 
 use super::{Counted, LINES};
 use crate::cpu::{self, critical, here};
-use crate::fallible::Shared;
+use crate::fallible::{self, Shared};
 use crate::thread::{self, Handle};
 use crate::{ipi, timer};
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use lwkt_sched::{Limiter, MayBlock, Name, Pace, Priority, Rates, Reason, ThreadRef, Why};
-use percpu::Crit;
+use percpu::{CpuId, Crit, MAX_CPUS};
 
 /// A line by its number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -190,7 +190,7 @@ pub enum RegisterError {
 #[derive(Debug)]
 pub struct Registered {
     line: Line,
-    threads: Vec<Handle>,
+    threads: Box<[Option<Handle>; MAX_CPUS]>,
 }
 
 /// Lines that are taken.
@@ -211,24 +211,25 @@ pub fn register<F>(
 where
     F: Fn(&mut MayBlock, u32) + Send + Sync + 'static,
 {
-    let mut threads = Vec::new();
-    threads.try_reserve_exact(cpu::count()).map_err(|_| RegisterError::NoMemory)?;
+    let threads = [const { None }; MAX_CPUS];
+    let threads = fallible::boxed(threads).map_err(|_| RegisterError::NoMemory)?;
     let handler = Shared::new(handler).map_err(|_| RegisterError::NoMemory)?;
     let line = claim().ok_or(RegisterError::NoLine)?;
+    let mut registered = Registered { line, threads };
     for cpu in cpu::all() {
         let handler = handler.clone();
         let started = thread::spawn_on(cpu.id(), name, priority, move |cx| {
             serve(cx, line, (priority, rates), &*handler);
         });
         match started {
-            Ok(thread) => threads.push(thread),
+            Ok(thread) => registered.threads[cpu.id().index()] = Some(thread),
             Err(_) => {
-                Registered { line, threads }.close(cx);
+                registered.close(cx);
                 return Err(RegisterError::NoMemory);
             }
         }
     }
-    Ok(Registered { line, threads })
+    Ok(registered)
 }
 
 fn claim() -> Option<Line> {
@@ -247,15 +248,15 @@ impl Registered {
     }
 
     /// Its thread on a CPU.
-    pub fn thread_on(&self, cpu: percpu::CpuId) -> Option<ThreadRef> {
-        self.threads.get(cpu.index()).map(Handle::thread)
+    pub fn thread_on(&self, cpu: CpuId) -> Option<ThreadRef> {
+        self.threads[cpu.index()].as_ref().map(Handle::thread)
     }
 
     /// Ends its threads, each when it has handled what was raised, and gives the line back. A raise that comes later is
     /// lost, or the next one's.
     pub fn close(self, cx: &mut MayBlock) {
         let Self { line, threads } = self;
-        for thread in threads {
+        for thread in threads.into_iter().flatten() {
             ipi::call(thread.thread().home(), |_| {
                 here().leave_mark(|cpu| {
                     cpu.interrupts.slot(line).closing.store(true, Ordering::Relaxed);

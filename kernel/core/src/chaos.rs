@@ -25,7 +25,7 @@ static RAISED: AtomicUsize = AtomicUsize::new(0);
 
 /// Has each turn raise a line on its CPU, as an interrupt at a seeded instant does.
 pub fn raise_at_turns(line: Option<Line>) {
-    RAISED.store(line.map_or(0, |line| line.index() + 1), Ordering::Relaxed);
+    RAISED.store(line.map_or(0, |line| line.number() + 1), Ordering::Relaxed);
 }
 
 /// Starts seeded turns on all CPUs; 0 stops them.
@@ -63,7 +63,7 @@ pub(crate) fn next_turn(crit: &Crit) {
     state.store(next, Ordering::Relaxed);
     timer::set_chaos(crit, Some(timer::now() + LEAST + next % SPAN));
     if let Some(line) = RAISED.load(Ordering::Relaxed).checked_sub(1) {
-        interrupt::raise(crit, Line::at(line));
+        interrupt::raise(crit, Line::numbered(line));
     }
 }
 

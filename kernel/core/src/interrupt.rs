@@ -22,7 +22,7 @@ use crate::{ipi, thread};
 use core::sync::atomic::{AtomicU32, Ordering};
 use line::Slot;
 use lwkt_sched::{Borrowed, Conditions, Refusal};
-use percpu::{CpuId, Crit};
+use percpu::{Counter, CpuId, Crit};
 
 /// Lines that there can be at once.
 const LINES: usize = arch::trap::vector::LINES as usize;
@@ -33,6 +33,8 @@ pub(crate) struct Interrupts {
     due: AtomicU32,
     /// Raises for which the running thread was in a critical section of its own.
     deferred: AtomicU32,
+    /// Times that a thread was asked to run: as many as were borrowed at once or refused.
+    asked: Counter,
     holds: hold::Holds,
     slots: [Slot; LINES],
 }
@@ -42,13 +44,14 @@ impl Interrupts {
         Self {
             due: AtomicU32::new(0),
             deferred: AtomicU32::new(0),
+            asked: Counter::new(),
             holds: hold::Holds::new(),
             slots: [const { Slot::new() }; LINES],
         }
     }
 
     fn slot(&self, line: Line) -> &Slot {
-        &self.slots[line.index()]
+        &self.slots[line.number()]
     }
 
     /// The line of the highest priority that is due, which it is no more.
@@ -74,23 +77,23 @@ pub fn raise_on(crit: &Crit, cpu: CpuId, line: Line) {
     if cpu == here().id() {
         return raise(crit, line);
     }
-    ipi::send(crit, cpu, raise_here, [line.index(), 0, 0]);
+    ipi::send(crit, cpu, raise_here, [line.number(), 0, 0]);
 }
 
 fn raise_here(crit: &Crit, line: usize, _: usize, _: usize) {
-    raise(crit, Line::at(line));
+    raise(crit, Line::numbered(line));
 }
 
 /// Has an interrupt of a line come on a CPU, as a device would. Those that come before the CPU has taken the last are one.
 pub fn trigger(crit: &Crit, cpu: CpuId, line: Line) {
-    let vector = arch::trap::vector::LINE + line.index() as u8;
+    let vector = arch::trap::vector::LINE + line.number() as u8;
     apic::send_ipi(crit, arch::cpu::apic_id_of(cpu), vector);
 }
 
 /// An interrupt of a line. Inside a critical section it only leaves a mark.
 #[unsafe(no_mangle)]
 fn core_line(line: u8) {
-    let line = Line::at(usize::from(line));
+    let line = Line::numbered(usize::from(line));
     if arch::cpu::in_crit() {
         return note(line, true);
     }
@@ -103,7 +106,7 @@ fn note(line: Line, deferred: bool) {
     here().leave_mark(|cpu| {
         let interrupts = &cpu.interrupts;
         arch::irq::increment(&interrupts.slot(line).raised);
-        arch::irq::set_bits(&interrupts.due, 1 << line.index());
+        arch::irq::set_bits(&interrupts.due, 1 << line.number());
         if deferred {
             arch::irq::increment(&interrupts.deferred);
         }
@@ -119,6 +122,7 @@ pub(crate) fn preempt(crit: &Crit) {
         let (from, to) = match cpu.interrupts.take_due() {
             Some(slot) => {
                 let Some(target) = slot.wanted() else { continue };
+                cpu.interrupts.asked.add(crit, 1);
                 cpu.scheduler
                     .with(crit, |s| (s.current(), s.preempt(crit, target, conditions).ok()))
             }
@@ -155,9 +159,12 @@ fn conditions(cpu: &Cpu) -> Conditions {
 /// What a CPU, or all together, counted of interrupts' threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Borrowed switches, returns, refusals. A raise in a critical section of the running thread is refused, and the
-    /// thread asked for again at the section's end.
+    /// Borrowed switches, returns, refusals; what was deferred is refused as critical.
     pub borrowed: Borrowed,
+    /// Times that a thread was asked to run: each was a borrowed switch at once, or was refused.
+    pub asked: u64,
+    /// Raises in a critical section of the running thread: refused until it ends, and not asked before.
+    pub deferred: u64,
     /// Raises.
     pub raised: u64,
     /// Times that a thread took what was raised; the raises beyond these were handled together with others.
@@ -170,6 +177,8 @@ impl Counted {
     /// Adds what another CPU counted.
     pub fn add(&mut self, other: &Self) {
         self.borrowed.add(&other.borrowed);
+        self.asked += other.asked;
+        self.deferred += other.deferred;
         self.raised += other.raised;
         self.taken += other.taken;
         self.limited += other.limited;
@@ -182,8 +191,9 @@ pub fn counted_on(cpu: CpuId) -> Counted {
         let cpu = here();
         let mut counted =
             Counted { borrowed: cpu.scheduler.with(crit, |s| s.borrowed()), ..Counted::default() };
-        let deferred = cpu.interrupts.deferred.load(Ordering::Relaxed);
-        counted.borrowed.refuse(Refusal::Critical, u64::from(deferred));
+        counted.asked = cpu.interrupts.asked.get();
+        counted.deferred = u64::from(cpu.interrupts.deferred.load(Ordering::Relaxed));
+        counted.borrowed.refuse(Refusal::Critical, counted.deferred);
         for slot in &cpu.interrupts.slots {
             slot.count(&mut counted);
         }

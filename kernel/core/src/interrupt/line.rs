@@ -18,14 +18,14 @@ use percpu::{CpuId, Crit, MAX_CPUS};
 pub struct Line(u8);
 
 impl Line {
-    /// The line of this number, which is below [`LINES`].
-    pub(crate) fn at(index: usize) -> Self {
-        Self((index % LINES) as u8)
+    /// The line of a number that [`number`](Self::number) gave: raising one that is closed does no harm.
+    pub fn numbered(number: usize) -> Self {
+        Self((number % LINES) as u8)
     }
 
     /// Its number.
     #[inline]
-    pub(crate) fn index(self) -> usize {
+    pub fn number(self) -> usize {
         usize::from(self.0) % LINES
     }
 }
@@ -238,7 +238,7 @@ fn claim() -> Option<Line> {
         (line < LINES as u32).then_some(taken | 1 << line)
     };
     let before = TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
-    Some(Line::at(before.trailing_ones() as usize))
+    Some(Line::numbered(before.trailing_ones() as usize))
 }
 
 impl Registered {
@@ -260,11 +260,11 @@ impl Registered {
             ipi::call(thread.thread().home(), |_| {
                 here().leave_mark(|cpu| {
                     cpu.interrupts.slot(line).closing.store(true, Ordering::Relaxed);
-                    arch::irq::set_bits(&cpu.interrupts.due, 1 << line.index());
+                    arch::irq::set_bits(&cpu.interrupts.due, 1 << line.number());
                 });
             });
             thread.join(cx);
         }
-        TAKEN.fetch_and(!(1 << line.index()), Ordering::Relaxed);
+        TAKEN.fetch_and(!(1 << line.number()), Ordering::Relaxed);
     }
 }

@@ -14,6 +14,7 @@ pub mod cpu;
 pub mod exec;
 mod fallible;
 mod idle;
+pub mod interrupt;
 pub mod ipi;
 pub mod memory;
 pub mod order;

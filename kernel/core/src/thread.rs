@@ -6,8 +6,8 @@
 
 mod life;
 
+pub(crate) use life::{Body, body, exit, lender_body};
 pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_detached, spawn_on};
-pub(crate) use life::{body, exit};
 
 use crate::cpu::{self, critical, here};
 use crate::{idle, ipi, process};
@@ -51,7 +51,7 @@ pub fn give_way(_: &mut MayBlock) {
 #[inline]
 pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
     debug_assert!(
-        arch::cpu::crit_depth() == 1,
+        arch::cpu::may_switch(),
         "a thread blocks in its outermost critical section only"
     );
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.block(crit, why)));
@@ -61,7 +61,7 @@ pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
 /// Waits until somebody wakes this thread, or until `deadline`, in nanoseconds since boot.
 pub fn sleep_until(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) {
     debug_assert!(
-        arch::cpu::crit_depth() == 1,
+        arch::cpu::may_switch(),
         "a thread sleeps in its outermost critical section only"
     );
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.sleep(crit, why, deadline)));
@@ -108,7 +108,7 @@ fn wake_here(crit: &Crit, thread: usize, _: usize, _: usize) {
 
 /// Does what was decided about the running thread `from`.
 #[inline(always)]
-fn go(crit: &Crit, from: ThreadRef, next: Next) {
+pub(crate) fn go(crit: &Crit, from: ThreadRef, next: Next) {
     match next {
         Next::Same => {}
         Next::Switch(to) => {
@@ -133,8 +133,8 @@ fn wait_here(crit: &Crit, from: ThreadRef) {
 }
 
 #[inline(always)]
-fn switch(from: ThreadRef, to: ThreadRef) {
-    debug_assert!(arch::irq::enabled() && arch::cpu::crit_depth() == 1);
+pub(crate) fn switch(from: ThreadRef, to: ThreadRef) {
+    debug_assert!(arch::irq::enabled() && arch::cpu::may_switch());
     let (from, to) = (from.context().cast::<arch::Context>(), to.context().cast::<arch::Context>());
     // SAFETY: 1. the scheduler of this CPU chose both, in this critical section; 2. `Context` begins with the stack
     // pointer that `arch::Context` is (asserted below, and there).
@@ -145,7 +145,7 @@ const_assert_eq!(core::mem::offset_of!(Context, sp), 0);
 
 /// On the stack of the thread that came: whatever is rare about this switch.
 #[inline(always)]
-fn arrived(crit: &Crit) {
+pub(crate) fn arrived(crit: &Crit) {
     if let Some((rare, left)) = here().scheduler.with(crit, |s| s.arrived(crit)) {
         rarely(crit, rare, left);
     }
@@ -154,6 +154,7 @@ fn arrived(crit: &Crit) {
 #[cold]
 fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
     match left {
+        None if rare.contains(Rare::LOAN) => return repay(crit),
         None | Some(Left::Waits(_)) => {}
         Some(Left::Over(memory, joiner)) => {
             life::keep(crit, memory);
@@ -166,6 +167,15 @@ fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
     if rare.contains(HAS_PROCESS) {
         process::arrive(crit);
     }
+}
+
+/// Lets the victim of a borrowed switch run, whose borrower gave way to this thread: it arrives when the queue chooses it
+/// again.
+#[cold]
+#[inline(never)]
+fn repay(crit: &Crit) {
+    let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.repay(crit)));
+    go(crit, from, next);
 }
 
 /// Makes the CPU's first flow of control its idle thread, and its scheduler.

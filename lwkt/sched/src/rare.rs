@@ -17,6 +17,11 @@ impl Rare {
     pub const MIGRATE: Self = Self(1 << 1);
     /// The thread that arrives is traced: the kernel records the switch.
     pub const TRACE: Self = Self(1 << 2);
+    /// The CPU is lent out by a borrowed switch, and the thread that arrives is not the borrower: it gives the CPU back by
+    /// [`Scheduler::repay`](crate::Scheduler::repay).
+    pub const LOAN: Self = Self(1 << 3);
+    /// The thread holds tokens, which it has to get again: it does not preempt.
+    pub const TOKENS: Self = Self(1 << 4);
     /// The kernel's own conditions of an arriving thread (a borrowed processor, tokens to take again, ...).
     pub const KERNEL: [Self; 4] = [Self(1 << 8), Self(1 << 9), Self(1 << 10), Self(1 << 11)];
     /// The conditions that belong to the thread that was left.

@@ -5,6 +5,7 @@
 
 use percpu::{CpuId, Crit};
 
+use crate::preempt::{Preemption, Token};
 use crate::report::All;
 use crate::timers::Timers;
 use crate::{
@@ -15,17 +16,18 @@ use crate::{
 /// The scheduler of one CPU.
 #[repr(C)]
 pub struct Scheduler<Q: RunQueue = queue::Chosen> {
-    current: ThreadRef,
-    rare: Rare,
+    pub(crate) current: ThreadRef,
+    pub(crate) rare: Rare,
     cpu: CpuId,
     /// Switches from a thread that has to wait, and all others: a switch adds to one of them.
-    waits: u64,
-    turns: u64,
-    queue: Q,
+    pub(crate) waits: u64,
+    pub(crate) turns: u64,
+    pub(crate) queue: Q,
     idle: ThreadRef,
     leaving: Option<(ThreadRef, CpuId)>,
-    timers: Timers,
+    pub(crate) timers: Timers,
     all: All,
+    pub(crate) preemption: Preemption,
 }
 
 impl<Q: RunQueue> Scheduler<Q> {
@@ -44,9 +46,21 @@ impl<Q: RunQueue> Scheduler<Q> {
         let mut all = All::new();
         all.add(idle);
         let queue = Q::new(idle, clock);
-        let (rare, timers) = (Rare::NONE, Timers::new());
-        let (waits, turns) = (0, 0);
-        Self { current: idle, rare, cpu, waits, turns, queue, idle, leaving: None, timers, all }
+        let (rare, timers, preemption) = (Rare::NONE, Timers::new(), Preemption::new());
+        let (waits, turns, leaving) = (0, 0, None);
+        Self {
+            current: idle,
+            rare,
+            cpu,
+            waits,
+            turns,
+            queue,
+            idle,
+            leaving,
+            timers,
+            all,
+            preemption,
+        }
     }
 
     /// Starts a thread on this CPU (edge 1).
@@ -83,8 +97,8 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// the wake sets the thread's token, which this takes. A token may be left over, so a wait is always a loop.
     #[inline]
     pub fn block(&mut self, _: &Crit, why: Why) -> Next {
-        if self.current.token.take() {
-            return Next::Same;
+        if self.current.token.get() != Token::NONE {
+            return self.wait_rarely(State::Blocked, why, None).map_or(Next::Same, Next::Switch);
         }
         self.wait(State::Blocked, why)
     }
@@ -93,8 +107,10 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// [`timed_out`](Self::timed_out) tells which.
     pub fn sleep(&mut self, _: &Crit, why: Why, deadline: u64) -> Next {
         self.current.timed_out.set(false);
-        if self.current.token.take() {
-            return Next::Same;
+        if self.current.token.get() != Token::NONE {
+            return self
+                .wait_rarely(State::Sleeping, why, Some(deadline))
+                .map_or(Next::Same, Next::Switch);
         }
         self.timers.arm(self.current, deadline);
         self.wait(State::Sleeping, why)
@@ -127,7 +143,7 @@ impl<Q: RunQueue> Scheduler<Q> {
                 return Wake::Local;
             }
             State::Unstarted | State::Exited => {}
-            _ => thread.token.set(true),
+            _ => thread.token.set(thread.token.get().with(Token::WOKEN)),
         }
         Wake::Already
     }
@@ -170,6 +186,9 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     #[cold]
     fn arrived_rarely(&mut self, _: &Crit) -> (Rare, Option<Left>) {
+        if self.rare.contains(Rare::LOAN) {
+            return (self.arrived_on_loan(), None);
+        }
         let rare = core::mem::take(&mut self.rare);
         let left = self.leaving.take().map(|(thread, to)| {
             debug_assert!(thread != self.current);
@@ -230,7 +249,15 @@ impl<Q: RunQueue> Scheduler<Q> {
         }
         self.queue.remove(thread);
         thread.priority.set(priority);
-        if thread == self.current { self.queue.push_first(thread) } else { self.queue.push(thread) }
+        if !self.is_first(thread) {
+            return self.queue.push(thread);
+        }
+        self.queue.push_first(thread);
+        // The running thread is before its victim, also where they are equals.
+        if thread != self.current && self.current.priority.get() == priority {
+            self.queue.remove(self.current);
+            self.queue.push_first(self.current);
+        }
     }
 
     /// Sets what is rare about every arrival of a thread of this CPU.
@@ -293,6 +320,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         Threads {
             at: self.all.iter().next(),
             current: self.current,
+            lender: self.lender(),
             scheduler: core::marker::PhantomData,
         }
     }
@@ -302,7 +330,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     }
 
     #[inline]
-    fn ready(&mut self, thread: ThreadRef) {
+    pub(crate) fn ready(&mut self, thread: ThreadRef) {
         thread.state.set(State::Ready);
         self.queue.push(thread);
     }
@@ -320,7 +348,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     }
 
     #[inline]
-    fn leave(&mut self, me: ThreadRef) -> ThreadRef {
+    pub(crate) fn leave(&mut self, me: ThreadRef) -> ThreadRef {
         self.queue.pop(me);
         let next = self.queue.best();
         self.switch(next);
@@ -336,11 +364,22 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.leaving = Some((me, to));
         self.rare |= rare;
         self.turns += 1;
+        if me.token.get() != Token::NONE {
+            return self.leave_rarely();
+        }
         self.leave(me)
     }
 
+    /// The running thread, which is in no queue any more, waits.
+    pub(crate) fn next_of_waiting(&mut self) -> Next {
+        self.waits += 1;
+        let next = self.queue.best();
+        self.switch(next);
+        if next == self.idle { Next::Idle } else { Next::Switch(next) }
+    }
+
     #[inline]
-    fn switch(&mut self, next: ThreadRef) {
+    pub(crate) fn switch(&mut self, next: ThreadRef) {
         self.owns(next);
         self.queue.switched(self.current, next);
         self.current = next;
@@ -349,7 +388,7 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     /// A thread touched by a foreign CPU ends a debug build.
     #[inline]
-    fn owns(&self, thread: ThreadRef) {
+    pub(crate) fn owns(&self, thread: ThreadRef) {
         debug_assert!(thread.lives_on(self.cpu), "{thread:?} touched by {:?}", self.cpu);
     }
 }

@@ -1,8 +1,10 @@
 //! Tests: each call by itself, all of them against a model, and several CPUs under shuttle.
 
 mod fair;
+mod limit;
 mod model;
 mod orders;
+mod preempt;
 mod single;
 
 use std::boxed::Box;

@@ -25,19 +25,27 @@ impl Fair {
         had.set(had.get() + now.saturating_sub(core::mem::replace(&mut self.since, now)));
     }
 
-    /// The first of the same priority, but for the running thread.
-    fn first_waiting(&self, like: ThreadRef) -> Option<ThreadRef> {
+    /// Threads of the same priority, in order.
+    fn equals(&self, like: ThreadRef) -> impl Iterator<Item = ThreadRef> + use<> {
         let priority = like.priority.get();
-        let mut rest = self.threads.iter().skip_while(|one| one.priority.get() > priority);
-        rest.find(|one| *one != self.running).filter(|one| one.priority.get() == priority)
+        let rest = self.threads.iter().skip_while(move |one| one.priority.get() > priority);
+        rest.take_while(move |one| one.priority.get() == priority)
     }
 
-    /// Puts `thread` in its place, behind `behind` in any case.
-    fn insert(&mut self, thread: ThreadRef, behind: ThreadRef) {
+    /// Who of the same priority, but for the running thread, has had least. The first one may have been kept from running
+    /// by a better one, and have had more.
+    fn least_waiting(&self, like: ThreadRef) -> Option<ThreadRef> {
+        let waits = self.equals(like).filter(|one| *one != self.running);
+        waits.take(2).min_by_key(|one| one.merit.get())
+    }
+
+    /// Puts `thread` in its place, but never first: who is first among its equals runs, or ran until a better one came.
+    fn insert(&mut self, thread: ThreadRef) {
         let (priority, had) = (thread.priority.get(), thread.merit.get());
+        let first = self.equals(thread).next();
         self.threads.insert(thread, |one| {
             let its = one.priority.get();
-            its > priority || its == priority && (one == behind || one.merit.get() <= had)
+            its > priority || its == priority && (Some(one) == first || one.merit.get() <= had)
         });
     }
 }
@@ -48,11 +56,11 @@ impl RunQueue for Fair {
     }
 
     fn push(&mut self, thread: ThreadRef) {
-        let equal = self.first_waiting(thread).unwrap_or(self.running);
-        if equal.priority.get() == thread.priority.get() {
+        let equal = self.least_waiting(thread).or_else(|| self.equals(thread).next());
+        if let Some(equal) = equal {
             thread.merit.set(thread.merit.get().max(equal.merit.get()));
         }
-        self.insert(thread, self.running);
+        self.insert(thread);
     }
 
     fn push_first(&mut self, thread: ThreadRef) {
@@ -62,10 +70,10 @@ impl RunQueue for Fair {
 
     fn rotate(&mut self, running: ThreadRef) {
         self.charge();
-        // Giving way means that somebody else runs, also when all the others have had more.
-        if let Some(first) = self.first_waiting(running) {
+        // Somebody else becomes first and runs, also when all the others have had more: that is to give way.
+        if running.next.get() != running {
             self.threads.remove(running);
-            self.insert(running, first);
+            self.insert(running);
         }
     }
 
@@ -88,7 +96,7 @@ impl RunQueue for Fair {
     /// Only when an equal has had less: else whoever gets the CPU would have had more.
     fn tick(&mut self, running: ThreadRef) -> bool {
         self.charge();
-        let waits = self.first_waiting(running);
+        let waits = self.least_waiting(running);
         self.best() != running || waits.is_some_and(|one| one.merit.get() < running.merit.get())
     }
 
@@ -102,11 +110,15 @@ impl RunQueue for Fair {
     }
 
     fn sound(&self) -> bool {
-        // The running thread is first among its equals, whatever it has had.
+        let mut first: Option<ThreadRef> = None;
         self.threads.iter().is_sorted_by(|one, two| {
-            let (first, second) = (one.priority.get(), two.priority.get());
-            let in_order = *one == self.running || one.merit.get() <= two.merit.get();
-            first > second || first == second && in_order
+            let equals = one.priority.get() == two.priority.get();
+            let is_first = first.is_none_or(|first| first.priority.get() != one.priority.get());
+            if is_first {
+                first = Some(*one);
+            }
+            let in_order = is_first || one.merit.get() <= two.merit.get();
+            one.priority.get() > two.priority.get() || equals && in_order
         })
     }
 }

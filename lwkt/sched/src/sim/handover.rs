@@ -4,7 +4,7 @@ use percpu::Crit;
 use shuttle::rand::Rng;
 
 use super::{Machine, call, drain, gate, joined_here, keep, me};
-use crate::{Left, Next, ThreadRef};
+use crate::{Conditions, Left, Next, Rare, Refusal, ThreadRef};
 
 pub(super) fn go(crit: &Crit, next: Next) {
     match next {
@@ -26,6 +26,10 @@ pub(super) fn work(crit: &Crit) -> Option<ThreadRef> {
     loop {
         drain(crit);
         let own = me();
+        while let Some(target) = own.cpu().due.borrow_mut().pop_front() {
+            let refused = own.with(|own| own.preempt(crit, target, Conditions::default()));
+            assert!(matches!(refused, Err(Refusal::Idle | Refusal::NotWaiting)), "{refused:?}");
+        }
         if let Next::Switch(next) = own.with(|own| own.pick(crit)) {
             return Some(next);
         }
@@ -45,6 +49,28 @@ pub(super) fn work(crit: &Crit) -> Option<ThreadRef> {
                 return None;
             }
             inbox = cpu.arrival.wait(inbox).unwrap();
+        }
+    }
+}
+
+/// Has the interrupts' threads that are due run in the time of this thread, whose outermost critical section ends.
+pub(super) fn preempt_due(crit: &Crit) {
+    loop {
+        let own = me();
+        let due = own.cpu().due.borrow_mut().pop_front();
+        let to = match due {
+            Some(target) => own.with(|own| own.preempt(crit, target, Conditions::default())).ok(),
+            None => own.with(|own| own.preempt_again(crit, Conditions::default())),
+        };
+        match to {
+            Some(to) => {
+                switch(crit, to);
+                let next = me().with(|own| own.resumed(crit));
+                go(crit, next);
+                drain(crit);
+            }
+            None if due.is_none() => return,
+            None => {}
         }
     }
 }
@@ -75,7 +101,12 @@ pub(super) fn switch(crit: &Crit, next: ThreadRef) {
 pub(super) fn arrive(crit: &Crit) {
     let me = me();
     let arrived = me.with(|own| own.arrived(crit));
-    let Some((_, Some(left))) = arrived else { return };
+    let Some((rare, left)) = arrived else { return };
+    if rare.contains(Rare::LOAN) {
+        let next = me.with(|own| own.repay(crit));
+        return go(crit, next);
+    }
+    let Some(left) = left else { return };
     match left {
         Left::Moved(thread, to) => call(crit, to, adopt, [thread.into_word(), 0, 0]),
         Left::Over(thread, joiner) => {

@@ -40,12 +40,17 @@ mod counters;
 mod cpusync;
 pub mod doorbell;
 mod fabric;
+pub mod knocking;
 mod node;
 mod outbox;
+mod parked;
 pub mod plant;
 mod ring;
+mod tree;
+mod uncured;
 
 pub use call::{Call, CallFn, Full};
 pub use counters::Counters;
 pub use fabric::{Bell, CALL_TARGETS, Fabric};
+pub use parked::Parked;
 pub use ring::{Consumer, Producer, RING_DEPTH, Ring};

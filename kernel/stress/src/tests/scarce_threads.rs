@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_core::memory::{self, Refusal};
 use kernel_core::thread::{self, Handle, OutOfMemory};
-use kernel_core::{cpu, ipi};
+use kernel_core::cpu;
 use lwkt_sched::{MayBlock, Name, Priority};
 use percpu::CpuId;
 
@@ -100,11 +100,11 @@ impl Crowd {
     }
 }
 
-/// Pages apart from those that small objects share, and bytes apart from the rings'.
+/// Pages, apart from those that small objects share, and bytes.
 fn held() -> (u64, u64) {
     crew::settle();
     (
         memory::frames_in_use().wrapping_sub(memory::heap_pages()),
-        memory::heap_in_use().wrapping_sub(ipi::ring_bytes()),
+        memory::heap_in_use(),
     )
 }

@@ -69,7 +69,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     }
 
     #[inline(never)]
-    fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
+    pub(crate) fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
         let counters = &self.nodes.on(me).counters;
         let before = counters.ran.get();
         self.look(crit, me);
@@ -82,12 +82,14 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     #[inline(always)]
     fn look(&self, crit: &Crit, me: CpuId) {
         let node = self.nodes.on(me);
-        if node.state.with(crit, |state| core::mem::replace(&mut state.in_call, true)) {
+        if node.state.with(crit, |state| core::mem::replace(&mut state.in_call, true))
+            && !uncured::NESTS
+        {
             return;
         }
         loop {
             self.serve(crit, me, node, node.doorbell.take());
-            if self.flush(crit, node) {
+            if self.is_finished(crit, node) || self.finish(crit) {
                 if node.doorbell.settle(node.state.with(crit, |state| state.rest)) {
                     break;
                 }
@@ -137,6 +139,15 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let ring = ring.load(Ordering::Acquire);
         // SAFETY: it is null or came out of a `&'static` (`make_ring`).
         let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return };
+        #[cfg(feature = "uncured-2005")]
+        // SAFETY: this CPU is the only consumer of the rings that lead to it.
+        return unsafe {
+            ring.pop_copies(crit, |call| {
+                node.counters.ran.add(crit, 1);
+                call.run(crit);
+            })
+        };
+        #[cfg_attr(feature = "uncured-2005", expect(unreachable_code, reason = "the cure"))]
         for _ in 0..DEPTH {
             // SAFETY: this CPU is the only consumer of the rings that lead to it, and drains do not nest.
             let Some(call) = (unsafe { ring.pop(crit) }) else { break };
@@ -153,10 +164,30 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
                 call.run(crit);
             }
             // Nothing is parked before the first call: a drain ends with an empty outbox.
-            if !node.state.with(crit, |state| state.outbox.is_empty()) {
+            if !self.is_finished(crit, node) {
                 self.hold_back(crit);
+                if plant::strikes(Bug::StaleIndex) {
+                    call.run(crit);
+                }
             }
         }
+    }
+
+    /// Whether nothing keeps a drain from ending.
+    #[inline(always)]
+    pub(super) fn is_finished(&self, crit: &Crit, node: &Node<DEPTH>) -> bool {
+        node.state.with(crit, |state| state.unfinished == Unfinished::NOTHING)
+    }
+
+    /// Does something about what keeps this drain from ending; returns whether nothing does any more.
+    #[cold]
+    #[inline(never)]
+    fn finish(&self, crit: &Crit) -> bool {
+        let me = B::here(crit);
+        let node = self.nodes.on(me);
+        // Orders are executed here: they, too, may have sent something.
+        let goes_on = self.obey(crit, me, node);
+        self.flush(crit, node) && goes_on
     }
 
     /// Holds back the next call while something is parked and there is little memory to park more.
@@ -191,10 +222,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let me = B::here(crit);
         let node = self.nodes.on(me);
         let (moved, is_empty) = node.state.with(crit, |state| {
-            let moved = state.outbox.flush(crit, &mut state.reserve, |to| {
-                self.ring_to(me, to)
-                    .expect("a call is parked only for a CPU that this one has a ring to")
-            });
+            let ring_to =
+                |to| self.ring_to(me, to).expect("a call is parked only where there is a ring");
+            let moved = state.flush(crit, ring_to);
             (moved, state.outbox.is_empty())
         });
         for to in &moved {

@@ -43,10 +43,7 @@ impl Bell for Apic {
 ///
 /// # Safety
 /// From `base` on there is room for `count` rings, aligned to them, for good.
-unsafe fn rings_in<const DEPTH: usize>(
-    base: usize,
-    count: usize,
-) -> &'static mut [Ring<DEPTH>] {
+unsafe fn rings_in<const DEPTH: usize>(base: usize, count: usize) -> &'static mut [Ring<DEPTH>] {
     let first = core::ptr::with_exposed_provenance_mut::<MaybeUninit<Ring<DEPTH>>>(base);
     // SAFETY: the caller's promise; what is not initialised may have any content.
     let places = unsafe { core::slice::from_raw_parts_mut(first, count) };

@@ -62,6 +62,12 @@ fn sync_here(crit: &Crit, acknowledge: usize, func: usize, arg: usize) {
     acknowledge.done();
 }
 
+/// The CPU of the lowest bit of a word that was turned right by `first`.
+#[inline(always)]
+fn turned_back(word: u64, first: u32) -> CpuId {
+    CpuId::from(((word.trailing_zeros() + first) % u64::BITS) as u8)
+}
+
 /// What a tree's places execute for `sync`: the tree itself acknowledges.
 fn sync_in_tree(crit: &Crit, func: usize, arg: usize, _: usize) {
     // SAFETY: `sync_far` made this word out of such a function.
@@ -160,18 +166,15 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let acknowledge = Acknowledge::new();
         let first = me.index() as u32 % u64::BITS;
         let turned = word.rotate_right(first);
-        let (mut left, mut full, mut count) = (turned & !1, 0, 0);
+        let (mut left, mut count) = (turned & !1, 0);
         while left != 0 {
-            let number = left.trailing_zeros();
-            left &= left - 1;
-            count += 1;
-            let to = CpuId::from(((number + first) % u64::BITS) as u8);
+            let to = turned_back(left, first);
             if !self.quickly(crit, me, to, sync_call(&acknowledge, func, arg)) {
-                full |= 1 << number;
+                count += self.send_sync_slowly(crit, left, &acknowledge, func, arg);
+                break;
             }
-        }
-        if full != 0 {
-            self.send_sync_slowly(crit, full, &acknowledge, func, arg);
+            count += 1;
+            left &= left - 1;
         }
         if turned & 1 != 0 {
             func(crit, arg);
@@ -180,23 +183,25 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         count
     }
 
-    /// The rest of `sync_near`, for those whose rings are full or not there yet. Bit n is CPU n after this one.
+    /// The rest of `sync_near`, from where a ring is full or not there yet; returns to how many. Bit n is CPU n after this one.
     #[cold]
     #[inline(never)]
     fn send_sync_slowly(
         &self,
         crit: &Crit,
-        mut full: u64,
+        mut left: u64,
         acknowledge: &Acknowledge,
         func: fn(&Crit, usize),
         arg: usize,
-    ) {
+    ) -> usize {
         let first = B::here(crit).index() as u32;
-        while full != 0 {
-            let to = CpuId::from(((full.trailing_zeros() + first) % u64::BITS) as u8);
-            full &= full - 1;
-            self.send_slowly(crit, to, sync_call(acknowledge, func, arg));
+        let mut count = 0;
+        while left != 0 {
+            self.send(crit, turned_back(left, first), sync_call(acknowledge, func, arg));
+            count += 1;
+            left &= left - 1;
         }
+        count
     }
 
     /// `sync` with any CPUs.

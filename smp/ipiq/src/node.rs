@@ -2,8 +2,8 @@
 
 #[cfg(not(feature = "loom"))]
 use percpu::MAX_CPUS;
-use percpu::{CpuId, CpuSet, Crit, Own};
 use percpu::sync::{AtomicPtr, AtomicUsize};
+use percpu::{CpuId, CpuSet, Crit, Own};
 
 #[cfg(not(feature = "loom"))]
 use crate::RING_DEPTH;
@@ -98,16 +98,14 @@ impl<const DEPTH: usize> State<DEPTH> {
 
     fn note_outbox(&mut self) {
         let rest = self.unfinished.without(Unfinished::OUTBOX);
-        self.unfinished =
-            if self.outbox.is_empty() { rest } else { rest.with(Unfinished::OUTBOX) };
+        self.unfinished = if self.outbox.is_empty() { rest } else { rest.with(Unfinished::OUTBOX) };
     }
 
     /// Changes what this CPU has to do with masters.
     pub fn bind<R>(&mut self, change: impl FnOnce(&mut Bonds) -> R) -> R {
         let result = change(&mut self.bonds);
         let rest = self.unfinished.without(Unfinished::PARKED);
-        self.unfinished =
-            if self.bonds.is_parked() { rest.with(Unfinished::PARKED) } else { rest };
+        self.unfinished = if self.bonds.is_parked() { rest.with(Unfinished::PARKED) } else { rest };
         result
     }
 }

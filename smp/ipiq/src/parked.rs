@@ -204,8 +204,7 @@ struct Entry<'a, B, const CPUS: usize, const DEPTH: usize> {
 
 fn enter<B: Bell, const CPUS: usize, const DEPTH: usize>(crit: &Crit, entry: usize) {
     // SAFETY: 1. `park` made the word from such an entry; 2. it waits until this has been acknowledged.
-    let entry =
-        unsafe { &*core::ptr::with_exposed_provenance::<Entry<'_, B, CPUS, DEPTH>>(entry) };
+    let entry = unsafe { &*core::ptr::with_exposed_provenance::<Entry<'_, B, CPUS, DEPTH>>(entry) };
     // Relaxed: the master wrote it before it sent this, and does not before this has been acknowledged.
     let turn = entry.fabric.masters().on(entry.master).turn.load(Ordering::Relaxed);
     let node = entry.fabric.nodes().here::<B>(crit);

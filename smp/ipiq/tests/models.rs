@@ -77,7 +77,7 @@ fn ring_slot() {
 
 /// The word alone, with a target that also polls for a while, and two senders.
 fn doorbell_word<K: Knocking>() {
-    model(3, || {
+    model(2, || {
         let bell = Arc::new((
             Doorbell::new(),
             loom::sync::Notify::new(),
@@ -241,7 +241,7 @@ fn two_cpus_fill_each_other_with_answers<K: Knocking>() {
         let fabric = unsafe { &*std::ptr::with_exposed_provenance::<Two<K, 2>>(fabric) };
         fabric.send(crit, CpuId::at(from), digit(digit_back));
     }
-    model(2, || {
+    model(1, || {
         let fabric = few::<K, 2, 2>();
         let word = std::ptr::from_ref(fabric).expose_provenance();
         let body = move |me: usize, other: CpuId| {
@@ -356,7 +356,7 @@ fn two_masters_park_each_other<K: Knocking>() {
 
 /// CPU 0 broadcasts twice over CPU 1 to CPU 2; the second waits until nobody reads the first any more.
 fn tree_of_relays<K: Knocking>() {
-    model(2, || {
+    model(1, || {
         let fabric = few::<K, 3, 2>();
         let target = |me: usize| {
             move || {

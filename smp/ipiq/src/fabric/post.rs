@@ -5,7 +5,13 @@ use super::*;
 impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Puts a call into the ring of its pair, if that exists and nothing is parked.
     #[inline(always)]
-    pub(super) fn post(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> Option<&'static Ring<DEPTH>> {
+    pub(super) fn post(
+        &self,
+        crit: &Crit,
+        me: CpuId,
+        to: CpuId,
+        call: Call,
+    ) -> Option<&'static Ring<DEPTH>> {
         let ring = self.ring_to(me, to)?;
         let straight = self.is_finished(crit, self.nodes.on(me));
         // SAFETY: this CPU is the only producer of its ring to `to`.

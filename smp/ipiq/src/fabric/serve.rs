@@ -17,7 +17,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// The whole of it is put where it is called: once, in a function that knows the fabric's address.
     #[inline(always)]
     pub fn rang(&self, crit: &Crit) {
-        self.look(crit, B::here(crit));
+        self.look(crit.anew(), B::here(crit));
     }
 
     /// To be called at each tick: executes what was sent passively, and the rest along with it; returns how many calls that were.
@@ -158,15 +158,17 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
                     node.counters.ran.add(crit, 1);
                 }
             }
+            let parked = cfg!(feature = "plants").then(|| node.counters.parked.get());
             node.counters.ran.add(crit, 1);
-            call.run(crit);
+            call.run(crit.anew());
             if plant::strikes(Bug::Double) {
                 call.run(crit);
             }
             // Nothing is parked before the first call: a drain ends with an empty outbox.
             if !self.is_finished(crit, node) {
                 self.hold_back(crit);
-                if plant::strikes(Bug::StaleIndex) {
+                let has_parked = parked.is_some_and(|before| before != node.counters.parked.get());
+                if has_parked && plant::strikes(Bug::StaleIndex) {
                     call.run(crit);
                 }
             }

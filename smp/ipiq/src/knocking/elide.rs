@@ -9,26 +9,25 @@ use super::{Knock, Knocking, after_push};
 pub struct Elide;
 
 impl Knocking for Elide {
-    /// A `fetch_or` would do; this knows from its first look which answer it will give, and need not ask again.
+    /// What a `fetch_or` does; but its answer is known before the mark is in, mostly, and is not asked for again.
     #[inline(always)]
     fn knock(word: &AtomicU64, mark: u64) -> Knock {
         let exchange = |before: u64| {
             // Pairs with: `Doorbell::take`, acquire.
-            word.compare_exchange(before, before | mark, after_push(), Ordering::Relaxed)
+            word.compare_exchange(before, before | mark, after_push(), Ordering::Relaxed).is_ok()
         };
-        let mut before = word.load(Ordering::Relaxed);
-        loop {
-            if before == 0 {
-                match exchange(0) {
-                    Ok(_) => return Knock::Ring,
-                    Err(now) => before = now,
-                }
-            } else {
-                match exchange(before) {
-                    Ok(_) => return Knock::Avoided,
-                    Err(now) => before = now,
-                }
+        let before = word.load(Ordering::Relaxed);
+        if before == 0 {
+            if exchange(0) {
+                return Knock::Ring;
             }
+        } else if exchange(before) {
+            return Knock::Avoided;
+        }
+        // Somebody else was quicker. Pairs with: `Doorbell::take`, acquire.
+        match word.fetch_or(mark, after_push()) {
+            0 => Knock::Ring,
+            _ => Knock::Avoided,
         }
     }
 }

@@ -57,8 +57,7 @@ pub fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
 /// Makes a fabric; it lives as long as the process, as loom's cells may.
 pub fn few<K: Knocking, const CPUS: usize, const DEPTH: usize>() -> &'static Few<K, CPUS, DEPTH> {
     let lines = core::array::from_fn(|_| loom::sync::Notify::new());
-    let fabric: &Few<K, CPUS, DEPTH> =
-        Box::leak(Box::new(Fabric::new(Lines(lines, PhantomData))));
+    let fabric: &Few<K, CPUS, DEPTH> = Box::leak(Box::new(Fabric::new(Lines(lines, PhantomData))));
     for cpu in 0..CPUS {
         HERE.with(|here| here.set(cpu));
         fabric.listen(&crit());

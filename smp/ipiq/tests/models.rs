@@ -77,7 +77,7 @@ fn ring_slot() {
 
 /// The word alone, with a target that also polls for a while, and two senders.
 fn doorbell_word<K: Knocking>() {
-    model(2, || {
+    model(3, || {
         let bell = Arc::new((
             Doorbell::new(),
             loom::sync::Notify::new(),
@@ -241,7 +241,7 @@ fn two_cpus_fill_each_other_with_answers<K: Knocking>() {
         let fabric = unsafe { &*std::ptr::with_exposed_provenance::<Two<K, 2>>(fabric) };
         fabric.send(crit, CpuId::at(from), digit(digit_back));
     }
-    model(1, || {
+    model(2, || {
         let fabric = few::<K, 2, 2>();
         let word = std::ptr::from_ref(fabric).expose_provenance();
         let body = move |me: usize, other: CpuId| {

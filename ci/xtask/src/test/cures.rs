@@ -26,7 +26,8 @@ pub fn cures() -> Step {
                 let fails = !fine && says(&broken, test, "FAILED");
                 done.count(passes && fails);
                 if !(passes && fails) {
-                    done.output.push_str(&format!("{test}, cured:\n{output}\n{feature}:\n{broken}\n"));
+                    done.output
+                        .push_str(&format!("{test}, cured:\n{output}\n{feature}:\n{broken}\n"));
                 }
             }
         }

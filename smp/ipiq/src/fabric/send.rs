@@ -107,7 +107,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     pub fn send_mask(&self, crit: &Crit, cpus: &CpuSet, call: Call) {
         let me = B::here(crit);
         let cpus = cpus.and(&self.listening.load());
-        if cpus.count() > B::LOOP_MOST + usize::from(cpus.contains(me)) {
+        // Low numbers alone are few, and are counted by one look.
+        let are_few = cpus.as_word_below(B::LOOP_MOST, CpuId::BOOT).is_some();
+        if !are_few && cpus.count() > B::LOOP_MOST + usize::from(cpus.contains(me)) {
             self.assert_may_wait(crit, me);
             self.spread(crit, me, &cpus, call);
             return;

@@ -187,9 +187,16 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     fn finish(&self, crit: &Crit) -> bool {
         let me = B::here(crit);
         let node = self.nodes.on(me);
-        // Orders are executed here: they, too, may have sent something.
-        let goes_on = self.obey(crit, me, node);
-        self.flush(crit, node) && goes_on
+        loop {
+            // Orders are executed here: they, too, may have sent something.
+            let goes_on = self.obey(crit, me, node);
+            let is_flushed = self.flush(crit, node);
+            if goes_on || !is_flushed || node.doorbell.is_marked() {
+                return goes_on && is_flushed;
+            }
+            // Parked, and nothing to do.
+            hint::spin_loop();
+        }
     }
 
     /// Holds back the next call while something is parked and there is little memory to park more.

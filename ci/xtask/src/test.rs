@@ -6,6 +6,7 @@
 
 mod baseline;
 mod count;
+mod cures;
 mod explained;
 mod faults;
 mod heard;

@@ -17,10 +17,9 @@ use percpu::{CpuId, Crit};
 use servers::options::Options;
 use spin::Once;
 
-/// Rings that a CPU has in reserve when it comes up: one to each CPU that there may be, since a message must not need
-/// memory that ring 3 may have taken, and some for what its calls send.
+/// Rings that a CPU has in reserve when it comes up: what [`ipi::reserve_for`] says for as many CPUs as there may be.
 fn rings() -> usize {
-    expected().min(percpu::MAX_CPUS) + ipiq::CALL_TARGETS
+    ipi::reserve_for(expected().min(percpu::MAX_CPUS))
 }
 
 /// What the image adds to the kernel.

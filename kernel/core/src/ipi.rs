@@ -1,11 +1,11 @@
 //! The messages between CPUs, on this machine: the fabric of rings, rung by the local APIC.
 
 use crate::cpu::{Machine, critical, here};
-use crate::fallible;
-use alloc::boxed::Box;
+use crate::memory;
+use arch::layout::PAGE;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::sync::atomic::{AtomicU64, Ordering};
-use ipiq::{Bell, Call, CallFn, Fabric, RING_DEPTH, Ring};
+use ipiq::{Bell, Call, CallFn, Fabric, Parked, RING_DEPTH, Ring};
 use percpu::{CpuId, CpuSet, Crit, Here, MAX_CPUS};
 
 /// The doorbell: an interrupt by the local APIC.
@@ -21,6 +21,8 @@ unsafe impl Here for Apic {
 }
 
 impl Bell for Apic {
+    type Knocking = ipiq::knocking::Chosen;
+
     #[inline]
     fn ring(&self, crit: &Crit, to: CpuId) {
         apic::send_ipi(crit, arch::cpu::apic_id_of(to), arch::trap::vector::DOORBELL);
@@ -28,19 +30,57 @@ impl Bell for Apic {
 
     #[cold]
     #[inline(never)]
-    fn restock<const DEPTH: usize>(&self, _: &Crit) -> Option<&'static mut Ring<DEPTH>> {
-        let used = &here().counters.heap;
-        let before = used.get();
-        let ring = fallible::boxed(Ring::new()).ok().map(Box::leak);
-        RING_BYTES.fetch_add(used.get().wrapping_sub(before), Ordering::Relaxed);
-        ring
+    fn restock<const DEPTH: usize>(&self, crit: &Crit) -> &'static mut [Ring<DEPTH>] {
+        match memory::take_for_good(crit) {
+            // SAFETY: the frame is this CPU's alone from now on.
+            Some(frame) => unsafe { rings_in(frame.virt(), PAGE / size_of::<Ring<DEPTH>>()) },
+            None => &mut [],
+        }
     }
 }
 
-/// Heap that rings made on demand have taken, for good.
+/// Makes rings in memory that nobody else has.
+///
+/// # Safety
+/// From `base` on there is room for `count` rings, aligned to them, for good.
+unsafe fn rings_in<const DEPTH: usize>(base: usize, count: usize) -> &'static mut [Ring<DEPTH>] {
+    let first = core::ptr::with_exposed_provenance_mut::<MaybeUninit<Ring<DEPTH>>>(base);
+    // SAFETY: the caller's promise; what is not initialised may have any content.
+    let places = unsafe { core::slice::from_raw_parts_mut(first, count) };
+    places.iter_mut().for_each(|place| {
+        place.write(Ring::new());
+    });
+    RING_BYTES.fetch_add(size_of_val(places) as u64, Ordering::Relaxed);
+    let rings = core::ptr::from_mut(places) as *mut [Ring<DEPTH>];
+    // SAFETY: each place has been written.
+    unsafe { &mut *rings }
+}
+
+/// With how many other CPUs each CPU can talk without asking for memory again, at most: then at 255 CPUs all rings take 36 MiB.
+const PARTNERS: usize = 124;
+
+/// Rings that each of `cpus` CPUs sets aside when it comes up: one to each CPU, and some for what its calls send.
+///
+/// A message must not need memory that ring 3 may have taken. Up to [`PARTNERS`] CPUs none does. Where there are more, a CPU that talks to more
+/// of them takes a frame for each three further ones.
+pub(crate) const fn reserve_for(cpus: usize) -> usize {
+    let partners = if cpus < PARTNERS { cpus } else { PARTNERS };
+    partners + ipiq::CALL_TARGETS
+}
+
+/// The goal S4: bytes of all queues after boot, and after each CPU has talked to its neighbours.
+const _: () = {
+    let cpus = 255;
+    let rings = cpus * reserve_for(cpus) * size_of::<Ring>();
+    let neighbours = 2;
+    assert!(neighbours <= PARTNERS, "neighbours need nothing that boot has not set aside");
+    assert!(rings + size_of_val(&FABRIC) <= 40 << 20, "queues at 255 CPUs take at most 40 MiB");
+};
+
+/// Bytes that rings have taken, for good.
 static RING_BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// Bytes of the heap that rings made on demand have taken: they stay.
+/// Bytes that rings have taken, in boot and on demand: they stay.
 pub fn ring_bytes() -> u64 {
     RING_BYTES.load(Ordering::Relaxed)
 }
@@ -52,12 +92,13 @@ pub fn fabric() -> &'static Fabric<Apic, MAX_CPUS, RING_DEPTH> {
     &FABRIC
 }
 
-/// Gives this CPU rings for the CPUs that it will talk to at first; more are made on demand.
+/// Gives this CPU rings for the CPUs that it will talk to, and lets it take part. In boot.
 pub(crate) fn stock(crit: &Crit, rings: usize) {
-    for _ in 0..rings {
-        let Ok(ring) = fallible::boxed(Ring::new()) else { return };
-        FABRIC.stock(crit, Box::leak(ring));
+    if let Some(base) = memory::take_run(rings * size_of::<Ring>()) {
+        // SAFETY: the run is this CPU's alone, page aligned, and kept for good.
+        FABRIC.stock(crit, unsafe { rings_in(base, rings) });
     }
+    FABRIC.listen(crit);
 }
 
 /// Has a CPU execute `func(args)` in a critical section of its own, in the order of the sends to it.
@@ -146,6 +187,37 @@ fn run_errand<R: Send, F: FnOnce(&Crit) -> R + Send>(crit: &Crit, address: usize
 /// Has each CPU of a set execute `func(arg)` and returns when all have.
 pub fn sync(cpus: &CpuSet, func: fn(&Crit, usize), arg: usize) {
     critical(|crit| FABRIC.sync(crit, cpus, func, arg));
+}
+
+/// Has each CPU of a set that listens execute a call, without waiting for it: the variant "mask".
+pub fn send_mask(crit: &Crit, cpus: &CpuSet, func: CallFn, args: [usize; 3]) {
+    FABRIC.send_mask(crit, cpus, Call::new(func, args));
+}
+
+/// Returns when each CPU of a set has executed all that this one sent to it before.
+pub fn synchronize(cpus: &CpuSet) {
+    critical(|crit| FABRIC.synchronize(crit, cpus));
+}
+
+/// Returns when each CPU of the set has executed all that anybody sent to it before.
+pub fn settle(cpus: &CpuSet) {
+    critical(|crit| FABRIC.settle(crit, cpus));
+}
+
+/// A set of CPUs that this one has parked.
+pub type ParkedSet<'a> = Parked<'a, Apic, MAX_CPUS, RING_DEPTH>;
+
+/// Parks the CPUs of a set, runs `f`, and lets them go.
+///
+/// `f` is in a critical section, may neither block nor wait, and has the parked execute things by [`Parked::run_on_all`].
+pub fn park<R>(cpus: &CpuSet, f: impl FnOnce(&Crit, &ParkedSet<'_>) -> R) -> R {
+    critical(|crit| f(crit, &FABRIC.park(crit, cpus)))
+}
+
+/// Whether this CPU has parked others: then no interrupt thread may preempt its thread.
+#[inline]
+pub fn is_master(crit: &Crit) -> bool {
+    FABRIC.is_master(crit)
 }
 
 /// The doorbell interrupt, outside critical sections: inside one the machine's entry only leaves a mark.

@@ -4,7 +4,7 @@ mod frames;
 mod heap;
 mod refusal;
 
-pub(crate) use frames::FrameCache;
+pub(crate) use frames::{FrameCache, take_for_good, take_run};
 pub use frames::{free, in_use as frames_in_use, put, take, take_zeroed};
 pub use heap::{Heap, in_use as heap_in_use, pages as heap_pages};
 pub(crate) use heap::{HeapCache, footprint};

@@ -16,6 +16,8 @@ pub enum Faults {
     None,
     /// Pages may leak.
     Pages,
+    /// Calls may be executed again that sent something.
+    Repeats,
     /// Messages and wakes may get lost, too.
     All,
 }
@@ -39,6 +41,7 @@ pub fn allow(faults: Faults) {
     let in_force = CHOSEN.get().copied().filter(|bug| match faults {
         Faults::None => false,
         Faults::Pages => *bug == Bug::LeakPage,
+        Faults::Repeats => *bug == Bug::StaleIndex,
         Faults::All => true,
     });
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
@@ -48,6 +51,7 @@ pub fn allow(faults: Faults) {
         Bug::Double => Some(ipiq::plant::Bug::Double),
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
         Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
+        Bug::StaleIndex => Some(ipiq::plant::Bug::StaleIndex),
         Bug::LostWake | Bug::LeakPage => None,
     }));
 }

@@ -99,6 +99,8 @@ pub enum Bug {
     Reorder,
     /// The interrupt that tells of messages.
     LostDoorbell,
+    /// The place in a ring, over a call that met a full one: the call is executed again.
+    StaleIndex,
     /// A wake from another CPU.
     LostWake,
     /// A page that was given back.
@@ -107,7 +109,7 @@ pub enum Bug {
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 12] = [
+    pub const ALL: [(&str, Self); 13] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -118,6 +120,7 @@ impl Plant {
         ("double", Self::Bug(Bug::Double)),
         ("reorder", Self::Bug(Bug::Reorder)),
         ("lost-doorbell", Self::Bug(Bug::LostDoorbell)),
+        ("stale-index", Self::Bug(Bug::StaleIndex)),
         ("lost-wake", Self::Bug(Bug::LostWake)),
         ("leak-page", Self::Bug(Bug::LeakPage)),
     ];

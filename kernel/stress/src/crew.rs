@@ -169,7 +169,7 @@ fn wake_if_alive(crit: &Crit, handle: &thread::Handle) {
 /// Returns when each CPU has executed what was sent to it before.
 pub(crate) fn settle() {
     let all = percpu::CpuSet::first_n(cpu::count());
-    ipi::sync(&all, |_, _| (), 0);
+    ipi::settle(&all);
 }
 
 /// Lets others run: on this CPU, and under emulation on the next.

@@ -6,11 +6,11 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
-use kernel_core::{cpu, ipi, memory, process, thread};
+use kernel_core::{cpu, memory, process, thread};
 use lwkt_sched::{MayBlock, Name, Priority};
 
-/// What is in use. Apart: pages that small objects share, since they stay with them; message rings, which are made on first use;
-/// tables of objects, which keep their size.
+/// What is in use. Apart: pages that small objects share, since they stay with them; tables of objects, which keep
+/// their size. (Frames of message rings count neither as in use nor as free.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Held {
     pub stacks: usize,
@@ -23,7 +23,7 @@ impl Held {
         crew::settle();
         Self {
             stacks: thread::stacks_in_use(),
-            bytes: memory::heap_in_use() - ipi::ring_bytes() - process::table_bytes(),
+            bytes: memory::heap_in_use() - process::table_bytes(),
             frames: memory::frames_in_use().wrapping_sub(memory::heap_pages()),
         }
     }

@@ -49,4 +49,10 @@ counters! {
     ran,
     /// Remote functions waited for.
     synced,
+    /// Calls passed on for a broadcast of another CPU, or of this one.
+    relayed,
+    /// Sets of CPUs that this one has parked.
+    mastered,
+    /// Functions executed here for a master that had parked this CPU, and releases by one.
+    obeyed,
 }

@@ -1,7 +1,20 @@
 //! The doorbell of a CPU: one word, in which a sender leaves its mark after a push.
 //!
+//! ```text
+//!    ┌─────┐   1 knock: mark, and interrupt    ┌───────┐
+//!    │  0  │ ─────────────────────────────────▶│ marks │◀┐ 2 knock: mark
+//!    └─────┘                                   └───────┘─┘
+//!     │   ▲                                        │
+//!     │   │ 4 settle: nothing came                 │
+//!     │3  │                                        │ 3 take, and read the rings of the marks
+//!     ▼   │                                        ▼
+//!    ┌─────────────────────────────────────────────────┐  5 knock: mark  ┌───────────────────┐
+//!    │ POLLING: the target looks, or will look again   │ ───────────────▶│ POLLING and marks │◀┐ 2
+//!    └─────────────────────────────────────────────────┘◀─────────────── └───────────────────┘─┘
+//!      6 settle, of a target that polls: stays so          3 take
+//! ```
 //! Bits 0 to 61 are groups of source CPUs ([`mark_of`]: source modulo 62), bit 63 is [`POLLING`].
-//! The hardware is asked to interrupt only by the sender that finds the word zero.
+//! The hardware is asked to interrupt only on edge 1 ([`Elide`](crate::knocking::Elide); what other policies do beyond it is theirs).
 //!
 //! | step | sender | target |
 //! |---|---|---|
@@ -24,6 +37,9 @@
 
 use percpu::sync::{AtomicU64, Ordering};
 use percpu::{CpuId, MAX_CPUS, chaos_point};
+
+use crate::knocking::{Knock, Knocking};
+use crate::uncured;
 
 /// How many bits of the word are marks.
 pub const GROUPS: usize = 62;
@@ -49,16 +65,6 @@ pub fn mark_of(source: CpuId) -> u64 {
     MARK_OF[source.index() % MAX_CPUS]
 }
 
-/// What the sender has to do after it left its mark.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use]
-pub enum Knock {
-    /// The target was not going to look: interrupt it.
-    Ring,
-    /// The target is going to look.
-    Avoided,
-}
-
 /// The two words of a target. Written by every sender to it: they share a line with nothing else.
 #[derive(Debug)]
 #[repr(C, align(128))]
@@ -81,12 +87,11 @@ impl Doorbell {
         }
     }
 
-    /// Leaves a mark, after the push.
+    /// Leaves a mark, after the push (edges 1, 2, 5).
     #[inline(always)]
-    pub fn knock(&self, mark: u64) -> Knock {
+    pub fn knock<K: Knocking>(&self, mark: u64) -> Knock {
         chaos_point();
-        // Pairs with: `take`, acquire: the push is seen by who takes the mark.
-        if self.word.fetch_or(mark, Ordering::Release) == 0 { Knock::Ring } else { Knock::Avoided }
+        K::knock(&self.word, mark)
     }
 
     /// Leaves a mark for when the target looks by itself, after the push.
@@ -96,10 +101,10 @@ impl Doorbell {
         self.passive.fetch_or(mark, Ordering::Release);
     }
 
-    /// Takes all marks, before their rings are read, and promises another look. Target only.
+    /// Takes all marks, before their rings are read, and promises another look (edge 3). Target only.
     #[inline]
     pub fn take(&self) -> u64 {
-        // Pairs with: `knock`, release.
+        // Pairs with: `Knocking::knock`, release.
         let mut marks = self.word.swap(POLLING, Ordering::Acquire);
         chaos_point();
         if self.passive.load(Ordering::Relaxed) != 0 {
@@ -109,10 +114,14 @@ impl Doorbell {
         marks & MARKS
     }
 
-    /// Ends a look, and leaves `rest`, [`POLLING`] or 0; false if there are new marks: look again. Target only.
+    /// Ends a look, and leaves `rest`, [`POLLING`] or 0 (edges 4, 6); false if there are new marks: look again. Target only.
     #[inline]
     pub fn settle(&self, rest: u64) -> bool {
         chaos_point();
+        if uncured::CLEARS_MARKS {
+            self.word.store(rest, Ordering::Relaxed);
+            return true;
+        }
         // Relaxed: nothing is read after it but what an interrupt, or the next look, will have acquired.
         self.word.compare_exchange(POLLING, rest, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }

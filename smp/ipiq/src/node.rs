@@ -2,14 +2,15 @@
 
 #[cfg(not(feature = "loom"))]
 use percpu::MAX_CPUS;
-use percpu::Own;
 use percpu::sync::{AtomicPtr, AtomicUsize};
+use percpu::{CpuId, CpuSet, Crit, Own};
 
 #[cfg(not(feature = "loom"))]
 use crate::RING_DEPTH;
 use crate::doorbell::Doorbell;
 use crate::outbox::{Outbox, Reserve};
-use crate::{Counters, Ring};
+use crate::parked::Bonds;
+use crate::{Call, Counters, Full, Ring};
 
 /// The part of a fabric that belongs to one CPU.
 ///
@@ -49,8 +50,64 @@ pub(crate) struct State<const DEPTH: usize> {
     pub reserve: Reserve<DEPTH>,
     /// A call runs, or what it left is being settled.
     pub in_call: bool,
+    /// What keeps a drain from ending.
+    pub unfinished: Unfinished,
     /// What the doorbell's word is left at after a drain.
     pub rest: u64,
+    pub bonds: Bonds,
+}
+
+/// What keeps a drain from ending: bits of one word, so that the usual way tests them once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Unfinished(u8);
+
+impl Unfinished {
+    pub const NOTHING: Unfinished = Unfinished(0);
+    /// Calls in the outbox.
+    const OUTBOX: u8 = 1;
+    /// Another CPU has parked this one.
+    const PARKED: u8 = 2;
+
+    fn with(self, bit: u8) -> Unfinished {
+        Unfinished(self.0 | bit)
+    }
+
+    fn without(self, bit: u8) -> Unfinished {
+        Unfinished(self.0 & !bit)
+    }
+}
+
+impl<const DEPTH: usize> State<DEPTH> {
+    /// Parks a call in the outbox; if there is no memory for it, it comes back.
+    pub fn park(&mut self, crit: &Crit, to: CpuId, call: Call) -> Result<(), Full> {
+        let parked = self.outbox.park(crit, &mut self.reserve, to, call);
+        self.note_outbox();
+        parked
+    }
+
+    /// Moves what there is room for from the outbox into the rings of its targets; returns these targets.
+    pub fn flush(
+        &mut self,
+        crit: &Crit,
+        ring_to: impl Fn(CpuId) -> &'static Ring<DEPTH>,
+    ) -> CpuSet {
+        let moved = self.outbox.flush(crit, &mut self.reserve, ring_to);
+        self.note_outbox();
+        moved
+    }
+
+    fn note_outbox(&mut self) {
+        let rest = self.unfinished.without(Unfinished::OUTBOX);
+        self.unfinished = if self.outbox.is_empty() { rest } else { rest.with(Unfinished::OUTBOX) };
+    }
+
+    /// Changes what this CPU has to do with masters.
+    pub fn bind<R>(&mut self, change: impl FnOnce(&mut Bonds) -> R) -> R {
+        let result = change(&mut self.bonds);
+        let rest = self.unfinished.without(Unfinished::PARKED);
+        self.unfinished = if self.bonds.is_parked() { rest.with(Unfinished::PARKED) } else { rest };
+        result
+    }
 }
 
 // SAFETY: its pointers are to rings that live for ever and that its CPU owns; which thread plays the CPU is all the same.
@@ -64,7 +121,14 @@ impl<const DEPTH: usize> Node<DEPTH> {
                 // SAFETY: 1. `Fabric` reaches it through the node of the CPU that it is on (`Here`);
                 // 2. no closure that this crate gives to `with` runs a call or calls the `Bell`.
                 state: unsafe {
-                    Own::new(State { outbox: Outbox::new(), reserve: Reserve::new(), in_call: false, rest: 0 })
+                    Own::new(State {
+                        outbox: Outbox::new(),
+                        reserve: Reserve::new(),
+                        in_call: false,
+                        unfinished: Unfinished::NOTHING,
+                        rest: 0,
+                        bonds: Bonds::NONE,
+                    })
                 },
                 counters: Counters::new(),
                 end: End(AtomicUsize::new(0)),

@@ -45,22 +45,21 @@ impl<const DEPTH: usize> Reserve<DEPTH> {
 
 /// What calls of this CPU sent to full rings, in the order in which they sent it.
 ///
-/// A list of rings of the reserve, each for one target. This CPU is at both ends of them.
+/// A list of rings of the reserve, each for one target; no ring in it is empty. This CPU is at both ends of them.
 #[derive(Debug)]
 pub(crate) struct Outbox<const DEPTH: usize> {
     first: *mut Ring<DEPTH>,
     last: *mut Ring<DEPTH>,
-    calls: usize,
 }
 
 impl<const DEPTH: usize> Outbox<DEPTH> {
     pub const fn new() -> Self {
-        Outbox { first: ptr::null_mut(), last: ptr::null_mut(), calls: 0 }
+        Outbox { first: ptr::null_mut(), last: ptr::null_mut() }
     }
 
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        self.calls == 0
+        self.first.is_null()
     }
 
     /// Returns whether something for `to` is parked: then what is sent to it now must be parked behind.
@@ -87,7 +86,6 @@ impl<const DEPTH: usize> Outbox<DEPTH> {
             // SAFETY: this CPU is at both ends of what is in its outbox.
             unsafe { ring.push(crit, call) }?;
         }
-        self.calls += 1;
         Ok(())
     }
 
@@ -106,7 +104,6 @@ impl<const DEPTH: usize> Outbox<DEPTH> {
             let (to, next) = link(ring, |link| (link.to, link.next));
             // Once a target is stuck, later rings for it wait too: its order is kept.
             let count = if stuck.contains(to) { 0 } else { move_all(crit, ring, ring_to(to)) };
-            self.calls -= count;
             if count != 0 {
                 moved.insert(to);
             }

@@ -12,6 +12,10 @@ pub enum Bug {
     Reorder,
     /// The interrupt of an empty-to-pending step is not asked for.
     LostDoorbell,
+    /// A call that met a full ring is executed again: its place in its own ring was kept in a local meanwhile.
+    StaleIndex,
+    /// A sender's mark overtakes its push: on a CPU with weaker order than x86's, and in models.
+    MissingFence,
 }
 
 /// Chooses the bug that happens from now on, on all CPUs; under loom, in the models of this host thread.

@@ -252,6 +252,36 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     }
 }
 
+/// What DragonFly BSD did in 2005 and before; see `uncured.rs`.
+#[cfg(feature = "uncured-2005")]
+impl<const DEPTH: usize> Ring<DEPTH> {
+    /// Takes out all that there is now, one after the other, by an index and copies in locals.
+    ///
+    /// # Safety
+    /// As for [`Ring::pop`].
+    pub(crate) unsafe fn pop_copies(&self, _crit: &Crit, mut run: impl FnMut(Call)) {
+        // SAFETY: only the consumer touches `head`, and the caller is it.
+        let first = self.head.0.with(|head| unsafe { *head });
+        let copies: [Option<Call>; DEPTH] = core::array::from_fn(|place| {
+            // SAFETY: `after` returned it.
+            let slot = unsafe { self.slot(Self::after(first, place)) };
+            let func = slot.func.load(Ordering::Acquire);
+            // SAFETY: null is none, what is not null was stored by `push`, from a `CallFn`.
+            let func = unsafe { core::mem::transmute::<*mut (), Option<CallFn>>(func) }?;
+            // SAFETY: the slot is full, so the words are the consumer's.
+            Some(Call { func, args: slot.args.with(|args| unsafe { *args }) })
+        });
+        for (place, call) in copies.into_iter().map_while(|call| call).enumerate() {
+            // SAFETY: `after` returned it.
+            let slot = unsafe { self.slot(Self::after(first, place)) };
+            slot.func.store(ptr::null_mut(), Ordering::Release);
+            // SAFETY: only the consumer touches `head`, and the caller is it.
+            self.head.0.with_mut(|head| unsafe { *head = Self::after(first, place + 1) });
+            run(call);
+        }
+    }
+}
+
 /// The producing end of a ring that is used by itself.
 #[derive(Debug)]
 pub struct Producer<'a, const DEPTH: usize = RING_DEPTH>(&'a Ring<DEPTH>);

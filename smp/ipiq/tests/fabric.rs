@@ -3,8 +3,8 @@
 
 mod common;
 
-use std::cell::RefCell;
-use std::sync::atomic::Ordering;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::*;
 use ipiq::{Call, Fabric, Full};
@@ -121,13 +121,13 @@ fn a_tick_does_not_heal_a_lost_doorbell() {
 }
 
 #[test]
-fn try_send_gives_the_call_back() {
+fn nowait_gives_the_call_back() {
     let fabric = fabric::<4>(8);
     play(0);
     for number in 0..4 {
-        fabric.try_send(&crit(), CpuId::at(1), note(number)).expect("there is room");
+        fabric.send_nowait(&crit(), CpuId::at(1), note(number)).expect("there is room");
     }
-    let Err(Full(call)) = fabric.try_send(&crit(), CpuId::at(1), note(4)) else {
+    let Err(Full(call)) = fabric.send_nowait(&crit(), CpuId::at(1), note(4)) else {
         panic!("there is no room")
     };
     assert_eq!(call.args[0], 4);
@@ -160,6 +160,154 @@ fn send_mask_begins_at_its_own_number() {
 }
 
 #[test]
+fn sets_leave_out_who_does_not_listen() {
+    let fabric = fabric::<4>(8);
+    play(1);
+    fabric.stop_listening(&crit());
+    play(2);
+    fabric.send_mask(&crit(), &CpuSet::first_n(64), note(9));
+    for cpu in 0..CPUS {
+        play(cpu);
+        assert_eq!(fabric.drain(&crit()), usize::from(cpu != 1));
+    }
+    assert_eq!(logged(), [9; CPUS - 1]);
+    play(1);
+    fabric.listen(&crit());
+    play(0);
+    fabric.send_mask(&crit(), &CpuSet::first_n(64), note(8));
+    play(1);
+    assert_eq!(fabric.drain(&crit()), 1);
+    assert_eq!(logged(), [8]);
+}
+
+/// Plays all CPUs but `me`, once.
+fn all_others_look<const DEPTH: usize>(fabric: &Fabric<Host, MOST, DEPTH>, me: usize, cpus: usize) {
+    for cpu in (0..cpus).filter(|cpu| *cpu != me) {
+        play(cpu);
+        if fabric.bell().interrupted() {
+            fabric.drain(&crit());
+        }
+    }
+}
+
+#[test]
+fn broadcasts_above_sixteen_go_by_a_tree() {
+    static FABRIC: Fabric<Host, MOST, 8> = Fabric::new(Host::new());
+    fn count(_: &Crit, arg: usize) {
+        LOG.with_borrow_mut(|log| log.push(arg));
+    }
+    for (others, roots) in [(16, vec![3]), (17, vec![0, 17]), (63, vec![40]), (254, vec![100])] {
+        for root in roots {
+            let fabric = &FABRIC;
+            let relayed = |cpu| fabric.counters(CpuId::at(cpu)).relayed.get();
+            (0..=others).for_each(|cpu| bring_up(fabric, cpu, if cpu == root { 20 } else { 8 }));
+            let before: Vec<u64> = (0..=others).map(relayed).collect();
+            play(root);
+            let all = CpuSet::first_n(others + 1);
+            meanwhile(
+                move || all_others_look(fabric, root, others + 1),
+                || {
+                    fabric.sync(&crit(), &all, count, 7);
+                    assert_eq!(logged(), vec![7; others + 1], "each once, and before it returns");
+                    // Twice, without a wait in between.
+                    fabric.send_mask(&crit(), &all, note(8));
+                    fabric.send_mask(&crit(), &all, note(9));
+                    fabric.synchronize(&crit(), &all);
+                    let mut logged = logged();
+                    logged.sort_unstable();
+                    let expected = [vec![8; others + 1], vec![9; others + 1]].concat();
+                    assert_eq!(logged, expected, "both have arrived");
+                },
+            );
+            let mut all = 0;
+            for (cpu, before) in before.into_iter().enumerate() {
+                // Three trees; in those of the masks the root is also at a place of its own.
+                let most = match others > 16 {
+                    true => 4 * if cpu == root { 5 } else { 3 },
+                    false => 0,
+                };
+                let passed_on = relayed(cpu) - before;
+                all += passed_on;
+                assert!(passed_on <= most, "{others} others: CPU {cpu} passed {passed_on} on");
+            }
+            let expected = if others > 16 { 3 * others + 2 } else { 0 };
+            assert_eq!(all, expected as u64, "{others} others");
+        }
+    }
+}
+
+#[test]
+fn a_parked_cpu_serves_and_obeys_until_it_is_let_go() {
+    let fabric = fabric::<8>(8);
+    // One thread plays all CPUs, so a parked CPU is inside a drain that ends when it was let go: threads play them here.
+    let over = &AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for cpu in [1, 2] {
+            scope.spawn(move || {
+                play(cpu);
+                while !over.load(Ordering::Relaxed) {
+                    if fabric.bell().interrupted() {
+                        fabric.drain(&crit());
+                    }
+                    std::thread::yield_now();
+                }
+            });
+        }
+        play(0);
+        let crit = crit();
+        for round in 0..100 {
+            let ran = AtomicUsize::new(0);
+            let parked = fabric.park(&crit, &CpuSet::first_n(3));
+            assert!(fabric.is_master(&crit) && parked.others() == 2);
+            parked.run_on_all(|_| {
+                ran.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(ran.load(Ordering::Relaxed), 3, "round {round}: on each, once");
+            // Parked CPUs serve messages.
+            assert_eq!(fabric.call_wait(&crit, CpuId::at(2), |_, what| what + 1, round), round + 1);
+            parked.run_on_all(|_| {
+                ran.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(ran.load(Ordering::Relaxed), 6);
+            drop(parked);
+            assert!(!fabric.is_master(&crit));
+        }
+        fabric.synchronize(&crit, &CpuSet::first_n(3));
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(fabric.counters(CpuId::at(0)).mastered.get(), 100);
+    assert_eq!(fabric.counters(CpuId::at(1)).obeyed.get(), 300, "two orders and a release each");
+}
+
+#[test]
+#[should_panic(expected = "has parked a set already")]
+fn a_master_parks_one_set_at_a_time() {
+    let fabric = fabric::<4>(8);
+    play(0);
+    let crit = crit();
+    let first = fabric.park(&crit, &CpuSet::EMPTY);
+    let _second = fabric.park(&crit, &CpuSet::EMPTY);
+    drop(first);
+}
+
+/// A sync call of CPU 0 to CPU 1 is at the front of the look that will find what CPU 2 sent before: `settle` waits for that too.
+#[test]
+fn settle_waits_for_what_others_sent() {
+    let fabric = fabric::<4>(8);
+    play(2);
+    fabric.send(&crit(), CpuId::at(1), note(5));
+    play(0);
+    meanwhile(
+        || {
+            play(1);
+            fabric.drain(&crit());
+        },
+        || fabric.settle(&crit(), &CpuSet::first_n(2)),
+    );
+    assert_eq!(logged(), [5]);
+}
+
+#[test]
 fn sources_that_share_a_mark_are_all_served() {
     static FABRIC: Fabric<Host, 256> = Fabric::new(Host::new());
     let sources = [0, 62, 124, 186, 248, 61, 123, 255];
@@ -183,7 +331,7 @@ fn memory_is_made_on_first_use() {
     play(0);
     (0..3).for_each(|_| fabric.send(&crit(), CpuId::at(1), note(0)));
     assert_eq!(fabric.reserve(&crit()), 2, "one ring for the pair, however many sends");
-    assert!(size_of::<Fabric<Host>>() < 1 << 20, "256 CPUs: the table alone stays below 1 MiB");
+    assert!(size_of::<Fabric<Host>>() < 1 << 20, "256 CPUs: the tables alone stay below 1 MiB");
 }
 
 #[test]
@@ -204,36 +352,46 @@ fn a_call_cannot_wait() {
     FABRIC.drain(&crit());
 }
 
+#[test]
+fn a_drain_inside_a_call_is_refused() {
+    static FABRIC: Fabric<Host, CPUS, 4> = Fabric::new(Host::new());
+    let again: ipiq::CallFn = |crit, _, _, _| assert_eq!(FABRIC.drain(crit), 0);
+    (0..2).for_each(|cpu| bring_up(&FABRIC, cpu, 8));
+    play(0);
+    FABRIC.send(&crit(), CpuId::at(1), Call::new(again, [0; 3]));
+    FABRIC.send(&crit(), CpuId::at(1), note(1));
+    play(1);
+    assert_eq!(FABRIC.drain(&crit()), 2);
+    assert_eq!(logged(), [1]);
+}
+
 /// DragonFly BSD, 2005: an index kept in a local while a call ran; when that call led back to the same queue,
 /// messages were executed again.
 #[test]
 fn stale_index_2005() {
     static FABRIC: Fabric<Host, CPUS, 4> = Fabric::new(Host::new());
-    fn again(crit: &Crit, what: usize, left: usize, _: usize) {
+    fn again(crit: &Crit, what: usize, _: usize, _: usize) {
         LOG.with_borrow_mut(|log| log.push(what));
-        assert_eq!(FABRIC.drain(crit), 0, "a drain in a call is refused");
-        if left > 0 {
-            // The source goes on sending while its earlier call runs: the ring wraps meanwhile.
-            play(0);
-            for number in 0..3 {
-                let more = Call::new(again, [what * 10 + number, 0, 0]);
-                FABRIC
-                    .try_send(crit, CpuId::at(1), more)
-                    .expect("the slot of the running call is free");
-            }
-            play(1);
+        // The source goes on sending while its earlier call runs: the ring wraps meanwhile.
+        play(0);
+        for number in 0..2 {
+            FABRIC
+                .send_nowait(crit, CpuId::at(1), note(what * 10 + number))
+                .expect("the slot of the running call is free");
         }
+        play(1);
+        FABRIC.drain(crit);
     }
     (0..2).for_each(|cpu| bring_up(&FABRIC, cpu, 8));
     for what in 1..6 {
         play(0);
-        FABRIC.send(&crit(), CpuId::at(1), Call::new(again, [what, 1, 0]));
+        FABRIC.send(&crit(), CpuId::at(1), Call::new(again, [what, 0, 0]));
+        FABRIC.send(&crit(), CpuId::at(1), note(what * 100));
         play(1);
         while FABRIC.drain(&crit()) != 0 {}
+        let expected = [what, what * 100, what * 10, what * 10 + 1];
+        assert_eq!(logged(), expected, "each once, in order");
     }
-    let expected: Vec<usize> =
-        (1..6).flat_map(|what| [what, what * 10, what * 10 + 1, what * 10 + 2]).collect();
-    assert_eq!(logged(), expected, "each once, in order");
 }
 
 /// DragonFly BSD, 2011: a queue was filled by passive sends, nobody had signalled, and the sender waited for ever.
@@ -249,7 +407,7 @@ fn passive_freeze_2011() {
         let before = fabric.bell().rung.load(Ordering::Relaxed);
         (0..8).for_each(|number| fabric.send_passive(&crit(), CpuId::at(1), note(number)));
         if way == 0 {
-            assert!(fabric.try_send(&crit(), CpuId::at(1), note(8)).is_err());
+            assert!(fabric.send_nowait(&crit(), CpuId::at(1), note(8)).is_err());
         }
         assert_eq!(
             fabric.bell().rung.load(Ordering::Relaxed),
@@ -261,6 +419,51 @@ fn passive_freeze_2011() {
         assert_eq!(fabric.drain(&crit()), 8);
         assert!(logged().into_iter().eq(0..8));
     }
+}
+
+/// DragonFly BSD, 2016: calls that sent to full queues made the stack grow without bound: each waited for room and served
+/// meanwhile, so further calls began inside it.
+#[test]
+fn recursion_2016() {
+    static FABRIC: Fabric<Host, CPUS, 4> = Fabric::new(Host::new());
+    thread_local! {
+        static DEPTH: Cell<usize> = const { Cell::new(0) };
+    }
+    /// Executed by CPU 1: tells CPU 0, whose ring is full.
+    fn tell(crit: &Crit, what: usize, _: usize, _: usize) {
+        assert_eq!(DEPTH.replace(1), 0, "a call began inside a call");
+        FABRIC.send(crit, CpuId::at(0), note(what));
+        DEPTH.set(0);
+    }
+    (0..CPUS).for_each(|cpu| bring_up(&FABRIC, cpu, 8));
+    play(1);
+    (0..4).for_each(|what| FABRIC.send(&crit(), CpuId::at(0), note(what)));
+    let tell_from = |from: usize, what| {
+        play(from);
+        let told = Call::new(tell, [what, 0, 0]);
+        FABRIC.send_nowait(&crit(), CpuId::at(1), told).expect("there is room");
+    };
+    tell_from(2, 4);
+    // While CPU 1 cannot get rid of what that call sends, more come, and only then CPU 0 makes room.
+    let looks = Cell::new(0);
+    let others = move || {
+        looks.set(looks.get() + 1);
+        match looks.get() {
+            look @ 11..14 => tell_from(3, look),
+            0..30 => {}
+            _ => {
+                play(0);
+                FABRIC.drain(&crit());
+            }
+        }
+    };
+    play(1);
+    meanwhile(others, || {
+        FABRIC.drain(&crit());
+    });
+    play(0);
+    FABRIC.drain(&crit());
+    assert_eq!(logged(), [0, 1, 2, 3, 4, 11, 12, 13]);
 }
 
 /// DragonFly BSD, 2016: the flag that says "an interrupt is under way" was cleared inside the loop that
@@ -303,7 +506,7 @@ proptest! {
             match step {
                 0 if has_room => fabric.send(&crit(), CpuId::at(1), note(sent)),
                 1 if has_room => fabric.send_passive(&crit(), CpuId::at(1), note(sent)),
-                2 => prop_assert_eq!(fabric.try_send(&crit(), CpuId::at(1), note(sent)).is_ok(), has_room),
+                2 => prop_assert_eq!(fabric.send_nowait(&crit(), CpuId::at(1), note(sent)).is_ok(), has_room),
                 3 => {
                     play(1);
                     fabric.tick(&crit());

@@ -1,90 +1,50 @@
 //! The shipped ring, doorbell and fabric under loom, with rings of few slots: every order within the bound is tried.
 //!
 //! `cargo test -p ipiq --release --features loom --test models`. A CPU that has nothing to do blocks until its
-//! doorbell rings, so a doorbell that is lost is a deadlock, which loom reports.
+//! doorbell rings, so a doorbell that is lost is a deadlock, which loom reports. Those in which a doorbell rings are run for each
+//! policy of knocking.
 #![cfg(feature = "loom")]
+
+#[path = "common/model.rs"]
+mod common;
 
 use std::cell::Cell;
 
-use ipiq::doorbell::{Doorbell, Knock, mark_of};
+use common::*;
+use ipiq::doorbell::{Doorbell, mark_of};
+use ipiq::knocking::{Eager, Elide, Knock, Knocking};
 use ipiq::plant::{Bug, choose};
-use ipiq::{Bell, Call, Fabric, Full, Ring};
+use ipiq::{Call, Full, Ring};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use percpu::{CpuId, CpuSet, Crit, Here};
+use percpu::{CpuId, CpuSet, Crit};
 
-const ZERO: CpuId = CpuId::BOOT;
-const ONE: CpuId = CpuId::at(1);
-
-loom::thread_local! {
-    static HERE: Cell<usize> = Cell::new(0);
-    /// What ran on this CPU, in order: a digit for each call, after a leading 1.
-    static RAN: Cell<usize> = Cell::new(1);
+/// A test for each policy of knocking.
+macro_rules! for_each_policy {
+    ($($name:ident;)+) => {
+        mod elide {
+            $(#[test] fn $name() { super::$name::<super::Elide>(); })+
+        }
+        mod eager {
+            $(#[test] fn $name() { super::$name::<super::Eager>(); })+
+        }
+    };
 }
 
-/// Interrupt lines that a halted CPU waits for.
-struct Lines([loom::sync::Notify; 2]);
-
-// SAFETY: each thread of a model plays one CPU.
-unsafe impl Here for Lines {
-    fn here(_crit: &Crit) -> CpuId {
-        CpuId::at(HERE.with(Cell::get))
-    }
-}
-
-impl Bell for Lines {
-    fn ring(&self, _: &Crit, to: CpuId) {
-        self.0[to.index()].notify();
-    }
-}
-
-/// Two CPUs with rings of `DEPTH` slots.
-type Two<const DEPTH: usize> = Fabric<Lines, 2, DEPTH>;
-
-fn crit() -> Crit {
-    // SAFETY: the thread that plays a CPU is that CPU's only one.
-    unsafe { Crit::assume() }
-}
-
-/// Tries all orders with at most `preemptions` of them forced.
-fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(body);
-}
-
-/// Makes a fabric of two CPUs; it lives as long as the process, as loom's cells may.
-fn two<const DEPTH: usize>() -> &'static Two<DEPTH> {
-    Box::leak(Box::new(Fabric::new(Lines([loom::sync::Notify::new(), loom::sync::Notify::new()]))))
-}
-
-fn play<const DEPTH: usize>(fabric: &Two<DEPTH>, cpu: usize, rings: usize) {
-    HERE.with(|here| here.set(cpu));
-    for _ in 0..rings {
-        fabric.stock(&crit(), Box::leak(Box::new(Ring::new())));
-    }
-}
-
-fn note(_crit: &Crit, digit: usize, _: usize, _: usize) {
-    RAN.with(|ran| ran.set(ran.get() * 10 + digit));
-}
-
-fn digit(digit: usize) -> Call {
-    Call::new(note, [digit, 0, 0])
-}
-
-fn ran() -> usize {
-    RAN.with(Cell::get)
-}
-
-/// Halts until the doorbell rings, drains, until `expected` ran.
-fn serve_until_ran<const DEPTH: usize>(fabric: &Two<DEPTH>, cpu: usize, expected: usize) {
-    while ran() < expected {
-        fabric.bell().0[cpu].wait();
-        fabric.drain(&crit());
-    }
-    assert_eq!(ran(), expected);
+for_each_policy! {
+    doorbell_word;
+    empty_to_pending;
+    empty_to_pending_with_polling;
+    full_ring;
+    two_cpus_fill_each_other;
+    two_cpus_fill_each_other_with_answers;
+    passive_pick_up;
+    passive_then_full;
+    acknowledge;
+    park_run_release;
+    two_masters_park_each_other;
+    tree_of_relays;
 }
 
 #[test]
@@ -116,8 +76,7 @@ fn ring_slot() {
 }
 
 /// The word alone, with a target that also polls for a while, and two senders.
-#[test]
-fn doorbell_word() {
+fn doorbell_word<K: Knocking>() {
     model(3, || {
         let bell = Arc::new((
             Doorbell::new(),
@@ -129,7 +88,7 @@ fn doorbell_word() {
                 let bell = bell.clone();
                 thread::spawn(move || {
                     bell.2[cpu].store(1, Ordering::Relaxed);
-                    if bell.0.knock(mark_of(CpuId::at(cpu))) == Knock::Ring {
+                    if bell.0.knock::<K>(mark_of(CpuId::at(cpu))) == Knock::Ring {
                         bell.1.notify();
                     }
                 })
@@ -165,8 +124,8 @@ fn doorbell_word() {
     });
 }
 
-fn empty_to_pending_body() {
-    let fabric = two::<4>();
+fn empty_to_pending_body<K: Knocking>() {
+    let fabric = few::<K, 2, 4>();
     let target = thread::spawn(move || {
         play(fabric, 1, 0);
         serve_until_ran(fabric, 1, 1123);
@@ -178,15 +137,14 @@ fn empty_to_pending_body() {
     target.join().unwrap();
 }
 
-#[test]
-fn empty_to_pending() {
-    model(3, empty_to_pending_body);
+fn empty_to_pending<K: Knocking>() {
+    model(3, empty_to_pending_body::<K>);
 }
 
 /// The same with a bug, which it has to see.
 fn planted(bug: Bug) {
     choose(Some(bug));
-    empty_to_pending();
+    empty_to_pending::<Elide>();
 }
 
 #[test]
@@ -214,9 +172,22 @@ fn sees_a_doorbell_that_is_lost() {
 }
 
 #[test]
-fn empty_to_pending_with_polling() {
+#[should_panic(expected = "deadlock")]
+fn sees_a_missing_fence() {
+    planted(Bug::MissingFence);
+}
+
+/// An answer too many comes, or finds nobody who would make room for it.
+#[test]
+#[should_panic]
+fn sees_a_stale_index() {
+    choose(Some(Bug::StaleIndex));
+    two_cpus_fill_each_other_with_answers::<Elide>();
+}
+
+fn empty_to_pending_with_polling<K: Knocking>() {
     model(3, || {
-        let fabric = two::<4>();
+        let fabric = few::<K, 2, 4>();
         let target = thread::spawn(move || {
             play(fabric, 1, 0);
             fabric.poll_enter(&crit());
@@ -231,10 +202,9 @@ fn empty_to_pending_with_polling() {
     });
 }
 
-#[test]
-fn full_ring() {
+fn full_ring<K: Knocking>() {
     model(2, || {
-        let fabric = two::<2>();
+        let fabric = few::<K, 2, 2>();
         let target = thread::spawn(move || {
             play(fabric, 1, 0);
             serve_until_ran(fabric, 1, 11234);
@@ -247,10 +217,9 @@ fn full_ring() {
     });
 }
 
-#[test]
-fn two_cpus_fill_each_other() {
+fn two_cpus_fill_each_other<K: Knocking>() {
     model(2, || {
-        let fabric = two::<2>();
+        let fabric = few::<K, 2, 2>();
         let body = move |me: usize, other: CpuId| {
             play(fabric, me, 1);
             for number in 1..=3 {
@@ -265,27 +234,25 @@ fn two_cpus_fill_each_other() {
 }
 
 /// As above, and each call answers: the answers find full rings, inside calls.
-#[test]
-fn two_cpus_fill_each_other_with_answers() {
-    static FABRIC: std::sync::atomic::AtomicPtr<Two<2>> =
-        std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
+fn two_cpus_fill_each_other_with_answers<K: Knocking>() {
     loom::thread_local! { static ASKED: Cell<usize> = Cell::new(0); }
-    fn ask(crit: &Crit, digit_back: usize, from: usize, _: usize) {
+    fn ask<K: Knocking>(crit: &Crit, digit_back: usize, from: usize, fabric: usize) {
         ASKED.with(|asked| asked.set(asked.get() + 1));
-        // SAFETY: the model that runs stored it, and models of this test do not overlap.
-        let fabric = unsafe { &*FABRIC.load(std::sync::atomic::Ordering::Relaxed) };
+        // SAFETY: the model made the word from its fabric, which lives as long as the process.
+        let fabric = unsafe { &*std::ptr::with_exposed_provenance::<Two<K, 2>>(fabric) };
         fabric.send(crit, CpuId::at(from), digit(digit_back));
     }
-    model(2, || {
-        let fabric = two::<2>();
-        FABRIC.store(std::ptr::from_ref(fabric).cast_mut(), std::sync::atomic::Ordering::Relaxed);
+    // With two it takes minutes.
+    model(1, || {
+        let fabric = few::<K, 2, 2>();
+        let word = std::ptr::from_ref(fabric).expose_provenance();
         let body = move |me: usize, other: CpuId| {
             play(fabric, me, 4);
             for number in 1..=3 {
-                fabric.send(&crit(), other, Call::new(ask, [number, me, 0]));
+                fabric.send(&crit(), other, Call::new(ask::<K>, [number, me, word]));
             }
             while ran() < 1123 || ASKED.with(Cell::get) < 3 {
-                fabric.bell().0[me].wait();
+                halt(fabric, me);
                 fabric.drain(&crit());
             }
             assert_eq!(ran(), 1123);
@@ -298,10 +265,9 @@ fn two_cpus_fill_each_other_with_answers() {
 
 /// One passive send makes no noise, and is not lost: the target finds it when it looks by itself, or the next send,
 /// which is the quarter, rings; and the order is kept.
-#[test]
-fn passive_pick_up() {
+fn passive_pick_up<K: Knocking>() {
     model(3, || {
-        let fabric = two::<8>();
+        let fabric = few::<K, 2, 8>();
         let target = thread::spawn(move || {
             play(fabric, 1, 0);
             fabric.tick(&crit());
@@ -316,10 +282,9 @@ fn passive_pick_up() {
 }
 
 /// A ring that was filled passively, and then a send that finds it full.
-#[test]
-fn passive_then_full() {
+fn passive_then_full<K: Knocking>() {
     model(2, || {
-        let fabric = two::<2>();
+        let fabric = few::<K, 2, 2>();
         let target = thread::spawn(move || {
             play(fabric, 1, 0);
             serve_until_ran(fabric, 1, 1123);
@@ -332,10 +297,9 @@ fn passive_then_full() {
     });
 }
 
-#[test]
-fn acknowledge() {
+fn acknowledge<K: Knocking>() {
     model(2, || {
-        let fabric = two::<2>();
+        let fabric = few::<K, 2, 2>();
         let target = thread::spawn(move || {
             play(fabric, 1, 0);
             serve_until_ran(fabric, 1, 17);
@@ -343,5 +307,70 @@ fn acknowledge() {
         play(fabric, 0, 1);
         fabric.sync(&crit(), &CpuSet::one(ONE), |crit, number| note(crit, number, 0, 0), 7);
         target.join().unwrap();
+    });
+}
+
+/// CPU 1 is parked, executes two orders, and is let go; then parked again, for an order that sees the first two.
+fn park_run_release<K: Knocking>() {
+    model(2, || {
+        let fabric = few::<K, 2, 2>();
+        let target = thread::spawn(move || {
+            play(fabric, 1, 0);
+            serve_until_ran(fabric, 1, 1123);
+        });
+        play(fabric, 0, 1);
+        let seen = AtomicUsize::new(0);
+        for orders in [1..=2, 3..=3] {
+            let crit = crit();
+            let parked = fabric.park(&crit, &CpuSet::one(ONE));
+            for number in orders {
+                parked.run_on_all(|crit| {
+                    note(crit, number, 0, 0);
+                    // Relaxed: what is acknowledged is seen.
+                    seen.store(number, Ordering::Relaxed);
+                });
+                assert_eq!(seen.load(Ordering::Relaxed), number);
+            }
+        }
+        target.join().unwrap();
+    });
+}
+
+/// Both park the other and themselves, and have both execute something: none waits for ever, and each order runs on both.
+fn two_masters_park_each_other<K: Knocking>() {
+    model(2, || {
+        let fabric = few::<K, 2, 2>();
+        let body = move |me: usize| {
+            play(fabric, me, 1);
+            {
+                let crit = crit();
+                let parked = fabric.park(&crit, &CpuSet::first_n(2));
+                parked.run_on_all(|crit| note(crit, 1, 0, 0));
+                assert_eq!(parked.others(), 1);
+            }
+            serve_until_ran(fabric, me, 111);
+        };
+        let one = thread::spawn(move || body(1));
+        body(0);
+        one.join().unwrap();
+    });
+}
+
+/// CPU 0 broadcasts twice over CPU 1 to CPU 2; the second waits until nobody reads the first any more.
+fn tree_of_relays<K: Knocking>() {
+    model(1, || {
+        let fabric = few::<K, 3, 2>();
+        let target = |me: usize| {
+            move || {
+                play(fabric, me, 1);
+                serve_until_ran(fabric, me, 112);
+            }
+        };
+        let others = [thread::spawn(target(1)), thread::spawn(target(2))];
+        play(fabric, 0, 2);
+        let set = CpuSet::first_n(3).minus(&CpuSet::one(ZERO));
+        fabric.send_mask(&crit(), &set, digit(1));
+        fabric.sync(&crit(), &set, |crit, number| note(crit, number, 0, 0), 2);
+        others.into_iter().for_each(|other| other.join().unwrap());
     });
 }

@@ -75,7 +75,7 @@ fn cpu(me: usize, barrier: &Barrier, each: usize) {
         match dice / 64 % 8 {
             0 => FABRIC.send_passive(&crit(), CpuId::at(to), call),
             1 => {
-                if FABRIC.try_send(&crit(), CpuId::at(to), call).is_err() {
+                if FABRIC.send_nowait(&crit(), CpuId::at(to), call).is_err() {
                     FABRIC.send(&crit(), CpuId::at(to), call);
                 }
             }

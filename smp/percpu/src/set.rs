@@ -123,11 +123,13 @@ impl CpuSet {
         }
     }
 
-    /// The set as one word, bit n for CPU n, if it has no CPU above 63: for loops in which an [`Iter`] is too much.
+    /// The set as one word, bit n for CPU n, if all its CPUs are below `limit` and `also` is below 64: for loops in which an
+    /// [`Iter`] is too much. `limit` is at most 64.
     #[inline(always)]
-    pub fn as_word(&self) -> Option<u64> {
-        let further = self.words[1..].iter().fold(0, |all, word| all | word);
-        (further == 0).then_some(self.words[0])
+    pub fn as_word_below(&self, limit: usize, also: CpuId) -> Option<u64> {
+        let above = if limit < BITS { self.words[0] >> limit } else { 0 };
+        let further = self.words[1..].iter().fold(above, |all, word| all | word);
+        (further | (also.index() / BITS) as u64 == 0).then_some(self.words[0])
     }
 }
 
@@ -227,6 +229,13 @@ impl AtomicCpuSet {
         let (word, bit) = place(cpu);
         // Pairs with: `insert` and `remove`, release.
         self.words[word].load(Ordering::Acquire) & bit != 0
+    }
+
+    /// Returns the CPUs below 64, bit n for CPU n.
+    #[inline(always)]
+    pub fn word(&self) -> u64 {
+        // Pairs with: `insert` and `remove`, release.
+        self.words[0].load(Ordering::Acquire)
     }
 
     /// Returns the set; each word of it is of one instant, the words together need not be.

@@ -58,3 +58,18 @@ fn first_n_are_the_first() {
     assert_eq!(CpuSet::one(CpuId::at(200)).iter().collect::<Vec<_>>(), [CpuId::at(200)]);
     assert_eq!(CpuId::new(MAX_CPUS), None);
 }
+
+#[test]
+fn a_word_is_a_whole_set_of_low_numbers() {
+    let low = CpuSet::first_n(17);
+    assert_eq!(low.as_word_below(17, CpuId::at(63)), Some((1 << 17) - 1));
+    assert_eq!(low.as_word_below(16, CpuId::at(0)), None, "16 is not below 16");
+    assert_eq!(low.as_word_below(17, CpuId::at(64)), None, "64 is in no word");
+    for high in [64, 128, 192, 255] {
+        let mut set = low;
+        set.insert(CpuId::at(high));
+        assert_eq!(set.as_word_below(64, CpuId::at(0)), None);
+    }
+    let word = CpuSet::first_n(64);
+    assert_eq!(word.as_word_below(64, CpuId::at(0)), Some(u64::MAX));
+}

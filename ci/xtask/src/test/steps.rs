@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
 use super::{
-    baseline, count, explained, faults, hosted, kernel, orders, pandas, planted, readme, repeats,
+    baseline, count, cures, explained, faults, hosted, kernel, orders, pandas, planted, readme,
+    repeats,
 };
 use crate::{build, place, toolchain};
 
@@ -76,6 +77,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(kernel::steps());
     steps.push(faults::faults());
     steps.push(planted::planted());
+    steps.push(cures::cures());
     steps.push(orders::orders());
     steps.push(baseline::baseline());
     steps.push(repeats::repeats());

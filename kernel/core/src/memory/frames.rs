@@ -72,6 +72,14 @@ pub fn take(crit: &Crit) -> Option<Phys> {
     Some(Phys(Frame(number).address()))
 }
 
+/// Takes a frame with undefined content for good: from then on it counts neither as in use nor as free.
+pub(crate) fn take_for_good(crit: &Crit) -> Option<Phys> {
+    let frame = take(crit)?;
+    cpu::here().counters.frames.add(crit, u64::MAX);
+    TOTAL.fetch_sub(1, Ordering::Relaxed);
+    Some(frame)
+}
+
 /// Takes a frame full of zeroes.
 pub fn take_zeroed(crit: &Crit) -> Option<Phys> {
     let frame = take(crit)?;

@@ -122,7 +122,7 @@ fn depart(cx: &mut MayBlock, carrier: &Carrier) {
 pub(super) fn take_apart(process: &Shared<Process>) {
     process.handles.close_all().for_each(object::close);
     // Messages to CPU processes that were sent before they left are executed after this.
-    critical(|crit| ipi::fabric().synchronize(crit, &percpu::CpuSet::first_n(crate::cpu::count())));
+    ipi::settle(&percpu::CpuSet::first_n(crate::cpu::count()));
     let space = ipi::call(process.home(), |crit| process.space.with(crit, Option::take));
     if let Some(space) = space {
         // SAFETY: every CPU process has activated the kernel's tables before it counted itself as ended.

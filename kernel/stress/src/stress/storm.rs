@@ -121,7 +121,7 @@ fn send_all(cx: &mut MayBlock, crew: &Crew, storm: &Storm, me: usize) {
 /// watches the test is there, and must see it when there never is any.
 fn send_patiently(cx: &mut MayBlock, crew: &Crew, to: CpuId, call: Call) {
     let mut call = call;
-    while let Err(Full(back)) = cpu::critical(|crit| ipi::fabric().try_send(crit, to, call)) {
+    while let Err(Full(back)) = cpu::critical(|crit| ipi::fabric().send_nowait(crit, to, call)) {
         if crew.is_stopped() {
             return;
         }

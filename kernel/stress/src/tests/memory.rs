@@ -46,12 +46,9 @@ fn conservation(_: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
     Ok(String::new())
 }
 
-/// Pages apart from those that small objects share, and bytes apart from the rings'.
+/// Pages, apart from those that small objects share, and bytes.
 fn held() -> (u64, u64) {
-    (
-        memory::frames_in_use().wrapping_sub(memory::heap_pages()),
-        memory::heap_in_use().wrapping_sub(ipi::ring_bytes()),
-    )
+    (memory::frames_in_use().wrapping_sub(memory::heap_pages()), memory::heap_in_use())
 }
 
 fn content(page: Phys) -> &'static [u64] {

@@ -6,9 +6,9 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use kernel_core::cpu;
 use kernel_core::memory::{self, Refusal};
 use kernel_core::thread::{self, Handle, OutOfMemory};
-use kernel_core::{cpu, ipi};
 use lwkt_sched::{MayBlock, Name, Priority};
 use percpu::CpuId;
 
@@ -109,11 +109,8 @@ impl Crowd {
     }
 }
 
-/// Pages apart from those that small objects share, and bytes apart from the rings'.
+/// Pages, apart from those that small objects share, and bytes.
 fn held() -> (u64, u64) {
     crew::settle();
-    (
-        memory::frames_in_use().wrapping_sub(memory::heap_pages()),
-        memory::heap_in_use().wrapping_sub(ipi::ring_bytes()),
-    )
+    (memory::frames_in_use().wrapping_sub(memory::heap_pages()), memory::heap_in_use())
 }

@@ -17,7 +17,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// The whole of it is put where it is called: once, in a function that knows the fabric's address.
     #[inline(always)]
     pub fn rang(&self, crit: &Crit) {
-        self.look(crit, B::here(crit));
+        self.look(crit.anew(), B::here(crit));
     }
 
     /// To be called at each tick: executes what was sent passively, and the rest along with it; returns how many calls that were.
@@ -69,7 +69,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     }
 
     #[inline(never)]
-    fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
+    pub(crate) fn drain_marked(&self, crit: &Crit, me: CpuId) -> usize {
         let counters = &self.nodes.on(me).counters;
         let before = counters.ran.get();
         self.look(crit, me);
@@ -82,12 +82,14 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     #[inline(always)]
     fn look(&self, crit: &Crit, me: CpuId) {
         let node = self.nodes.on(me);
-        if node.state.with(crit, |state| core::mem::replace(&mut state.in_call, true)) {
+        if node.state.with(crit, |state| core::mem::replace(&mut state.in_call, true))
+            && !uncured::NESTS
+        {
             return;
         }
         loop {
             self.serve(crit, me, node, node.doorbell.take());
-            if self.flush(crit, node) {
+            if self.is_finished(crit, node) || self.finish(crit) {
                 if node.doorbell.settle(node.state.with(crit, |state| state.rest)) {
                     break;
                 }
@@ -137,6 +139,15 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let ring = ring.load(Ordering::Acquire);
         // SAFETY: it is null or came out of a `&'static` (`make_ring`).
         let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return };
+        #[cfg(feature = "uncured-2005")]
+        // SAFETY: this CPU is the only consumer of the rings that lead to it.
+        return unsafe {
+            ring.pop_copies(crit, |call| {
+                node.counters.ran.add(crit, 1);
+                call.run(crit);
+            })
+        };
+        #[cfg_attr(feature = "uncured-2005", expect(unreachable_code, reason = "the cure"))]
         for _ in 0..DEPTH {
             // SAFETY: this CPU is the only consumer of the rings that lead to it, and drains do not nest.
             let Some(call) = (unsafe { ring.pop(crit) }) else { break };
@@ -147,15 +158,44 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
                     node.counters.ran.add(crit, 1);
                 }
             }
+            let parked = cfg!(feature = "plants").then(|| node.counters.parked.get());
             node.counters.ran.add(crit, 1);
-            call.run(crit);
+            call.run(crit.anew());
             if plant::strikes(Bug::Double) {
                 call.run(crit);
             }
             // Nothing is parked before the first call: a drain ends with an empty outbox.
-            if !node.state.with(crit, |state| state.outbox.is_empty()) {
+            if !self.is_finished(crit, node) {
                 self.hold_back(crit);
+                let has_parked = parked.is_some_and(|before| before != node.counters.parked.get());
+                if has_parked && plant::strikes(Bug::StaleIndex) {
+                    call.run(crit);
+                }
             }
+        }
+    }
+
+    /// Whether nothing keeps a drain from ending.
+    #[inline(always)]
+    pub(super) fn is_finished(&self, crit: &Crit, node: &Node<DEPTH>) -> bool {
+        node.state.with(crit, |state| state.unfinished == Unfinished::NOTHING)
+    }
+
+    /// Does something about what keeps this drain from ending; returns whether nothing does any more.
+    #[cold]
+    #[inline(never)]
+    fn finish(&self, crit: &Crit) -> bool {
+        let me = B::here(crit);
+        let node = self.nodes.on(me);
+        loop {
+            // Orders are executed here: they, too, may have sent something.
+            let goes_on = self.obey(crit, me, node);
+            let is_flushed = self.flush(crit, node);
+            if goes_on || !is_flushed || node.doorbell.is_marked() {
+                return goes_on && is_flushed;
+            }
+            // Parked, and nothing to do.
+            hint::spin_loop();
         }
     }
 
@@ -191,10 +231,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let me = B::here(crit);
         let node = self.nodes.on(me);
         let (moved, is_empty) = node.state.with(crit, |state| {
-            let moved = state.outbox.flush(crit, &mut state.reserve, |to| {
-                self.ring_to(me, to)
-                    .expect("a call is parked only for a CPU that this one has a ring to")
-            });
+            let ring_to =
+                |to| self.ring_to(me, to).expect("a call is parked only where there is a ring");
+            let moved = state.flush(crit, ring_to);
             (moved, state.outbox.is_empty())
         });
         for to in &moved {

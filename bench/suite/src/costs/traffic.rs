@@ -1,0 +1,110 @@
+//! What a message costs while many CPUs send: in pairs, and all to one.
+//!
+//! Everybody sends as fast as he gets answers, and a sample is what all CPUs executed, divided by the messages that were executed.
+
+use crate::steps::{here, spin};
+use bench_api::{Bencher, Peer};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
+};
+use kernel_core::{cpu, ipi};
+use percpu::{Block, CpuId, Crit, MAX_CPUS, PerCpu};
+
+/// Answers that came to each CPU; its own calls count.
+static ANSWERED: PerCpu<AtomicU64, MAX_CPUS> =
+    PerCpu::new([const { Block::new(AtomicU64::new(0)) }; MAX_CPUS]);
+
+fn ask(crit: &Crit, from: usize, _: usize, _: usize) {
+    ipi::send(crit, CpuId::at(from), answer, [from, 0, 0]);
+}
+
+fn answer(_: &Crit, me: usize, _: usize, _: usize) {
+    let answered = ANSWERED.on(CpuId::at(me));
+    // Pairs with: `round`, acquire.
+    answered.store(answered.load(Acquire) + 1, Release);
+}
+
+/// Questions to another CPU, and the wait for the answers.
+fn round(me: usize, to: CpuId, questions: u64) {
+    let answered = ANSWERED.on(CpuId::at(me));
+    let goal = answered.load(Acquire) + questions;
+    cpu::critical(|crit| (0..questions).for_each(|_| ipi::send(crit, to, ask, [me, 0, 0])));
+    // Pairs with: `answer`, release.
+    while answered.load(Acquire) < goal {
+        arch::irq::pause();
+    }
+}
+
+/// Rounds of a sample.
+const ROUNDS: u64 = 32;
+/// A hundredth of an instruction is told apart.
+const SCALE: u64 = 100;
+
+/// Questions of the first CPU to the second; `peer` is what the others do, and `asks` who of them asks the second, too.
+fn measure(
+    b: &mut Bencher<'_>,
+    questions: u64,
+    asks: fn(CpuId) -> bool,
+    peer: impl Fn(&Peer<'_>) + Sync,
+) {
+    let to = CpuId::at(1);
+    let cpus = b.cpus();
+    b.check(here() == CpuId::BOOT, "benchmarks run on the first CPU");
+    b.ops(SCALE);
+    b.samples(100);
+    let executed =
+        || -> u64 { cpu::all().map(|cpu| ipi::fabric().counters(cpu.id()).ran.get()).sum() };
+    let looks = || ipi::fabric().counters(to).drains.get();
+    let rung = || -> u64 {
+        let who = cpu::all().map(|cpu| cpu.id()).filter(|cpu| asks(*cpu));
+        who.map(|cpu| ipi::fabric().counters(cpu).rung.get()).sum()
+    };
+    b.on_each(1..cpus, peer, |b| {
+        let mut pending = 0;
+        b.iter_ticks(|_| {
+            // In this order: the looks are those of a window that is the longer.
+            let (looked, rang, messages) = (looks(), rung(), executed());
+            let start = arch::time::tsc();
+            (0..ROUNDS).for_each(|_| round(0, to, questions));
+            let ticks = arch::time::tsc() - start;
+            let (messages, rang) = (executed() - messages, rung() - rang);
+            pending = pending.max(rang.saturating_sub(looks() - looked));
+            ticks * SCALE / messages
+        });
+        b.check(pending <= 1, "one interrupt is pending at most");
+    });
+}
+
+bench_api::bench! {
+    name: "ipi/neighbours",
+    doc: "All CPUs in pairs: one of each asks the other, which answers, all pairs at once; work of all CPUs by each message.",
+    cpus: 2,
+    lies: "A CPU without a neighbour spins, and so does one that waits: turns of waits are work. With one pair they are two CPUs' turns.",
+    shape: "flat in CPUs: pairs share nothing",
+    run: |b| measure(b, 1, |cpu| cpu == CpuId::BOOT, |peer| {
+        let me = peer.cpu();
+        if me % 2 == 1 || me + 1 == cpu::count() {
+            return spin(peer);
+        }
+        while !peer.stopped() {
+            round(me, CpuId::at(me + 1), 1);
+        }
+    }),
+}
+
+bench_api::bench! {
+    name: "ipi/fan_in",
+    doc: "All CPUs but one ask that one, eight questions at a time, and wait for its answers; work of all CPUs by each message.",
+    cpus: 2,
+    lies: "Turns of those who wait are work too, and there are more of them with more CPUs.",
+    shape: "flat in senders, apart from their waits; one doorbell for all who send while it is pending",
+    run: |b| measure(b, 8, |cpu| cpu != CpuId::at(1), |peer| {
+        if peer.cpu() == 1 {
+            return spin(peer);
+        }
+        while !peer.stopped() {
+            round(peer.cpu(), CpuId::at(1), 8);
+        }
+    }),
+}

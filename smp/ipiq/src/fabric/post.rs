@@ -1,0 +1,142 @@
+//! What all variants of sending share: into the ring, the doorbell, the rules of back pressure, and rings made on first use.
+
+use super::*;
+
+impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
+    /// Puts a call into the ring of its pair, if that exists and nothing is parked.
+    #[inline(always)]
+    pub(super) fn post(
+        &self,
+        crit: &Crit,
+        me: CpuId,
+        to: CpuId,
+        call: Call,
+    ) -> Option<&'static Ring<DEPTH>> {
+        let ring = self.ring_to(me, to)?;
+        let straight = self.is_finished(crit, self.nodes.on(me));
+        // SAFETY: this CPU is the only producer of its ring to `to`.
+        let posted =
+            straight && (plant::strikes(Bug::Lose) || unsafe { ring.push(crit, call) }.is_ok());
+        posted.then_some(ring)
+    }
+
+    /// What remains after a push: the doorbell and the counters.
+    #[inline(always)]
+    pub(super) fn sent(&self, crit: &Crit, me: CpuId, to: CpuId) {
+        self.nodes.on(me).counters.sent.add(crit, 1);
+        self.knock(crit, me, to);
+    }
+
+    #[inline(always)]
+    pub(super) fn knock(&self, crit: &Crit, me: CpuId, to: CpuId) {
+        let counters = &self.nodes.on(me).counters;
+        match self.nodes.on(to).doorbell.knock::<B::Knocking>(mark_of(me)) {
+            Knock::Avoided => counters.avoided.add(crit, 1),
+            Knock::Ring if plant::strikes(Bug::LostDoorbell) => {}
+            Knock::Ring => {
+                counters.rung.add(crit, 1);
+                self.bell.ring(crit, to);
+            }
+        }
+    }
+
+    /// As `post`, and makes the ring on its first use, and looks closely at what is parked.
+    #[cold]
+    pub(super) fn post_slow(
+        &self,
+        crit: &Crit,
+        me: CpuId,
+        to: CpuId,
+        call: Call,
+    ) -> Result<&'static Ring<DEPTH>, Full> {
+        let Some(ring) = self.ring_to(me, to).or_else(|| self.make_ring(crit, me, to)) else {
+            return Err(Full(call));
+        };
+        if self.nodes.on(me).state.with(crit, |state| state.outbox.holds(to)) {
+            return Err(Full(call));
+        }
+        // SAFETY: this CPU is the only producer of its ring to `to`.
+        unsafe { ring.push(crit, call) }?;
+        Ok(ring)
+    }
+
+    /// Posts where `post` failed, rules 1 and 2 of back pressure; false if the call was parked instead, which rings by itself.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn post_waiting(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> bool {
+        if self.post_slow(crit, me, to, call).is_ok() {
+            return true;
+        }
+        let node = self.nodes.on(me);
+        node.counters.full.add(crit, 1);
+        // What was sent passively was not rung for: without this its target might never look. The rest was (`send_burst`).
+        if self.nodes.on(to).doorbell.is_noted_by(mark_of(me)) && !uncured::STAYS_SILENT {
+            self.knock(crit, me, to);
+        }
+        loop {
+            if node.state.with(crit, |state| state.in_call) && !uncured::WAITS_IN_CALLS {
+                if self.park_call(crit, me, to, call) {
+                    return false;
+                }
+                node.counters.held.add(crit, 1);
+                self.flush(crit, node);
+            } else {
+                self.drain(crit);
+            }
+            hint::spin_loop();
+            if self.post_slow(crit, me, to, call).is_ok() {
+                return true;
+            }
+        }
+    }
+
+    /// Puts a call into the outbox; false if there is no memory.
+    fn park_call(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> bool {
+        let node = self.nodes.on(me);
+        if self.ring_to(me, to).is_none() {
+            return false;
+        }
+        let park = || node.state.with(crit, |state| state.park(crit, to, call)).is_ok();
+        let parked = park() || (self.restock(crit, me) && park());
+        node.counters.parked.add(crit, u64::from(parked));
+        parked
+    }
+
+    #[inline(always)]
+    pub(super) fn ring_to(&self, me: CpuId, to: CpuId) -> Option<&'static Ring<DEPTH>> {
+        let ring = self.incoming.on(to).0[me.index()].load(Ordering::Relaxed);
+        // SAFETY: it is null or came out of a `&'static` (`make_ring`); this CPU stored it.
+        unsafe { ring.cast_const().as_ref::<'static>() }
+    }
+
+    /// Makes the ring of a pair on its first use.
+    ///
+    /// # Panics
+    /// If there is no memory for it and none will come back: the CPU was not stocked as [`Fabric::stock`] asks.
+    #[cold]
+    fn make_ring(&self, crit: &Crit, me: CpuId, to: CpuId) -> Option<&'static Ring<DEPTH>> {
+        let node = self.nodes.on(me);
+        let take = || node.state.with(crit, |state| state.reserve.take());
+        let ring = take().or_else(|| if self.restock(crit, me) { take() } else { None });
+        let Some(ring) = ring else {
+            let parked = node.state.with(crit, |state| !state.outbox.is_empty());
+            assert!(parked, "{me:?} has no ring left for {to:?}: its reserve was not stocked");
+            return None;
+        };
+        // Both are seen by who takes the mark that follows: `Doorbell::take`, acquire.
+        self.nodes.on(to).end.0.fetch_max(me.index() + 1, Ordering::Relaxed);
+        // Pairs with: `serve`, the load of the ring, acquire.
+        let place = &self.incoming.on(to).0[me.index()];
+        place.store(core::ptr::from_ref(ring).cast_mut(), Ordering::Release);
+        Some(ring)
+    }
+
+    /// Asks the machine for more rings; false if it has none.
+    pub(super) fn restock(&self, crit: &Crit, me: CpuId) -> bool {
+        self.nodes.on(me).counters.dry.add(crit, 1);
+        let rings = self.bell.restock(crit);
+        let any = !rings.is_empty();
+        self.stock(crit, rings);
+        any
+    }
+}

@@ -18,8 +18,10 @@ pub struct Key {
 }
 
 /// All of them.
-static KEYS: [Key; 1] =
-    [Key { name: "runq", names: lwkt_sched::queue::NAMES, variable: "DAMSELFLY_RUNQ" }];
+static KEYS: [Key; 2] = [
+    Key { name: "runq", names: lwkt_sched::queue::NAMES, variable: "DAMSELFLY_RUNQ" },
+    Key { name: "ipi", names: ipiq::knocking::NAMES, variable: "DAMSELFLY_IPI" },
+];
 
 /// One of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,8 +27,9 @@ pub mod timer;
 
 /// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
 pub fn variants() -> alloc::string::String {
-    use lwkt_sched::queue;
-    let all = [("runq", queue::CHOSEN, queue::NAMES[0])];
+    use {ipiq::knocking, lwkt_sched::queue};
+    let all =
+        [("runq", queue::CHOSEN, queue::NAMES[0]), ("ipi", knocking::CHOSEN, knocking::NAMES[0])];
     let unusual = all.iter().filter(|(_, chosen, usual)| chosen != usual);
     let words: alloc::vec::Vec<_> =
         unusual.map(|(key, chosen, _)| alloc::format!("{key}={chosen}")).collect();

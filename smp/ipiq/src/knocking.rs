@@ -35,64 +35,9 @@ pub fn after_push() -> Ordering {
     if plant::strikes(Bug::MissingFence) { Ordering::Relaxed } else { Ordering::Release }
 }
 
-/// Makes the modules of the variants, their names, and the one that was chosen.
-macro_rules! variants {
-    ($($module:ident: $variant:ident),+ $(,)?) => {
-        $(mod $module; pub use $module::$variant;)+
-
-        /// The variants by name; the first is the default.
-        pub const NAMES: &[&str] = &[$(stringify!($module)),+];
-
-        /// The place in [`NAMES`] of the variant that was chosen.
-        pub const CHOSEN: usize = match option_env!("DAMSELFLY_IPI") {
-            None => 0,
-            Some(name) => match position(name) {
-                Some(position) => position,
-                None => panic!(concat!("DAMSELFLY_IPI names no variant; there are:" $(, " ", stringify!($module))+)),
-            },
-        };
-
-        /// The variant that was chosen.
-        pub type Chosen = <Registered as At<{ CHOSEN }>>::Variant;
-
-        $(impl At<{ expected(position(stringify!($module))) }> for Registered {
-            type Variant = $variant;
-        })+
-    };
+percpu::variants! {
+    /// The variants by name; the first is the usual one.
+    DAMSELFLY_IPI:
+    elide: Elide,
+    eager: Eager,
 }
-
-/// The variants by their places.
-#[derive(Debug)]
-pub struct Registered;
-
-/// The variant at a place of the table.
-pub trait At<const N: usize> {
-    /// It.
-    type Variant: Knocking;
-}
-
-const fn position(name: &str) -> Option<usize> {
-    let mut at = 0;
-    while at < NAMES.len() {
-        if is_same(NAMES[at], name) {
-            return Some(at);
-        }
-        at += 1;
-    }
-    None
-}
-
-const fn expected(position: Option<usize>) -> usize {
-    position.expect("a name of the table is in the table")
-}
-
-const fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    at == one.len() && at == other.len()
-}
-
-variants! { elide: Elide, eager: Eager }

@@ -15,7 +15,7 @@ fn what_is_unknown_lists_what_there_is() {
         ["", "runq", "runq=", "runq=bitmap,", "runq=bitmaps", "queue=list", "runq=list,,fair"]
     {
         let said = Axis::parse(text).expect_err(text);
-        assert_eq!(said, "there are runq=bitmap|list|fair", "{text}");
+        assert_eq!(said, "there are runq=bitmap|list|fair ipi=elide|eager", "{text}");
     }
     assert!(Axis::parse("runq=list,fair,list").is_err());
 }
@@ -28,6 +28,15 @@ fn each_value_is_a_combination() {
     assert_eq!(names("x"), [""]);
     assert_eq!(names("--set runq=list"), ["runq=list"]);
     assert_eq!(names("--set runq=fair,bitmap,list"), ["runq=fair", "runq=bitmap", "runq=list"]);
+    assert_eq!(
+        names("--set runq=fair,list --set ipi=elide,eager"),
+        [
+            "runq=fair ipi=elide",
+            "runq=fair ipi=eager",
+            "runq=list ipi=elide",
+            "runq=list ipi=eager"
+        ]
+    );
 }
 
 #[test]

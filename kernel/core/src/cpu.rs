@@ -10,7 +10,7 @@ use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
 use crate::timer::{self, Timer};
 use arch::CpuHead;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -30,6 +30,8 @@ pub struct Cpu {
     /// The timer fired in a critical section. (That the doorbell rang is in the head.) Own CPU only.
     pub(crate) timer_due: AtomicBool,
     pub(crate) rests: Rests,
+    /// The ranks of the spin locks that it has, in debug builds. Own CPU only.
+    pub(crate) spin_ranks: AtomicU32,
     /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
     pub(crate) deadline: AtomicU64,
 }
@@ -88,6 +90,7 @@ impl Cpu {
             counters: Counters::new(),
             timer_due: AtomicBool::new(false),
             rests: Rests::new(),
+            spin_ranks: AtomicU32::new(0),
             deadline: AtomicU64::new(timer::NEVER),
         }
     }

@@ -23,6 +23,7 @@ pub mod records;
 mod report;
 pub mod thread;
 pub mod timer;
+pub mod token;
 
 #[global_allocator]
 static HEAP: memory::Heap = memory::Heap;

@@ -48,7 +48,7 @@ pub fn allow(faults: Faults) {
         Bug::Double => Some(ipiq::plant::Bug::Double),
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
         Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
-        Bug::LostWake | Bug::LeakPage => None,
+        Bug::LostWake | Bug::LeakPage | Bug::TokenNotReacquired => None,
     }));
 }
 
@@ -66,6 +66,11 @@ pub(crate) fn leaks_page() -> bool {
 #[inline]
 pub(crate) fn loses_wake() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
+}
+
+/// Whether this thread, which has taken its tokens again, loses one: one in a hundred does.
+pub(crate) fn loses_token() -> bool {
+    cfg!(feature = "plants") && strikes(Bug::TokenNotReacquired, 100)
 }
 
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.

@@ -103,11 +103,13 @@ pub enum Bug {
     LostWake,
     /// A page that was given back.
     LeakPage,
+    /// A token that a thread held when it began to wait.
+    TokenNotReacquired,
 }
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 12] = [
+    pub const ALL: [(&str, Self); 13] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -120,6 +122,7 @@ impl Plant {
         ("lost-doorbell", Self::Bug(Bug::LostDoorbell)),
         ("lost-wake", Self::Bug(Bug::LostWake)),
         ("leak-page", Self::Bug(Bug::LeakPage)),
+        ("token-not-reacquired", Self::Bug(Bug::TokenNotReacquired)),
     ];
 
     /// What is called so.

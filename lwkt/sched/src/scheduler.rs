@@ -16,7 +16,7 @@ use crate::{
 #[repr(C)]
 pub struct Scheduler<Q: RunQueue = Bitmap> {
     current: ThreadRef,
-    rare: Rare,
+    pub(crate) rare: Rare,
     cpu: CpuId,
     /// Switches from a thread that has to wait, and all others: a switch adds to one of them.
     waits: u64,
@@ -29,6 +29,8 @@ pub struct Scheduler<Q: RunQueue = Bitmap> {
 }
 
 impl<Q: RunQueue> Scheduler<Q> {
+    pub(crate) const CURRENT_AT: usize = core::mem::offset_of!(Self, current);
+
     /// The scheduler of `cpu`, which runs `idle` at this moment: the flow of control that booted the CPU becomes its
     /// idle thread.
     ///
@@ -83,7 +85,8 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// the wake sets the thread's token, which this takes. A token may be left over, so a wait is always a loop.
     #[inline]
     pub fn block(&mut self, _: &Crit, why: Why) -> Next {
-        if self.current.token.take() {
+        if self.current.token.get() {
+            self.current.token.set(false);
             return Next::Same;
         }
         self.wait(State::Blocked, why)
@@ -175,6 +178,9 @@ impl<Q: RunQueue> Scheduler<Q> {
             debug_assert!(thread != self.current);
             if rare.contains(Rare::MIGRATE) {
                 self.all.remove(thread);
+                if rare.held() > 0 {
+                    thread.rare.set(thread.rare.get() | Rare::TOKENS);
+                }
                 // The last access of the old home: from here on the thread is the other CPU's.
                 thread.set_home(to);
                 return Left::Moved(thread, to);
@@ -311,7 +317,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         me.why.set(why);
         self.waits += 1;
         let next = self.leave(me);
-        if next == self.idle { Next::Idle } else { Next::Switch(next) }
+        // Nobody idles on the stack of a thread that has to be tidied up after: tokens must be let go at once.
+        if next == self.idle && self.rare.is_empty() { Next::Idle } else { Next::Switch(next) }
     }
 
     #[inline]

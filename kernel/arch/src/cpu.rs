@@ -179,13 +179,31 @@ pub unsafe fn count<const OFFSET: usize>() {
 /// # Safety
 /// There is a `u32` at that offset, which only its own CPU writes.
 #[inline(always)]
-pub unsafe fn word<const OFFSET: usize>() -> u32 {
-    let word: u32;
-    // SAFETY: one read through `gs`, as in `this_cpu`; the offset is the caller's promise.
+pub unsafe fn word<const OFFSET: usize>() -> usize {
+    let word: usize;
+    // SAFETY: one read through `gs`, as in `this_cpu`; the offset is the caller's promise. The upper half becomes zero.
     unsafe {
         asm!("mov {:e}, gs:[{}]", out(reg) word, const OFFSET, options(nostack, preserves_flags))
     };
     word
+}
+
+/// Says whether the word at `OFFSET` in the block of this CPU is `value`.
+///
+/// # Safety
+/// As [`word`].
+#[inline(always)]
+pub unsafe fn word_is<const OFFSET: usize>(value: usize) -> bool {
+    // SAFETY: one read through `gs`; both ways out fall through to Rust, and no register is written.
+    unsafe {
+        asm!(
+            "cmp gs:[{offset}], {value:e}", "jne {other}",
+            offset = const OFFSET, value = in(reg) value,
+            other = label { return false },
+            options(nostack)
+        )
+    };
+    true
 }
 
 /// Reads the pointer at `OFFSET` in the block of this CPU.

@@ -43,6 +43,8 @@ fn held_of(thread: *const ()) -> &'static Held {
 // 3. The sections and the number are the machine's own; `step_aside` checks that the section is the only one.
 // 4. `thread::rarely` lets go and takes again, on every arrival after a switch.
 unsafe impl Exec for Threads {
+    const AHEAD: usize = Whole::HELD;
+
     #[inline(always)]
     fn me() -> &'static Held {
         // SAFETY: there is a reference to a thread.
@@ -50,9 +52,15 @@ unsafe impl Exec for Threads {
     }
 
     #[inline(always)]
-    fn word() -> u32 {
+    fn word() -> usize {
         // SAFETY: there is the rare word.
         unsafe { arch::cpu::word::<WORD>() }
+    }
+
+    #[inline(always)]
+    fn word_is(word: usize) -> bool {
+        // SAFETY: there is the rare word.
+        unsafe { arch::cpu::word_is::<WORD>(word) }
     }
 
     #[inline(always)]

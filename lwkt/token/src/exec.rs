@@ -16,11 +16,19 @@ use crate::Held;
 /// Implementations keep what each function says; that tokens exclude rests on it.
 #[allow(unsafe_code)]
 pub unsafe trait Exec: Sized + 'static {
+    /// The bytes of a thread's memory before its list: the memory's address stands for the thread.
+    const AHEAD: usize = 0;
+
     /// The list of the running thread, which no other has.
     fn me() -> &'static Held;
 
     /// The word that the switch tests: the number of tokens of the running thread, and above it whatever else is rare.
-    fn word() -> u32;
+    fn word() -> usize;
+
+    /// Whether that word is `word`.
+    fn word_is(word: usize) -> bool {
+        Self::word() == word
+    }
 
     /// One token more.
     fn took();

@@ -6,6 +6,7 @@
 use core::cell::Cell;
 use core::panic::Location;
 
+use crate::Exec;
 use crate::word::{Manners, Word};
 
 /// The most tokens that a thread can hold at once.
@@ -59,12 +60,13 @@ pub(crate) enum Order {
     Address,
 }
 
-/// A thread's tokens. How many of the entries count is with the scheduler while the thread runs, else in `parked`.
+/// A thread's tokens, at [`Exec::AHEAD`](crate::Exec::AHEAD) bytes from the beginning of its memory. How many of the entries count is with the scheduler while the thread runs, else in `parked`.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Held {
     entries: [Cell<Entry>; MAX],
     parked: Cell<usize>,
+    ahead: usize,
     #[cfg(debug_assertions)]
     places: [Cell<Option<&'static Location<'static>>>; MAX],
 }
@@ -75,14 +77,20 @@ unsafe impl Sync for Held {}
 unsafe impl Send for Held {}
 
 impl Held {
-    /// No tokens.
-    pub const fn new() -> Self {
+    /// No tokens, of a thread of kernel `X`.
+    pub const fn new<X: Exec>() -> Self {
         Self {
             entries: [const { Cell::new(Entry(core::ptr::null())) }; MAX],
             parked: Cell::new(0),
+            ahead: X::AHEAD,
             #[cfg(debug_assertions)]
             places: [const { Cell::new(None) }; MAX],
         }
+    }
+
+    /// The address that stands for the thread in the words of tokens.
+    fn id(&self) -> usize {
+        core::ptr::from_ref(self).addr() - self.ahead
     }
 
     /// Notes a token as the thread's number `at`, which the caller has found to be below [`MAX`].
@@ -118,7 +126,7 @@ impl Held {
     fn take(&self, at: usize, count: usize) -> bool {
         let entry = self.entries[at].get();
         match entry.kind() {
-            Kind::Exclusive => entry.word().try_exclusive(self),
+            Kind::Exclusive => entry.word().try_exclusive(self.id()),
             Kind::Shared => entry.word().try_shared(Self::manners(count)),
             Kind::Again => true,
         }
@@ -127,9 +135,9 @@ impl Held {
     fn give(&self, at: usize) {
         let entry = self.entries[at].get();
         match entry.kind() {
-            Kind::Exclusive if cfg!(feature = "plants") && !entry.word().is_of(self) => {}
+            Kind::Exclusive if cfg!(feature = "plants") && !entry.word().is_of(self.id()) => {}
             Kind::Exclusive => {
-                debug_assert!(entry.word().is_of(self), "a token is let go that is not held");
+                debug_assert!(entry.word().is_of(self.id()), "a token is let go that is not held");
                 entry.word().give();
             }
             Kind::Shared => entry.word().give_shared(),
@@ -199,11 +207,5 @@ impl Held {
             let _ = at;
             None
         }
-    }
-}
-
-impl Default for Held {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -68,9 +68,9 @@ impl Outer for MayBlock {
 }
 
 /// Of a token's number in the list: it is held once more, and letting go this time changes nothing.
-const AGAIN: u32 = 1 << 31;
+const AGAIN: usize = 1 << 31;
 /// The number of tokens in the word that the switch tests.
-const NUMBER: u32 = 0xff;
+const NUMBER: usize = 0xff;
 
 impl<X: Exec, T> Token<X, T> {
     /// A token that nobody holds.
@@ -95,9 +95,9 @@ impl<X: Exec, T> Token<X, T> {
     #[track_caller]
     pub fn lock<'a, C: Outer + ?Sized>(&'static self, outer: &'a mut C) -> TokenGuard<'a, X, T, C> {
         let (me, mut below) = (X::me(), X::word());
-        let free = below < MAX as u32 && {
-            me.note(below as usize, &self.word, Kind::Exclusive);
-            self.word.try_free(me)
+        let free = below < MAX && {
+            me.note(below, &self.word, Kind::Exclusive);
+            self.word.try_free(id::<X>(me))
         };
         if free {
             X::took();
@@ -121,8 +121,8 @@ impl<X: Exec, T> Token<X, T> {
         T: Sync,
     {
         let (me, mut below) = (X::me(), X::word());
-        let free = below < MAX as u32 && {
-            me.note(below as usize, &self.word, Kind::Shared);
+        let free = below < MAX && {
+            me.note(below, &self.word, Kind::Shared);
             self.word.try_shared(Manners::Polite)
         };
         if free {
@@ -134,20 +134,25 @@ impl<X: Exec, T> Token<X, T> {
     }
 }
 
+/// What stands for the running thread in words of tokens.
+#[inline(always)]
+fn id<X: Exec>(me: &Held) -> usize {
+    core::ptr::from_ref(me).addr() - X::AHEAD
+}
+
 /// Takes a token that is not simply free, or that must not be taken. Returns what the guard keeps.
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn take_slowly<X: Exec>(word: &'static Word, kind: Kind) -> u32 {
-    let (me, below) = (X::me(), X::word() & NUMBER);
-    let count = below as usize;
+fn take_slowly<X: Exec>(word: &'static Word, kind: Kind) -> usize {
+    let (me, count) = (X::me(), X::word() & NUMBER);
     assert!(count < MAX, "a thread that holds {MAX} tokens wants another");
     match me.find(count, word) {
         Some((at, Kind::Shared)) if kind == Kind::Exclusive => exclusive_after_shared(me, at),
         Some(_) => {
             me.note(count, word, Kind::Again);
             X::took();
-            return below | AGAIN;
+            return count | AGAIN;
         }
         None => me.note(count, word, kind),
     }
@@ -164,7 +169,7 @@ fn take_slowly<X: Exec>(word: &'static Word, kind: Kind) -> u32 {
         X::step_aside(crit);
         take_again::<X>(crit, me, count + 1);
     });
-    below
+    count
 }
 
 #[cold]
@@ -179,7 +184,7 @@ fn exclusive_after_shared(me: &Held, at: usize) -> ! {
 /// Whether a guard that goes lets its token go; `below` is what it keeps. Not the common case: see [`TokenGuard`]'s drop.
 #[cold]
 #[inline(never)]
-fn gives_slowly<X: Exec>(below: u32) -> bool {
+fn gives_slowly<X: Exec>(below: usize) -> bool {
     let count = X::word() & NUMBER;
     if count != below & !AGAIN {
         left_over(X::me(), count, below & !AGAIN);
@@ -188,8 +193,8 @@ fn gives_slowly<X: Exec>(below: u32) -> bool {
 }
 
 #[cold]
-fn left_over(me: &Held, count: u32, below: u32) -> ! {
-    match me.place(count as usize) {
+fn left_over(me: &Held, count: usize, below: usize) -> ! {
+    match me.place(count) {
         Some(place) => panic!(
             "a token is let go before one that was taken after it, at {place}: the guard of that was forgotten"
         ),
@@ -205,7 +210,7 @@ macro_rules! guard {
         #[must_use = "a token that nobody keeps is let go at once"]
         pub struct $name<'a, X: Exec, T: 'static, C: Outer + ?Sized> {
             token: &'static Token<X, T>,
-            below: u32,
+            below: usize,
             outer: &'a mut C,
             kernel: PhantomData<fn() -> X>,
         }
@@ -238,7 +243,7 @@ macro_rules! guard {
             fn drop(&mut self) {
                 X::gave();
                 // One test for three: it was taken once more, one taken after it is left, something is rare.
-                if X::word() == self.below || gives_slowly::<X>(self.below) {
+                if X::word_is(self.below) || gives_slowly::<X>(self.below) {
                     self.token.$give();
                 }
             }
@@ -297,7 +302,7 @@ guard! {
 impl<X: Exec, T> Token<X, T> {
     #[inline(always)]
     fn give(&self) {
-        if cfg!(any(debug_assertions, feature = "plants")) && !self.word.is_of(X::me()) {
+        if cfg!(any(debug_assertions, feature = "plants")) && !self.word.is_of(id::<X>(X::me())) {
             assert!(cfg!(feature = "plants"), "a token is let go that is not held");
             return;
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            0  free
-//!    me >= BASE  held exclusively, by the thread whose list is at that address
+//!    me >= BASE  held exclusively, by the thread whose memory is at that address
 //!   2n          held shared, n times                     (n > 0, below BASE)
 //!   2n + 1      the same, and an exclusive taker waits   (n may be 0: free, but for polite shared takers)
 //! ```
@@ -16,13 +16,11 @@
 
 use percpu::sync::{AtomicUsize, Ordering};
 
-use crate::Held;
-
 /// An exclusive taker waits.
 const REQUEST: usize = 1;
 /// One shared hold.
 const ONE: usize = 2;
-/// Below it a word is a number, from it on an address: no list of tokens lies in the first MiB.
+/// Below it a word is a number, from it on an address: no thread lies in the first MiB.
 const BASE: usize = 1 << 20;
 
 /// How a shared taker treats exclusive ones that wait.
@@ -57,17 +55,17 @@ impl Word {
 
     /// Takes it exclusively if it is free and nobody waits: the common case.
     #[inline(always)]
-    pub fn try_free(&self, me: &Held) -> bool {
-        let me = address(me);
+    pub fn try_free(&self, me: usize) -> bool {
+        debug_assert!(me >= BASE);
         // Pairs with: `give` and `give_shared`, release.
         self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Takes it exclusively if nobody holds it; if it is shared, leaves a request.
-    pub fn try_exclusive(&self, me: &Held) -> bool {
+    pub fn try_exclusive(&self, me: usize) -> bool {
         let seen = self.0.load(Ordering::Relaxed);
         if seen & !REQUEST == 0 {
-            return self.exchange(seen, address(me));
+            return self.exchange(seen, me);
         }
         if seen < BASE && seen & REQUEST == 0 {
             // If that fails, the word has changed, and the next try sees how.
@@ -103,8 +101,8 @@ impl Word {
     }
 
     /// Whether `me` holds it exclusively.
-    pub fn is_of(&self, me: &Held) -> bool {
-        self.0.load(Ordering::Relaxed) == address(me)
+    pub fn is_of(&self, me: usize) -> bool {
+        self.0.load(Ordering::Relaxed) == me
     }
 
     /// Whether it is worth a try: what a spin looks at, without taking the line from its owner.
@@ -116,11 +114,4 @@ impl Word {
             (true, Manners::Pressing) => seen < BASE,
         }
     }
-}
-
-#[inline(always)]
-fn address(me: &Held) -> usize {
-    let me = core::ptr::from_ref(me).addr();
-    debug_assert!(me >= BASE);
-    me
 }

@@ -4,6 +4,7 @@
 
 use super::{arrived, current, switch, wait_until};
 use crate::cpu::{self, Cpu, critical, here};
+use crate::exec::Threads;
 use crate::{fallible, ipi, memory, process};
 use alloc::boxed::Box;
 use arch::stack;
@@ -221,7 +222,7 @@ fn body_of(memory: &Unstarted) -> &'static Body {
 #[cold]
 fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
     let slot = cpu.spares.with(crit, |spares| spares.next_slot);
-    let whole = boxed(Whole { thread: Thread::new(), held: Held::new() })?;
+    let whole = boxed(Whole { thread: Thread::new(), held: Held::new::<Threads>() })?;
     let mut body =
         boxed(Body { stack_top: 0, carrier: Cell::new(core::ptr::null()), next: Cell::new(None) })?;
     // SAFETY: each slot is mapped once, by its own CPU: `next_slot` moves on below, and what failed has mapped nothing.

@@ -12,8 +12,8 @@ use crate::{Exec, Held};
 pub(super) enum Host {}
 
 std::thread_local! {
-    static ME: &'static Held = Box::leak(Box::new(Held::new()));
-    static WORD: Cell<u32> = const { Cell::new(0) };
+    static ME: &'static Held = Box::leak(Box::new(Held::new::<Host>()));
+    static WORD: Cell<usize> = const { Cell::new(0) };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static CPU: Cell<usize> = const { Cell::new(0) };
     static RANKS: Cell<u32> = const { Cell::new(0) };
@@ -26,7 +26,7 @@ pub(super) fn become_cpu(number: usize) {
 }
 
 /// Sets something rare beside the number of tokens, or not.
-pub(super) fn set_rare(rare: u32) {
+pub(super) fn set_rare(rare: usize) {
     WORD.set(WORD.get() & 0xff | rare);
 }
 
@@ -46,7 +46,7 @@ pub(super) fn may_block() -> MayBlock {
 /// As a thread that waits: between its being left and its coming back, `f` happens.
 pub(super) fn wait(_: &mut MayBlock, f: impl FnOnce()) {
     Host::crit(|crit| {
-        let (me, count) = (Host::me(), Host::word() as usize & 0xff);
+        let (me, count) = (Host::me(), Host::word() & 0xff);
         me.park(count);
         Host::set_held(crit, 0);
         f();
@@ -61,7 +61,7 @@ unsafe impl Exec for Host {
         ME.with(|me| *me)
     }
 
-    fn word() -> u32 {
+    fn word() -> usize {
         WORD.get()
     }
 
@@ -74,7 +74,7 @@ unsafe impl Exec for Host {
     }
 
     fn set_held(_: &Crit, held: usize) {
-        WORD.set(WORD.get() & !0xff | held as u32);
+        WORD.set(WORD.get() & !0xff | held);
     }
 
     fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {

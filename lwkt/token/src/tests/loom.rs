@@ -2,10 +2,8 @@
 
 use ::loom::cell::UnsafeCell;
 use ::loom::thread;
-use std::boxed::Box;
 use std::sync::Arc;
 
-use crate::Held;
 use crate::word::{Manners, Word};
 
 struct Guarded {
@@ -25,7 +23,7 @@ fn guarded() -> Arc<Guarded> {
 }
 
 impl Guarded {
-    fn exclusively(&self, me: &Held) {
+    fn exclusively(&self, me: usize) {
         if !self.word.try_free(me) {
             while !self.word.try_exclusive(me) {
                 thread::yield_now();
@@ -59,8 +57,8 @@ fn hand_over() {
     ::loom::model(|| {
         let shared = guarded();
         let other = shared.clone();
-        let one = thread::spawn(move || other.exclusively(&Held::new()));
-        shared.exclusively(&Held::new());
+        let one = thread::spawn(move || other.exclusively(1 << 20));
+        shared.exclusively(1 << 21);
         one.join().unwrap();
         assert!(shared.is_free());
         // SAFETY: nobody else is left.
@@ -82,8 +80,7 @@ fn hand_over_between_shared_and_exclusive() {
                     thread::spawn(move || other.shared(manners))
                 })
                 .collect();
-            let me = Box::new(Held::new());
-            shared.exclusively(&me);
+            shared.exclusively(1 << 21);
             for one in threads {
                 assert!(one.join().unwrap() <= 1);
             }

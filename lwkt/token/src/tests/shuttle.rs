@@ -21,7 +21,7 @@ static LISTS: Mutex<Option<HashMap<usize, &'static Held>>> = Mutex::new(None);
 fn list_of(thread: ThreadRef) -> &'static Held {
     let mut lists = LISTS.lock().unwrap();
     let lists = lists.get_or_insert_default();
-    *lists.entry(thread.into_word()).or_insert_with(|| Box::leak(Box::new(Held::new())))
+    *lists.entry(thread.into_word()).or_insert_with(|| Box::leak(Box::new(Held::new::<Sim>())))
 }
 
 fn let_go(crit: &Crit, left: ThreadRef, count: usize) {
@@ -51,8 +51,8 @@ unsafe impl Exec for Sim {
         list_of(sim::scheduler(|own| own.current()))
     }
 
-    fn word() -> u32 {
-        sim::scheduler(|own| own.held(&assume())) as u32
+    fn word() -> usize {
+        sim::scheduler(|own| own.held(&assume()))
     }
 
     fn took() {

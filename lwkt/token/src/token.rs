@@ -321,7 +321,7 @@ impl<X: Exec, T: core::fmt::Debug> core::fmt::Debug for Token<X, T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(feature = "loom", feature = "shuttle"))))]
 impl<X: Exec, T> Token<X, T> {
     pub(crate) fn word(&self) -> &Word {
         &self.word

@@ -3,6 +3,7 @@
 use ::loom::cell::UnsafeCell;
 use ::loom::thread;
 use std::sync::Arc;
+use std::vec::Vec;
 
 use crate::word::{Manners, Word};
 
@@ -22,22 +23,37 @@ fn guarded() -> Arc<Guarded> {
     Arc::new(Guarded { word: Word::new(), value: UnsafeCell::new(0) })
 }
 
+/// Tries of a thread, which then gives up: what waits for ever has no end under loom. That waits end is `shuttle`'s.
+const TRIES: usize = 3;
+
 impl Guarded {
-    fn exclusively(&self, me: usize) {
-        if !self.word.try_free(me) {
-            while !self.word.try_exclusive(me) {
+    /// Adds one, if the word is to be had.
+    fn exclusively(&self, me: usize) -> u32 {
+        let taken = self.word.try_free(me)
+            || (0..TRIES).any(|_| {
                 thread::yield_now();
-            }
+                self.word.try_exclusive(me)
+            });
+        if taken {
+            // SAFETY: held exclusively.
+            #[allow(unsafe_code)]
+            self.value.with_mut(|value| unsafe { *value += 1 });
+            self.word.give();
         }
-        // SAFETY: held exclusively.
-        #[allow(unsafe_code)]
-        self.value.with_mut(|value| unsafe { *value += 1 });
-        self.word.give();
+        taken.into()
     }
 
+    /// Reads, if the word is to be had.
     fn shared(&self, manners: Manners) -> u32 {
-        while !self.word.try_shared(manners) {
-            thread::yield_now();
+        let taken = (0..TRIES).any(|_| {
+            let taken = self.word.try_shared(manners);
+            if !taken {
+                thread::yield_now();
+            }
+            taken
+        });
+        if !taken {
+            return 0;
         }
         // SAFETY: held shared: nobody writes.
         #[allow(unsafe_code)]
@@ -46,8 +62,12 @@ impl Guarded {
         seen
     }
 
-    fn is_free(&self) -> bool {
-        self.word.looks_free(false, Manners::Polite)
+    /// What was written, when all others are over and nobody holds it.
+    fn into_value(self: Arc<Self>) -> u32 {
+        assert!(self.word.looks_free(false, Manners::Polite));
+        // SAFETY: nobody else is left.
+        #[allow(unsafe_code)]
+        self.value.with(|value| unsafe { *value })
     }
 }
 
@@ -56,15 +76,17 @@ impl Guarded {
 fn hand_over() {
     ::loom::model(|| {
         let shared = guarded();
-        let other = shared.clone();
-        let one = thread::spawn(move || other.exclusively(1 << 20));
-        shared.exclusively(1 << 21);
-        one.join().unwrap();
-        assert!(shared.is_free());
-        // SAFETY: nobody else is left.
-        #[allow(unsafe_code)]
-        let value = shared.value.with(|value| unsafe { *value });
-        assert_eq!(value, 2);
+        let others: Vec<_> = (1..3)
+            .map(|me| {
+                let other = shared.clone();
+                thread::spawn(move || other.exclusively(me << 20))
+            })
+            .collect();
+        let mut sum = shared.exclusively(3 << 20);
+        for other in others {
+            sum += other.join().unwrap();
+        }
+        assert_eq!(shared.into_value(), sum);
     });
 }
 
@@ -74,17 +96,17 @@ fn hand_over_between_shared_and_exclusive() {
     for manners in [Manners::Polite, Manners::Pressing] {
         ::loom::model(move || {
             let shared = guarded();
-            let threads: std::vec::Vec<_> = (0..2)
+            let others: Vec<_> = (0..2)
                 .map(|_| {
                     let other = shared.clone();
                     thread::spawn(move || other.shared(manners))
                 })
                 .collect();
-            shared.exclusively(1 << 21);
-            for one in threads {
-                assert!(one.join().unwrap() <= 1);
+            let sum = shared.exclusively(1 << 20);
+            for other in others {
+                assert!(other.join().unwrap() <= sum);
             }
-            assert!(shared.is_free());
+            assert_eq!(shared.into_value(), sum);
         });
     }
 }

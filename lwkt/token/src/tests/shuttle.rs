@@ -1,9 +1,8 @@
 //! Webs of tokens over the machine of simulated CPUs, in many orders: a livelock is too many steps, a deadlock is shuttle's.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use std::boxed::Box;
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::vec::Vec;
 
 use ::shuttle::rand::Rng;
@@ -16,12 +15,14 @@ use crate::{Exec, Held, Outer};
 /// The simulated kernel.
 enum Sim {}
 
-static LISTS: Mutex<Option<HashMap<usize, &'static Held>>> = Mutex::new(None);
+std::thread_local! {
+    /// The lists of the threads of this test's machine.
+    static LISTS: RefCell<HashMap<usize, &'static Held>> = RefCell::default();
+}
 
 fn list_of(thread: ThreadRef) -> &'static Held {
-    let mut lists = LISTS.lock().unwrap();
-    let lists = lists.get_or_insert_default();
-    *lists.entry(thread.into_word()).or_insert_with(|| Box::leak(Box::new(Held::new::<Sim>())))
+    let new = || -> &'static Held { Box::leak(Box::new(Held::new::<Sim>())) };
+    LISTS.with_borrow_mut(|lists| *lists.entry(thread.into_word()).or_insert_with(new))
 }
 
 fn let_go(crit: &Crit, left: ThreadRef, count: usize) {
@@ -99,19 +100,20 @@ unsafe impl Exec for Sim {
 type Token = crate::Token<Sim, Cell<u32>>;
 
 const WHY: Why = Why { reason: Reason::Event, address: 0 };
-const RUNS: usize = 300;
+const RUNS: usize = 2000;
 
 fn explore(cpus: usize, main: impl Fn(&mut MayBlock) + Send + Sync + 'static) {
     sim::on_tokens((let_go, again));
     let main = std::sync::Arc::new(main);
-    ::shuttle::check_random(
-        move || {
-            LISTS.lock().unwrap().get_or_insert_default().clear();
-            let main = main.clone();
-            sim::run(cpus, move |cx| main(cx));
-        },
-        RUNS,
-    );
+    let mut config = ::shuttle::Config::new();
+    // A web is several frames deep.
+    config.stack_size = 1 << 18;
+    let random = ::shuttle::scheduler::RandomScheduler::new(RUNS);
+    ::shuttle::Runner::new(random, config).run(move || {
+        LISTS.with_borrow_mut(HashMap::clear);
+        let main = main.clone();
+        sim::run(cpus, move |cx| main(cx));
+    });
 }
 
 fn tokens(count: usize) -> &'static [Token] {

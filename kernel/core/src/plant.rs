@@ -71,9 +71,9 @@ pub(crate) fn loses_wake() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
 }
 
-/// Whether this thread, which has taken its tokens again, loses one: one in a hundred does.
+/// Whether this thread, which has taken its tokens again, loses one: one in twenty does.
 pub(crate) fn loses_token() -> bool {
-    cfg!(feature = "plants") && strikes(Bug::TokenNotReacquired, 100)
+    cfg!(feature = "plants") && strikes(Bug::TokenNotReacquired, 20)
 }
 
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.

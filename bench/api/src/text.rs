@@ -12,10 +12,21 @@ pub fn head(to: &mut dyn Write) -> Result {
 /// Writes what a reader wants to see of a record; nothing for those that only a program wants.
 pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
     match *record {
-        Record::RunBegin { kernel, mode, apic, cpus, cpus_expected, seed, tick_hz, .. } => {
+        Record::RunBegin {
+            kernel,
+            mode,
+            apic,
+            cpus,
+            cpus_expected,
+            seed,
+            tick_hz,
+            variants,
+            ..
+        } => {
+            let space = if variants.is_empty() { "" } else { "  " };
             writeln!(
                 to,
-                "damselfly {kernel}  mode {mode}  {apic}  {cpus} of {cpus_expected} CPUs  seed {seed}  tick {} MHz",
+                "damselfly {kernel}  mode {mode}  {apic}  {cpus} of {cpus_expected} CPUs  seed {seed}  tick {} MHz{space}{variants}",
                 tick_hz / 1_000_000
             )
         }

@@ -10,7 +10,7 @@ pub use codec::{Error, Named, Values};
 use codec::{Field, Reader, Writer};
 
 /// Changes whenever a record does.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 /// No encoded record is longer.
 pub const MAX_BYTES: usize = 768;
 /// The text in front of the bytes in a decoded defmt frame.
@@ -82,6 +82,8 @@ records! {
         tick_hz: u64,
         /// CPU model.
         cpu_model: &'a str,
+        /// What the kernel was built with where there is a choice and this is not the usual one: `runq=list`.
+        variants: &'a str,
     }
     /// A benchmark starts; what hangs now is this.
     2 BenchBegin {

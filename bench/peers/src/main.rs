@@ -15,6 +15,8 @@ mod rounds;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod switches;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod tasks;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod threads;
 
 use options::Options;

@@ -3,6 +3,7 @@
 use crate::clock::{cpus, model, pin};
 use crate::options::Options;
 use crate::rounds::{Line, across, alone};
+use crate::tasks::{of_may, of_tokio};
 use crate::threads::{Threads, std_create_join};
 use crate::{rings, switches};
 use bench_report::hosted::{Pair, foot, head, row};
@@ -16,6 +17,8 @@ const ARRAY_QUEUE: &str = "ArrayQueue";
 const COROSENSEI: &str = "corosensei";
 const LINE: &str = "bare line";
 const STD: &str = "std thread";
+const MAY: &str = "may";
+const TOKIO: &str = "tokio";
 
 /// Name, peer, whether it does the same, whether two CPUs take part.
 type Entry = (&'static str, &'static str, Match, Reach);
@@ -27,7 +30,7 @@ enum Reach {
     Two,
 }
 
-const PAIRS: [Entry; 11] = [
+const PAIRS: [Entry; 17] = [
     ("ring/push_pop", RTRB, Match::Same, Reach::One),
     ("ring/push_pop", ARRAY_QUEUE, Match::Same, Reach::One),
     ("ring/stream", RTRB, Match::Same, Reach::Two),
@@ -38,7 +41,13 @@ const PAIRS: [Entry; 11] = [
     ("user/create", COROSENSEI, Match::Same, Reach::One),
     // Ours with run queue and join, the peer without a scheduler.
     ("user/yield", COROSENSEI, Match::Nearest, Reach::One),
+    ("user/yield", MAY, Match::Same, Reach::One),
+    ("user/yield", TOKIO, Match::Nearest, Reach::One),
+    ("user/round_trip", MAY, Match::Same, Reach::One),
+    ("user/round_trip", TOKIO, Match::Nearest, Reach::One),
     ("user/create_join", COROSENSEI, Match::Nearest, Reach::One),
+    ("user/create_join", MAY, Match::Same, Reach::One),
+    ("user/create_join", TOKIO, Match::Nearest, Reach::One),
     ("user/create_join", STD, Match::Same, Reach::One),
 ];
 
@@ -142,6 +151,7 @@ fn measure(
         "user/switch" => Box::new(switches::ours_switch),
         "user/create" => Box::new(switches::ours_create),
         "user/yield" => Box::new(|| threads.yields()),
+        "user/round_trip" => Box::new(|| threads.round_trip()),
         _ => Box::new(|| threads.create_join()),
     };
     let mut theirs: Box<dyn FnMut() -> f64 + '_> = match (name, peer) {
@@ -151,6 +161,12 @@ fn measure(
         ("ring/stream", _) => Box::new(|| stream::array_queue(two)),
         ("ring/round_trip", RTRB) => Box::new(|| round_trip::rtrb(two)),
         ("ring/round_trip", _) => Box::new(&mut bare),
+        ("user/yield", MAY) => Box::new(of_may::yields),
+        ("user/yield", TOKIO) => Box::new(of_tokio::yields),
+        ("user/round_trip", MAY) => Box::new(of_may::round_trip),
+        ("user/round_trip", _) => Box::new(of_tokio::round_trip),
+        (_, MAY) => Box::new(of_may::create_join),
+        (_, TOKIO) => Box::new(of_tokio::create_join),
         ("user/switch" | "user/yield", _) => Box::new(switches::corosensei_switch),
         (_, STD) => Box::new(std_create_join),
         _ => Box::new(switches::corosensei_create),

@@ -3,7 +3,7 @@
 use crate::clock::{pin, ticks};
 use abi::Completions;
 use std::alloc::{Layout, alloc_zeroed};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -11,12 +11,14 @@ use uarch::call::switching;
 use uarch::host::{run, set_gs_base};
 use uarch::switch::Context;
 use uarch::{entry, landing, loop_entry};
-use uthread::{Carrier, Class, Kernel, Options, Process, Tcb};
+use uthread::{Carrier, Class, Kernel, Options, Process, Semaphore, Tcb};
 
 /// Stacks of each class.
 const STACKS: u64 = 8;
 /// Yields per measurement.
 const YIELDS: u64 = 20_000;
+/// Semaphore round trips per measurement.
+const TRIPS: u64 = 10_000;
 /// Threads made per measurement.
 const CREATED: u64 = 10_000;
 /// Threads of the host's kernel made per measurement.
@@ -52,6 +54,7 @@ impl Kernel for Silent {
 #[derive(Clone, Copy)]
 enum Job {
     Yield,
+    RoundTrip,
     CreateJoin,
 }
 
@@ -62,6 +65,7 @@ pub struct Threads {
 }
 
 thread_local! {
+    static PAIR: Cell<Option<&'static Pair>> = const { Cell::new(None) };
     static ENDS: RefCell<Option<(Receiver<Job>, Sender<f64>)>> = const { RefCell::new(None) };
 }
 
@@ -81,6 +85,11 @@ impl Threads {
     /// Ticks per switch when two threads yield to each other.
     pub fn yields(&self) -> f64 {
         self.measure(Job::Yield)
+    }
+
+    /// Ticks for two threads to wake each other by semaphores.
+    pub fn round_trip(&self) -> f64 {
+        self.measure(Job::RoundTrip)
     }
 
     /// Ticks to create, run and join a thread.
@@ -115,6 +124,8 @@ fn process() {
     // SAFETY: fresh memory that is never freed; the addresses are the crate's.
     let carrier =
         unsafe { Carrier::make(area.cast(), 0, top, completions, shared, landing, own_loop) };
+    let local = || Semaphore::local(0, carrier.inbox());
+    PAIR.set(Some(Box::leak(Box::new(Pair { there: local(), back: local() }))));
     // SAFETY: the area of a carrier; nothing else on this host thread uses GS.
     unsafe { set_gs_base(area.as_ptr() as usize) };
     let options = Options { class: Class::Large, priority: Some(16), ..Options::USUAL };
@@ -131,6 +142,7 @@ extern "C" fn first(_: u64) -> u64 {
         for job in jobs {
             let figure = match job {
                 Job::Yield => yields(),
+                Job::RoundTrip => round_trip(),
                 Job::CreateJoin => create_join(),
             };
             ticks.send(figure).expect("the comparison waits for it");
@@ -162,6 +174,36 @@ fn yields() -> f64 {
     (end - start) as f64 / YIELDS as f64
 }
 
+/// The semaphores of two threads of this CPU process.
+struct Pair {
+    there: Semaphore,
+    back: Semaphore,
+}
+
+extern "C" fn answer(pair: u64) -> u64 {
+    // SAFETY: `round_trip` leaks it.
+    let pair = unsafe { &*(pair as *const Pair) };
+    for _ in 0..TRIPS {
+        wait(&pair.there);
+        post(&pair.back);
+    }
+    0
+}
+
+#[inline(never)]
+fn round_trip() -> f64 {
+    let pair = PAIR.get().expect("made with the process");
+    let other = create(answer, &raw const *pair as u64);
+    let start = ticks();
+    for _ in 0..TRIPS {
+        post(&pair.there);
+        wait(&pair.back);
+    }
+    let end = ticks();
+    join(other);
+    (end - start) as f64 / TRIPS as f64
+}
+
 extern "C" fn next(number: u64) -> u64 {
     number + 1
 }
@@ -182,6 +224,22 @@ fn create_join() -> f64 {
 fn yield_now() {
     // SAFETY: a user thread of this process runs; the entry point takes no arguments.
     unsafe { switching(entry::yield_now::<Silent> as *const (), [0, 0]) };
+}
+
+#[inline(always)]
+fn wait(semaphore: &'static Semaphore) {
+    // SAFETY: a user thread of this process runs; the semaphore lives for ever.
+    unsafe {
+        switching(entry::semaphore_wait::<Silent> as *const (), [&raw const *semaphore as u64, 0])
+    };
+}
+
+#[inline(always)]
+fn post(semaphore: &'static Semaphore) {
+    // SAFETY: as above.
+    unsafe {
+        switching(entry::semaphore_post::<Silent> as *const (), [&raw const *semaphore as u64, 0])
+    };
 }
 
 #[inline(always)]

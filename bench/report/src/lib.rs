@@ -9,6 +9,7 @@ pub mod hosted;
 pub mod json;
 mod key;
 mod record;
+pub mod side_by_side;
 pub mod table;
 
 pub use baseline::{Baseline, Comparison, Fleeting, Scope};

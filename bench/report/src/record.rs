@@ -64,6 +64,7 @@ pub struct Start {
     pub quick: bool,
     pub tick_hz: u64,
     pub cpu_model: String,
+    pub variants: String,
 }
 
 /// What a record meant.
@@ -186,6 +187,7 @@ impl Collector {
                 quick,
                 tick_hz,
                 cpu_model,
+                variants,
             } => Event::Start(Start {
                 kernel: kernel.into(),
                 mode: mode.into(),
@@ -196,6 +198,7 @@ impl Collector {
                 quick,
                 tick_hz,
                 cpu_model: cpu_model.into(),
+                variants: variants.into(),
             }),
             Record::BenchBegin { name } => {
                 *self = Self::default();

@@ -8,7 +8,7 @@ use runner::probe;
 use runner::terminal::{self, Ended};
 
 use crate::cli::BootArgs;
-use crate::{Status, guest};
+use crate::{Status, guest, settings};
 
 /// What the kernel is told beside its machine.
 fn words(args: &BootArgs) -> guest::Words {
@@ -17,6 +17,10 @@ fn words(args: &BootArgs) -> guest::Words {
 
 /// Prints QEMU's command and runs it in this terminal.
 pub fn boot(args: &BootArgs) -> Result<Status> {
+    if let Some(refusal) = settings::refusal(&args.machine, settings::Most::One) {
+        eprintln!("x: {refusal}");
+        return Ok(Status::Usage);
+    }
     let mut request = guest::request(&args.machine, args.seed.seed, words(args))?;
     request.gdb = args.gdb;
     let probe = match probe::ask(&request.qemu) {

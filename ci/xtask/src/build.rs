@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::settings::Variant;
 use crate::{archive, place, toolchain};
 
 /// What runs in ring 3: the layer, the programs, the benchmarks that measure from there.
@@ -15,20 +16,18 @@ pub const RING_3: [&str; 3] = ["layer", "programs", "bench-user"];
 /// The variable by which the kernel's build finds the program image.
 pub const PROGRAMS: &str = "DAMSELFLY_PROGRAMS";
 
-/// Builds the kernel with the given cargo features of package `image`; says where it lies.
-pub fn kernel(features: &[&str]) -> Result<PathBuf> {
+/// Builds the kernel with the given cargo features of package `image`, and with these variants; says where it lies.
+pub fn kernel(features: &[&str], variants: &[Variant]) -> Result<PathBuf> {
     let started = Instant::now();
     let flags = toolchain::rustflags()?;
     let packed = programs_image()?;
-    let built = cargo_build(&flags, &["--package=image"], features, Some(&packed))?;
+    let built = cargo_build(&flags, &["--package=image"], features, variants, Some(&packed))?;
     let Some((_, path)) = built.into_iter().find(|(name, _)| name == "damselfly") else {
         bail!("package image made no binary named damselfly");
     };
-    let name = if features.is_empty() {
-        "damselfly".to_owned()
-    } else {
-        format!("damselfly+{}", features.join("+"))
-    };
+    let choices = features.iter().map(|feature| (*feature).to_owned());
+    let choices = choices.chain(variants.iter().map(ToString::to_string));
+    let name = std::iter::once("damselfly".to_owned()).chain(choices).collect::<Vec<_>>().join("+");
     let image = place::made().join(name);
     replace(&path, &image)?;
     say_how_long(&image, started);
@@ -50,7 +49,7 @@ pub fn programs_image() -> Result<PathBuf> {
         .with_context(|| format!("cannot make {}", programs.display()))?;
     let mut files = Vec::new();
     let packages = RING_3.map(|name| format!("--package={name}"));
-    for (name, path) in cargo_build(&toolchain::rustflags()?, &packages, &[], None)? {
+    for (name, path) in cargo_build(&toolchain::rustflags()?, &packages, &[], &[], None)? {
         let elf =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         files.push((
@@ -68,7 +67,7 @@ pub fn programs_image() -> Result<PathBuf> {
 /// Builds the smallest kernel that can be, which tests the machine and no more; says where it lies.
 pub fn machine() -> Result<PathBuf> {
     let what = ["--package=arch", "--example=machine"];
-    let built = cargo_build(&toolchain::rustflags()?, &what, &[], None)?;
+    let built = cargo_build(&toolchain::rustflags()?, &what, &[], &[], None)?;
     let machine = built.into_iter().find(|(name, _)| name == "machine");
     Ok(machine.context("package arch made no example named machine")?.1)
 }
@@ -83,6 +82,7 @@ fn cargo_build(
     flags: &str,
     what: &[impl AsRef<str>],
     features: &[&str],
+    variants: &[Variant],
     programs: Option<&Path>,
 ) -> Result<Vec<(String, PathBuf)>> {
     let mut cargo = Command::new(toolchain::cargo());
@@ -91,9 +91,10 @@ fn cargo_build(
         .args(["build", "--release", "--quiet", "--message-format=json-render-diagnostics"])
         .args(["--target", toolchain::TARGET])
         .arg("--target-dir")
-        .arg(place::out().join("bare"))
+        .arg(target_folder(variants))
         .args(what.iter().map(AsRef::as_ref))
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .envs(variants.iter().map(|variant| (variant.key.variable, variant.name)))
         .stderr(Stdio::inherit());
     if !features.is_empty() {
         cargo.arg("--features").arg(features.join(","));
@@ -106,6 +107,12 @@ fn cargo_build(
         bail!("the kernel does not build; the compiler says above where");
     }
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect())
+}
+
+/// Where cargo builds: each set of variants has a folder of its own, so that who goes from one to the other builds nothing anew.
+fn target_folder(variants: &[Variant]) -> PathBuf {
+    let names: Vec<_> = variants.iter().map(|variant| format!("+{variant}")).collect();
+    place::out().join(format!("bare{}", names.concat()))
 }
 
 /// The binary that a line of cargo's report names.

@@ -14,6 +14,7 @@ use runner::Mode;
 use servers::options::Plant;
 
 use crate::run::Run;
+use crate::settings::{Axis, Variant};
 use crate::{Status, out};
 use values::{existing_file, filter, program, reason, seeds, shard};
 
@@ -26,6 +27,7 @@ Examples:
   ./x stress storm --seeds 1..100 one stress test under 100 interleavings
   ./x stress --plant lost-wake    a bug on purpose: which tests see it, and what they say
   ./x run --mode tcg --smp 16     16 CPUs, emulated in parallel: wall cycles, not a claim
+  ./x bench --set runq=bitmap,list   each policy by itself, then side by side
   ./x boot -- -d int              the kernel in this terminal, QEMU logging interrupts
   ./x boot --gdb                  the same, waiting for a debugger
   ./x test                        everything that must hold; what continuous integration runs
@@ -77,8 +79,8 @@ pub enum Verb {
 /// How the kernel is built and booted.
 #[derive(Args, Clone, Debug)]
 pub struct Machine {
-    /// Virtual CPUs, 1 to 64.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    /// Virtual CPUs, 1 to 255.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=255))]
     pub smp: u32,
 
     /// How QEMU executes, and so what its figures mean.
@@ -103,6 +105,11 @@ pub struct Machine {
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
 
+    /// Choose among policies that are built in; several values, or several of these, make a run for each
+    /// combination. An unknown key lists them all.
+    #[arg(long = "set", value_name = "KEY=NAME,..", value_parser = Axis::parse)]
+    pub set: Vec<Axis>,
+
     /// Show more: the kernel's log, what programs write, QEMU's own words.
     #[arg(short, long)]
     pub verbose: bool,
@@ -119,6 +126,11 @@ impl Machine {
             Some(Plant::Bug(_)) => &["plants"],
             Some(Plant::End(_)) | None => &[],
         }
+    }
+
+    /// What it must be built with that is not the usual: of each key the first name that was asked for.
+    pub fn variants(&self) -> Vec<Variant> {
+        self.set.iter().map(Axis::first).filter(|variant| !variant.is_usual()).collect()
     }
 }
 
@@ -218,7 +230,7 @@ pub struct BenchArgs {
 
     /// On this host instead: the same code and its peers in one process, on real silicon.
     #[arg(long, conflicts_with_all = [
-        "smp", "mode", "qemu", "image", "xapic", "plant", "extra", "seed", "why", "baseline", "bless",
+        "smp", "mode", "qemu", "image", "xapic", "plant", "set", "extra", "seed", "why", "baseline", "bless",
     ])]
     pub hosted: bool,
 }

@@ -139,9 +139,9 @@ impl Collected {
         self.errors.is_empty() && self.parts.iter().all(|part| part.ok)
     }
 
-    /// Closes the files; the first that did not take all.
-    pub fn close(&mut self) -> Result<(), String> {
-        self.writers.drain(..).try_for_each(Lines::close)
+    /// The files, for whoever writes on or closes them.
+    pub fn take_lines(&mut self) -> Vec<Lines> {
+        std::mem::take(&mut self.writers)
     }
 }
 

@@ -19,7 +19,7 @@ pub type Words = Vec<String>;
 pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
     let kernel = match &machine.image {
         Some(image) => image.clone(),
-        None => build::kernel(machine.features())?,
+        None => build::kernel(machine.features(), &machine.variants())?,
     };
     let mut request = Request::new(kernel);
     request.qemu.clone_from(&machine.qemu);
@@ -113,9 +113,10 @@ pub fn complete(key: &mut RunKey, start: &Start) {
     key.cpus = start.cpus;
     key.kernel.clone_from(&start.kernel);
     key.cpu_model.clone_from(&start.cpu_model);
-    if start.quick {
-        key.settings = [key.settings.as_str(), "quick"].join(" ").trim().to_owned();
-    }
+    let quick = if start.quick { "quick" } else { "" };
+    let words = [start.variants.as_str(), key.settings.as_str(), quick];
+    key.settings =
+        words.iter().copied().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
 }
 
 /// What else was asked for that may change a figure.

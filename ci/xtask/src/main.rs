@@ -18,6 +18,7 @@ mod out;
 mod place;
 mod run;
 mod seeds;
+mod settings;
 mod test;
 mod toolchain;
 mod why;

@@ -8,15 +8,17 @@ use std::time::Instant;
 use anyhow::Result;
 use bench_report::Goals;
 use bench_report::json::Raw;
+use bench_report::side_by_side;
 use bench_report::table::{self, Rows, Style, Totals};
 use runner::screen::{Facts, Live, Look, Screen, Tally};
 use runner::{Event, Mode, Request, Sink};
 
 use crate::cli::{self, Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
-use crate::{Status, again, gate, guest, list, out, place, why};
+use crate::{Status, again, gate, guest, list, out, place, settings, why};
 
 /// One boot of the kernel with everything that was asked of it.
+#[derive(Clone, Copy)]
 pub struct Run<'a> {
     /// `bench`, `stress`, or both with a comma between: the kernel's `run=`.
     pub parts: &'a str,
@@ -34,44 +36,85 @@ pub struct Run<'a> {
     pub baseline: Option<&'a Baseline>,
 }
 
-/// Runs; the exit status.
+/// Runs, once for each combination of what was set; the exit status.
 pub fn run(run: &Run<'_>) -> Result<Status> {
-    if run.choice.list {
-        return list::list(run.parts, run.choice, run.machine);
-    }
-    if run.rows.why && run.machine.mode != Mode::Insns {
-        eprintln!("x: --why counts instructions, which only --mode insns does");
-        return Ok(Status::Usage);
-    }
-    if let Some(refusal) =
-        run.baseline.and_then(|asked| gate::refusal(asked, run.machine, run.output))
-    {
+    if let Some(refusal) = refusal(run) {
         eprintln!("x: {refusal}");
         return Ok(Status::Usage);
     }
-    let words = words(run);
-    let request = guest::request(run.machine, run.seed, words)?;
-    let mut lines = Vec::new();
-    let records = place::made().join("run.jsonl");
-    let mine = Lines::open(&records, Raw::Included);
-    let asked = run.output.json.as_deref().map(|path| Lines::open(path, Raw::Included));
-    for opened in [Some(mine), asked].into_iter().flatten() {
-        match opened {
-            Ok(file) => lines.push(file),
-            Err(error) => {
-                eprintln!("x: {error}");
-                return Ok(Status::Usage);
-            }
-        }
+    if run.choice.list {
+        return list::list(run.parts, run.choice, run.machine);
     }
+    let records = place::made().join("run.jsonl");
+    let mut lines = match open(&records, run.output.json.as_deref()) {
+        Ok(lines) => lines,
+        Err(error) => {
+            eprintln!("x: {error}");
+            return Ok(Status::Usage);
+        }
+    };
+    let combinations = settings::combinations(run.machine);
+    let mut ran: Vec<(String, Ran)> = Vec::new();
+    for (name, machine) in &combinations {
+        let one = match one(&Run { machine, ..*run }, std::mem::take(&mut lines))? {
+            Ok(one) => one,
+            Err(status) => return Ok(status),
+        };
+        let goes_on = matches!(one.status, Status::Passed | Status::Failed | Status::Worse);
+        ran.push((name.clone(), one));
+        if !goes_on || ran.len() == combinations.len() {
+            break;
+        }
+        lines = ran.last_mut().map(|(_, one)| one.collected.take_lines()).unwrap_or_default();
+    }
+    finish(run, ran, &records)
+}
+
+/// What makes no sense to ask.
+fn refusal(run: &Run<'_>) -> Option<String> {
+    if run.rows.why && run.machine.mode != Mode::Insns {
+        return Some("--why counts instructions, which only --mode insns does".to_owned());
+    }
+    let baseline = run.baseline.and_then(|asked| gate::refusal(asked, run.machine, run.output));
+    baseline.or_else(|| settings::refusal(run.machine, settings::Most::Any))
+}
+
+/// The files for the records: always the same one, and the one that was asked for.
+fn open(always: &Path, asked: Option<&Path>) -> Result<Vec<Lines>, String> {
+    let mut lines = vec![Lines::open(always, Raw::Included)?];
+    if let Some(path) = asked {
+        lines.push(Lines::open(path, Raw::Included)?);
+    }
+    Ok(lines)
+}
+
+/// What one combination did.
+struct Ran {
+    status: Status,
+    collected: Collected,
+}
+
+/// One boot, drawn; or how it ended when there was nothing to draw.
+fn one(run: &Run<'_>, lines: Vec<Lines>) -> Result<Result<Ran, Status>> {
+    let request = guest::request(run.machine, run.seed, words(run))?;
     let key = guest::key(&request, run.machine)?;
     let facts = guest::facts(&key, run.machine.verbose);
     let collected = RefCell::new(Collected::new(key, lines));
-    let (report, mut screen, tally, started) = match boot(run, &request, facts, &collected) {
-        Ok(done) => done,
-        Err(status) => return Ok(status),
+    let status = match boot(run, &request, facts, &collected) {
+        Ok(booted) => ended(run, &request, booted, &collected.borrow())?,
+        Err(status) => return Ok(Err(status)),
     };
-    let mut collected = collected.borrow_mut();
+    Ok(Ok(Ran { status, collected: collected.into_inner() }))
+}
+
+/// Says how a boot went.
+fn ended(
+    run: &Run<'_>,
+    request: &Request,
+    booted: Booted<'_>,
+    collected: &Collected,
+) -> Result<Status> {
+    let (report, mut screen, tally, started) = booted;
     let mut status = Status::of(&report.outcome);
     for error in &collected.errors {
         screen.line(&format!("x: {error}"));
@@ -90,24 +133,45 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
     if let Some(asked) = run.baseline {
         let style = style(screen.look());
         let scope = gate::scope(run.choice);
-        status = gate::hold(asked, scope, &collected, status, (&mut screen, style));
+        status = gate::hold(asked, scope, collected, status, (&mut screen, style));
     }
     if matches!(status, Status::Failed | Status::Boot) && run.parts.contains("stress") {
         let verb = if run.parts == "stress" { "stress" } else { "run" };
         let again = again::line(verb, run.choice, run.machine, run.output.quick, run.seed);
         screen.line(&format!("again: {again}"));
     }
-    let totals = totals(&collected, tally);
+    let totals = totals(collected, tally);
     let time = runner::screen::duration(started.elapsed());
     screen.line(table::result_line(totals, &time).trim_end());
-    if let Err(error) = collected.close() {
+    if let Some(error) = screen.error() {
+        out::note(error);
+    }
+    Ok(status)
+}
+
+/// Puts several combinations side by side, closes the records, and says where they are.
+fn finish(run: &Run<'_>, mut ran: Vec<(String, Ran)>, records: &Path) -> Result<Status> {
+    let Some((_, last)) = ran.last_mut() else { return Ok(Status::Usage) };
+    let lines = last.collected.take_lines();
+    let (mut screen, look) = screen(run.output.json.as_deref() == Some(Path::new("-")));
+    if ran.len() > 1 && ran.iter().any(|(_, one)| !one.collected.benches.is_empty()) {
+        let all: Vec<_> = ran
+            .iter()
+            .map(|(name, one)| (name.as_str(), one.collected.benches.as_slice()))
+            .collect();
+        let rows = if shows_all(run) { Rows::All } else { Rows::Goals };
+        screen.line(side_by_side::table(&all, rows, style(look)).trim_end());
+    }
+    if let Err(error) = lines.into_iter().try_for_each(Lines::close) {
         eprintln!("x: {error}");
         return Ok(Status::Boot);
     }
-    if !collected.is_empty() {
+    let status = ran.iter().map(|(_, one)| one.status).find(|status| *status != Status::Passed);
+    let status = status.unwrap_or(Status::Passed);
+    if let Some((_, one)) = ran.last().filter(|(_, one)| !one.collected.is_empty()) {
         screen.items(&[
-            format!("records {}", place::shown(&records)),
-            next(&collected, status, run.rows.why),
+            format!("records {}", place::shown(records)),
+            next(&one.collected, status, run.rows.why),
         ]);
     }
     if let Some(error) = screen.error() {
@@ -128,9 +192,7 @@ fn boot<'w>(
     let started = Instant::now();
     let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
     let (screen, look) = screen(to_stdout);
-    // Who chose benchmarks wants to see them.
-    let all = run.rows.all || run.machine.verbose || run.choice.filter.is_some();
-    let rows = if all { Rows::All } else { Rows::Goals };
+    let rows = if shows_all(run) { Rows::All } else { Rows::Goals };
     let drawn = move || {
         table::goals_table(&collected.borrow().benches, &Goals::builtin(), rows, style(look))
     };
@@ -149,6 +211,11 @@ fn boot<'w>(
             Err(Status::from_code(refusal.status()))
         }
     }
+}
+
+/// Who chose benchmarks wants to see them.
+fn shows_all(run: &Run<'_>) -> bool {
+    run.rows.all || run.machine.verbose || run.choice.filter.is_some()
 }
 
 /// Where the lines go: standard output, unless records go there.

@@ -14,7 +14,7 @@ use runner::{Event, Outcome, Refusal, Request};
 use crate::cli::{MOST_SHARDS, StressArgs};
 use crate::collect::{Collected, Lines};
 use crate::say;
-use crate::{Status, again, guest, list, place};
+use crate::{Status, again, guest, list, place, settings};
 
 /// What one seed did.
 struct Done {
@@ -47,6 +47,10 @@ struct Batch<'a> {
 
 /// Runs every seed of the shard; a line for each that fails, with what to type to see it again.
 pub fn run(args: &StressArgs) -> Result<Status> {
+    if let Some(refusal) = settings::refusal(&args.machine, settings::Most::One) {
+        eprintln!("x: {refusal}");
+        return Ok(Status::Usage);
+    }
     if args.choice.list {
         return list::list("stress", &args.choice, &args.machine);
     }

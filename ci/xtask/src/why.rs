@@ -4,6 +4,8 @@
 //! measured meanwhile. A sample's instructions are those between its two readings of the clock, on all CPUs; less the empty
 //! loop's they are the figure. [`table`] counts them by function and line.
 
+mod locked;
+mod masked;
 pub mod table;
 
 use std::path::Path;
@@ -15,6 +17,7 @@ use runner::symbols::{Place, Symbols};
 
 use crate::place;
 
+use masked::{Effect, Stretch};
 use table::draw;
 
 /// What is known of the paths of a run, in the order in which it came.
@@ -87,6 +90,16 @@ impl Paths {
             less: [empty, sample.less].concat(),
             ticks: (end.ticks[nearest], overhead),
         })
+    }
+}
+
+impl Followed {
+    /// The same, of its instructions only those of which `chosen` holds.
+    fn only(&self, chosen: &dyn Fn(u64) -> bool) -> Followed {
+        let of = |steps: &[Step]| -> Vec<Step> {
+            steps.iter().filter(|step| chosen(step.address)).copied().collect()
+        };
+        Followed { sample: of(&self.sample), less: of(&self.less), ..*self }
     }
 }
 
@@ -171,6 +184,27 @@ impl Code {
             .unwrap_or_default()
     }
 
+    /// The bytes from an address on, as many as the longest instruction has, or as there are.
+    fn bytes(&self, address: u64) -> &[u8] {
+        let bytes = |length| self.all().find_map(|symbols| symbols.code(address, length));
+        (1..=locked::LONGEST).rev().find_map(bytes).unwrap_or_default()
+    }
+
+    /// Whether the instruction at an address is locked.
+    fn is_locked(&self, address: u64) -> bool {
+        locked::is_locked(self.bytes(address))
+    }
+
+    /// What the instruction at an address does to interrupts.
+    fn masks(&self, address: u64) -> Effect {
+        let is_entry = |name: &str| name.ends_with("_entry") || name.contains("_entry17h");
+        let stub = self.kernel.function(address) == Some("trap_stubs");
+        if stub || self.kernel.begins(address).is_some_and(is_entry) {
+            return Effect::Off;
+        }
+        masked::effect(self.bytes(address))
+    }
+
     /// Whether the instruction at an address is RDTSC.
     fn reads_clock(&self, address: u64) -> bool {
         self.all().any(|symbols| symbols.code(address, 2) == Some(&[0x0f, 0x31]))
@@ -188,14 +222,41 @@ pub fn explain(
     let explain = |result: &BenchResult| {
         let reads_clock = |address| code.reads_clock(address);
         match paths.followed(&result.name, result.summary.min, &reads_clock) {
-            Some(followed) => draw(result, &followed, &|address| code.places(address), columns),
+            Some(followed) => {
+                let locked = followed.only(&|address| code.is_locked(address));
+                let places = |address| code.places(address);
+                draw(result, &followed, &places, columns)
+                    + &table::locked(result, &locked, &places, columns)
+            }
             None if result.unit == "insns" => {
                 format!("why {}: its instructions were not written down\n", result.name)
             }
             None => counted(result),
         }
     };
-    Ok(results.iter().map(explain).collect())
+    let all: String = results.iter().map(explain).collect();
+    Ok(all + &interrupts_off(paths, &code))
+}
+
+/// What the line of the longest stretch with interrupts off begins with.
+pub const LONGEST: &str = "interrupts off for longest:";
+
+/// Where any CPU had its interrupts off for longest, in all that was written down.
+fn interrupts_off(paths: &Paths, code: &Code) -> String {
+    let masks = |address| code.masks(address);
+    let longest = paths.ends.iter().zip(&paths.steps).fold(None, |before, (end, steps)| {
+        let here = masked::longest(steps, &masks).map(|stretch| (stretch, end.bench.as_str()));
+        let length = |one: &Option<(Stretch, &str)>| one.map_or(0, |(stretch, _)| stretch.length);
+        if length(&here) > length(&before) { here } else { before }
+    });
+    let Some((stretch, bench)) = longest else { return String::new() };
+    let shown = |address| code.places(address).first().map_or("?".to_owned(), Place::to_string);
+    let Stretch { length, from, to } = stretch;
+    format!(
+        "{LONGEST} {length} instructions of one CPU, in {bench}\n  from {}\n  to {}\n",
+        shown(from),
+        shown(to)
+    )
 }
 
 /// What there is to say where samples are no instructions: what else happened meanwhile.

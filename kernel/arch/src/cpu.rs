@@ -4,10 +4,11 @@
 //! touches it. Each accessor is one instruction with a memory operand in `gs`, written as non-pure
 //! assembly, so that the compiler can neither cache an address over a switch nor merge two reads.
 //!
-//! The critical word holds two things, so that leaving costs one test:
+//! The critical word holds three things, so that leaving costs one test:
 //! ```text
-//! bit 31      1 = no work is pending (inverted)
-//! bits 0..31  depth of critical sections
+//! bit 31       1 = no work is pending (inverted)
+//! bits 16..31  depth of hard sections among them
+//! bits 0..16   depth of critical sections
 //! ```
 //! It reaches zero only when the depth does and work is pending.
 
@@ -20,6 +21,8 @@ use percpu::{CpuId, MAX_CPUS};
 
 /// Bit of the critical word that says "nothing pending".
 pub(crate) const QUIET: u32 = 1 << 31;
+/// A hard section in the critical word: one critical section more, and one hard.
+const HARD: u32 = 1 << 16 | 1;
 
 /// What assembly and accessors need to find through `gs`. Created by [`CpuHead::new`], filled in by
 /// [`crate::tables::prepare`].
@@ -290,6 +293,48 @@ fn asm_exit() -> bool {
     false
 }
 
+/// Enters a hard section, a critical one in which nothing may wait.
+#[inline(always)]
+pub fn hard_enter() {
+    add_to_crit::<HARD>();
+}
+
+/// Leaves a hard section. The answer is as [`crit_exit`]'s.
+#[inline(always)]
+#[must_use]
+pub fn hard_exit() -> bool {
+    // SAFETY: as in `crit_exit`.
+    unsafe {
+        asm!(
+            "sub dword ptr gs:[{crit}], {hard}", "jz {pending}",
+            crit = const offset_of!(CpuHead, crit), hard = const HARD,
+            pending = label { return true },
+            options(nostack)
+        )
+    };
+    false
+}
+
+/// Makes the hard section that this is an ordinary critical one, for a switch; [`harden`] takes that back.
+#[inline(always)]
+pub fn soften() {
+    add_to_crit::<{ (HARD - 1).wrapping_neg() }>();
+}
+
+/// Makes the critical section that this is a hard one again.
+#[inline(always)]
+pub fn harden() {
+    add_to_crit::<{ HARD - 1 }>();
+}
+
+#[inline(always)]
+fn add_to_crit<const N: u32>() {
+    // SAFETY: one instruction on this CPU's own word; an interrupt sees it done or not done.
+    unsafe {
+        asm!("add dword ptr gs:[{}], {}", const offset_of!(CpuHead, crit), const N as i32, options(nostack))
+    };
+}
+
 /// Marks that work waits for the end of the critical section.
 #[inline(always)]
 pub fn set_pending() {
@@ -308,16 +353,28 @@ pub fn clear_pending() {
     };
 }
 
-/// Returns the critical word's depth on this CPU.
+/// Returns the depth of critical sections, hard ones included, on this CPU.
 #[inline(always)]
 pub fn crit_depth() -> u32 {
-    crit_word() & !QUIET
+    crit_word() & 0xffff
+}
+
+/// Returns the depth of hard sections on this CPU.
+#[inline(always)]
+pub fn hard_level() -> u32 {
+    (crit_word() & !QUIET) >> 16
 }
 
 /// True inside a critical section of this CPU.
 #[inline(always)]
 pub fn in_crit() -> bool {
-    crit_depth() != 0
+    crit_word() & !QUIET != 0
+}
+
+/// True in an outermost critical section that is not hard: where a thread may be switched away.
+#[inline(always)]
+pub fn may_switch() -> bool {
+    crit_word() & !QUIET == 1
 }
 
 /// True when work is marked as pending.

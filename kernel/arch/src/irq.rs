@@ -1,6 +1,7 @@
 //! Whether this CPU takes interrupts, and how it waits for one.
 
 use core::arch::asm;
+use core::sync::atomic::AtomicU32;
 
 use x86_64::instructions::interrupts;
 
@@ -70,4 +71,36 @@ pub fn halt() -> ! {
         // SAFETY: with interrupts off only a non-maskable one comes back, and finds the loop.
         unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
     }
+}
+
+/// Adds one to a word that this CPU alone writes, in one instruction: no handler of this CPU comes in between.
+#[inline(always)]
+pub fn increment(word: &AtomicU32) {
+    // SAFETY: adds to an atomic, which the caller shares.
+    unsafe { asm!("inc dword ptr [{}]", in(reg) word.as_ptr(), options(nostack)) };
+}
+
+/// Takes one from a word as [`increment`] adds it.
+#[inline(always)]
+pub fn decrement(word: &AtomicU32) {
+    // SAFETY: as in `increment`.
+    unsafe { asm!("dec dword ptr [{}]", in(reg) word.as_ptr(), options(nostack)) };
+}
+
+/// Sets bits of a word that this CPU alone writes, in one instruction.
+#[inline(always)]
+pub fn set_bits(word: &AtomicU32, bits: u32) {
+    // SAFETY: as in `increment`.
+    unsafe {
+        asm!("or dword ptr [{}], {:e}", in(reg) word.as_ptr(), in(reg) bits, options(nostack))
+    };
+}
+
+/// Clears bits of a word that this CPU alone writes, in one instruction.
+#[inline(always)]
+pub fn clear_bits(word: &AtomicU32, bits: u32) {
+    // SAFETY: as in `increment`.
+    unsafe {
+        asm!("and dword ptr [{}], {:e}", in(reg) word.as_ptr(), in(reg) !bits, options(nostack))
+    };
 }

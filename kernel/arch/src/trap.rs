@@ -31,6 +31,10 @@ pub mod vector {
     pub const MACHINE_CHECK: u64 = ExceptionVector::MachineCheck as u64;
     /// A foreign program's 32-bit style entry.
     pub const FOREIGN: u64 = 0x80;
+    /// The first of the interrupt lines, and how many there are.
+    pub const LINE: u8 = 0x40;
+    /// See [`LINE`].
+    pub const LINES: u8 = 8;
     /// Local timer.
     pub const TIMER: u8 = 0xe0;
     /// "Look at your rings."

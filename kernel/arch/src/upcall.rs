@@ -33,6 +33,8 @@ unsafe extern "Rust" {
     pub safe fn core_doorbell();
     /// The local timer ([`crate::trap::vector::TIMER`]), end of interrupt already given.
     pub safe fn core_timer();
+    /// An interrupt of a line ([`crate::trap::vector::LINE`]), end of interrupt already given.
+    pub safe fn core_line(line: u8);
     /// Any other vector: spurious, APIC error, or nobody's.
     pub safe fn core_unexpected_interrupt(vector: u8);
     /// Last step before each `iretq` to ring 3; may switch, may rewrite the frame.

@@ -6,8 +6,9 @@
 //! timer of its own would hide that nobody will ever wake it.
 
 use crate::cpu::{self, here};
+use crate::interrupt::{self, Line};
 use crate::timer;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use percpu::{Crit, MAX_CPUS};
 
 /// The shortest and the span of the distances between turns, in nanoseconds: in mode `insns`, instructions.
@@ -18,6 +19,14 @@ static SEED: AtomicU64 = AtomicU64::new(0);
 /// Turns since boot.
 static TURNS: AtomicU64 = AtomicU64::new(0);
 static STATE: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+
+/// One more than the number of the line that each turn raises; 0 for none.
+static RAISED: AtomicUsize = AtomicUsize::new(0);
+
+/// Has each turn raise a line on its CPU, as an interrupt at a seeded instant does.
+pub fn raise_at_turns(line: Option<Line>) {
+    RAISED.store(line.map_or(0, |line| line.number() + 1), Ordering::Relaxed);
+}
 
 /// Starts seeded turns on all CPUs; 0 stops them.
 pub fn set_seed(seed: u64) {
@@ -53,6 +62,9 @@ pub(crate) fn next_turn(crit: &Crit) {
     let next = mix(state.load(Ordering::Relaxed));
     state.store(next, Ordering::Relaxed);
     timer::set_chaos(crit, Some(timer::now() + LEAST + next % SPAN));
+    if let Some(line) = RAISED.load(Ordering::Relaxed).checked_sub(1) {
+        interrupt::raise(crit, Line::numbered(line));
+    }
 }
 
 /// This CPU goes to rest: no turn until it has something to do.

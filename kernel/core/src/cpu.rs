@@ -4,6 +4,7 @@
 //! stands in an [`Own`] is the owner's alone, inside a critical section; what others may read is a [`Counter`].
 
 use crate::idle::Rests;
+use crate::interrupt::{self, Interrupts};
 use crate::ipi;
 use crate::memory::{FrameCache, HeapCache};
 use crate::process::Objects;
@@ -11,6 +12,7 @@ use crate::thread::{Scheduler, Spares};
 use crate::timer::{self, Timer};
 use arch::CpuHead;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use lwkt_sched::{Hard, MayBlock};
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -27,8 +29,11 @@ pub struct Cpu {
     pub(crate) objects: Own<Objects>,
     /// What this CPU did, for windows of measurement.
     pub counters: Counters,
-    /// The timer fired in a critical section. (That the doorbell rang is in the head.) Own CPU only.
+    /// One of the marks that follow was left. (That the doorbell rang is in the head.) Own CPU only.
+    due: AtomicBool,
+    /// The timer fired in a critical section. Own CPU only.
     pub(crate) timer_due: AtomicBool,
+    pub(crate) interrupts: Interrupts,
     pub(crate) rests: Rests,
     /// The ranks of the spin locks that it has, in debug builds. Own CPU only.
     pub(crate) spin_ranks: AtomicU32,
@@ -88,7 +93,9 @@ impl Cpu {
             timer: own!(Timer::new()),
             objects: own!(Objects::new()),
             counters: Counters::new(),
+            due: AtomicBool::new(false),
             timer_due: AtomicBool::new(false),
+            interrupts: Interrupts::new(),
             rests: Rests::new(),
             spin_ranks: AtomicU32::new(0),
             deadline: AtomicU64::new(timer::NEVER),
@@ -99,6 +106,14 @@ impl Cpu {
     #[inline]
     pub fn id(&self) -> CpuId {
         self.id
+    }
+
+    /// Leaves a mark, or says that one was left, for the end of the outermost critical section. Own CPU only.
+    #[inline]
+    pub(crate) fn leave_mark(&self, mark: impl FnOnce(&Self)) {
+        mark(self);
+        self.due.store(true, Ordering::Relaxed);
+        arch::cpu::set_pending();
     }
 }
 
@@ -171,41 +186,79 @@ pub(crate) fn leave() {
     }
 }
 
-/// Does what arrived during the critical section that has just ended.
+/// Does what arrived during the critical section that has just ended, and lets interrupts' threads preempt.
 #[cold]
 fn run_due() {
     loop {
-        arch::crit_enter();
-        // SAFETY: as in `critical`.
-        serve(&unsafe { Crit::assume() });
-        if !arch::crit_exit() {
+        arch::cpu::hard_enter();
+        // SAFETY: as in `critical`, and the section counts as hard but while `preempt` switches.
+        let hard = unsafe { Hard::assume() };
+        serve(&hard, |crit| {
+            serve_timer(crit);
+            arch::cpu::soften();
+            interrupt::preempt(crit);
+            arch::cpu::harden();
+        });
+        if !arch::cpu::hard_exit() {
             return;
         }
     }
 }
 
-/// Does what has arrived in this critical section so far.
-pub(crate) fn serve(crit: &Crit) {
+/// Does what has arrived in this critical section so far, on a CPU that rests.
+pub(crate) fn serve_at_rest(crit: &Crit) {
+    serve(crit, |crit| {
+        serve_timer(crit);
+        interrupt::preempt(crit);
+    });
+}
+
+#[inline(always)]
+fn serve(crit: &Crit, marks: impl FnOnce(&Crit)) {
     let cpu = here();
     // First the mark that there is something: what comes from here on sets it again, or is found below.
     arch::cpu::clear_pending();
     if cpu.head.take_rung() {
         ipi::rang(crit);
     }
-    if cpu.timer_due.load(Ordering::Relaxed) {
-        cpu.timer_due.store(false, Ordering::Relaxed);
+    if cpu.due.load(Ordering::Relaxed) {
+        cpu.due.store(false, Ordering::Relaxed);
+        marks(crit);
+    }
+}
+
+fn serve_timer(crit: &Crit) {
+    let due = &here().timer_due;
+    if due.load(Ordering::Relaxed) {
+        due.store(false, Ordering::Relaxed);
         timer::fired(crit);
     }
 }
 
-/// Runs what an interrupt brought, in a critical section with interrupts on: further ones find it and leave marks.
-pub(crate) fn handle(f: impl FnOnce(&Crit)) {
-    critical(|crit| {
-        // SAFETY: the critical section keeps handlers from per-CPU data.
-        unsafe { arch::irq::enable() };
-        f(crit);
-    });
+/// Runs what an interrupt brought, in a hard section with interrupts on: further ones find it and leave marks.
+pub(crate) fn handle(f: impl FnOnce(&Hard)) {
+    arch::cpu::hard_enter();
+    // SAFETY: the critical section keeps handlers from per-CPU data.
+    unsafe { arch::irq::enable() };
+    // SAFETY: as in `critical`; the section counts as hard.
+    f(&unsafe { Hard::assume() });
+    if arch::cpu::hard_exit() {
+        run_due();
+    }
     arch::irq::disable();
+}
+
+/// Runs `f` in a hard section of a thread: as [`critical`], and what would wait in it does not compile, since the thread's
+/// proof that it may is lent to this; or, where another one was made up, ends a debug build.
+#[inline(always)]
+pub fn hard<R>(_: &mut MayBlock, f: impl FnOnce(&Hard) -> R) -> R {
+    arch::cpu::hard_enter();
+    // SAFETY: as in `critical`; the section counts as hard.
+    let result = f(&unsafe { Hard::assume() });
+    if arch::cpu::hard_exit() {
+        run_due();
+    }
+    result
 }
 
 /// This kernel's way of knowing the CPU.

@@ -43,10 +43,7 @@ unsafe impl Exec for Threads {
 
     #[inline]
     fn block(crit: &Crit, cx: &mut MayBlock, why: Why) {
-        assert!(
-            arch::cpu::crit_depth() == 1,
-            "a thread waits in its outermost critical section only"
-        );
+        assert!(arch::cpu::may_switch(), "a thread waits in its outermost critical section only");
         thread::block(crit, cx, why);
     }
 }

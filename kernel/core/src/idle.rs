@@ -72,7 +72,7 @@ pub(crate) fn rest(crit: &Crit) {
     if noted {
         ipi::tick(crit);
     }
-    cpu::serve(crit);
+    cpu::serve_at_rest(crit);
 }
 
 /// Times that a CPU has stopped resting so far, over all CPUs.

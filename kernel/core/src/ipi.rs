@@ -151,5 +151,5 @@ pub fn sync(cpus: &CpuSet, func: fn(&Crit, usize), arg: usize) {
 /// The doorbell interrupt, outside critical sections: inside one the machine's entry only leaves a mark.
 #[unsafe(no_mangle)]
 extern "C" fn core_doorbell() {
-    crate::cpu::handle(rang);
+    crate::cpu::handle(|hard| rang(hard));
 }

@@ -14,6 +14,7 @@ pub mod cpu;
 pub mod exec;
 mod fallible;
 mod idle;
+pub mod interrupt;
 pub mod ipi;
 pub mod memory;
 pub mod order;
@@ -24,6 +25,16 @@ mod report;
 pub mod thread;
 pub mod timer;
 pub mod token;
+
+/// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
+pub fn variants() -> alloc::string::String {
+    use lwkt_sched::queue;
+    let all = [("runq", queue::CHOSEN, queue::NAMES[0])];
+    let unusual = all.iter().filter(|(_, chosen, usual)| chosen != usual);
+    let words: alloc::vec::Vec<_> =
+        unusual.map(|(key, chosen, _)| alloc::format!("{key}={chosen}")).collect();
+    words.join(" ")
+}
 
 #[global_allocator]
 static HEAP: memory::Heap = memory::Heap;

@@ -6,8 +6,8 @@
 
 mod life;
 
+pub(crate) use life::{Body, Whole, body, exit, lender_body};
 pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_detached, spawn_on};
-pub(crate) use life::{Whole, body, exit};
 
 use crate::cpu::{self, critical, here};
 use crate::{idle, ipi, process, token};
@@ -15,8 +15,8 @@ use lwkt_sched::{Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstart
 use percpu::{CpuId, Crit};
 use static_assertions::const_assert_eq;
 
-/// The scheduler of this kernel: bitmap of FIFOs.
-pub type Scheduler = lwkt_sched::Scheduler<lwkt_sched::Bitmap>;
+/// The scheduler of this kernel, with the run queue that this build has.
+pub type Scheduler = lwkt_sched::Scheduler;
 
 /// A condition of arriving threads: it has a context in ring 3 (see [`process::arrive`]).
 pub(crate) const HAS_PROCESS: Rare = Rare::KERNEL[0];
@@ -51,7 +51,7 @@ pub fn give_way(_: &mut MayBlock) {
 #[inline]
 pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
     debug_assert!(
-        arch::cpu::crit_depth() == 1,
+        arch::cpu::may_switch(),
         "a thread blocks in its outermost critical section only"
     );
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.block(crit, why)));
@@ -61,7 +61,7 @@ pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
 /// Waits until somebody wakes this thread, or until `deadline`, in nanoseconds since boot.
 pub fn sleep_until(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) {
     debug_assert!(
-        arch::cpu::crit_depth() == 1,
+        arch::cpu::may_switch(),
         "a thread sleeps in its outermost critical section only"
     );
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.sleep(crit, why, deadline)));
@@ -108,7 +108,7 @@ fn wake_here(crit: &Crit, thread: usize, _: usize, _: usize) {
 
 /// Does what was decided about the running thread `from`.
 #[inline(always)]
-fn go(crit: &Crit, from: ThreadRef, next: Next) {
+pub(crate) fn go(crit: &Crit, from: ThreadRef, next: Next) {
     match next {
         Next::Same => {}
         Next::Switch(to) => {
@@ -132,8 +132,8 @@ fn wait_here(crit: &Crit, from: ThreadRef) {
 
 /// Switches, and returns when `from` is switched to again: with the thread that was left then, as a word.
 #[inline(always)]
-fn switch(from: ThreadRef, to: ThreadRef) -> usize {
-    debug_assert!(arch::irq::enabled() && arch::cpu::crit_depth() == 1);
+pub(crate) fn switch(from: ThreadRef, to: ThreadRef) -> usize {
+    debug_assert!(arch::irq::enabled() && arch::cpu::may_switch());
     debug_assert!(
         here().spin_ranks.load(core::sync::atomic::Ordering::Relaxed) == 0,
         "a thread switches with a spin lock in hand"
@@ -150,15 +150,28 @@ const_assert_eq!(Thread::CONTEXT + core::mem::offset_of!(Context, sp), 0);
 
 /// On the stack of the thread that came: whatever is rare about this switch from `left`.
 #[inline(always)]
-fn arrived(crit: &Crit, left: usize) {
+pub(crate) fn arrived(crit: &Crit, left: usize) {
     if let Some((rare, over)) = here().scheduler.with(crit, |s| s.arrived(crit)) {
         rarely(crit, left, rare, over);
     }
 }
 
 #[cold]
-fn rarely(crit: &Crit, left: usize, rare: Rare, over: Option<Left>) {
-    settle(crit, left, rare, over);
+fn rarely(crit: &Crit, mut left: usize, mut rare: Rare, mut over: Option<Left>) {
+    loop {
+        settle(crit, left, rare, over);
+        if !rare.contains(Rare::LOAN) {
+            break;
+        }
+        // The victim of a borrowed switch runs, whose borrower gave way to this thread: that arrives when the queue
+        // chooses it again.
+        let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.repay(crit)));
+        let Next::Switch(victim) = next else { return };
+        left = switch(from, victim);
+        let arrived = here().scheduler.with(crit, |s| s.arrived(crit));
+        let Some(again) = arrived else { return };
+        (rare, over) = again;
+    }
     if rare.contains(Rare::TOKENS) {
         token::take_again(crit);
     }
@@ -169,12 +182,16 @@ fn rarely(crit: &Crit, left: usize, rare: Rare, over: Option<Left>) {
 
 /// Lets others of this CPU run, whatever they are, and comes back without what is rare about the running thread.
 pub(crate) fn step_aside(crit: &Crit) {
-    let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.yield_now(crit)));
-    if let Next::Switch(to) = next {
+    let (from, mut next) = here().scheduler.with(crit, |s| (s.current(), s.step_aside(crit)));
+    while let Next::Switch(to) = next {
         let left = switch(from, to);
-        if let Some((rare, over)) = here().scheduler.with(crit, |s| s.arrived(crit)) {
-            settle(crit, left, rare, over);
+        let arrived = here().scheduler.with(crit, |s| s.arrived(crit));
+        let Some((rare, over)) = arrived else { return };
+        settle(crit, left, rare, over);
+        if !rare.contains(Rare::LOAN) {
+            return;
         }
+        next = here().scheduler.with(crit, |s| s.repay(crit));
     }
 }
 
@@ -202,7 +219,7 @@ fn settle(crit: &Crit, left: usize, rare: Rare, over: Option<Left>) {
 /// Once for each CPU.
 pub(crate) unsafe fn first_scheduler(cpu: CpuId, memory: &'static mut Thread) -> Scheduler {
     // SAFETY: the caller's promise.
-    unsafe { Scheduler::new(cpu, Unstarted::new(memory)) }
+    unsafe { Scheduler::new(cpu, Unstarted::new(memory), arch::time::tsc) }
 }
 
 /// The idle thread of this CPU, for good: leaves the first critical section between rests.

@@ -141,9 +141,7 @@ extern "C" fn core_timer() {
     let cpu = here();
     chaos::turn();
     if arch::cpu::in_crit() {
-        cpu.timer_due.store(true, Ordering::Relaxed);
-        arch::cpu::set_pending();
-        return;
+        return cpu.leave_mark(|cpu| cpu.timer_due.store(true, Ordering::Relaxed));
     }
     cpu::handle(|crit| {
         cpu.counters.timers.add(crit, 1);

@@ -75,7 +75,14 @@ unsafe impl Exec for Threads {
         unsafe { arch::cpu::decrease::<WORD>() }
     }
 
-    fn set_held(crit: &Crit, held: usize) {
+    fn let_go(crit: &Crit) {
+        here().scheduler.with(crit, |s| {
+            s.set_held(crit, 0);
+            s.let_go(crit, s.current());
+        });
+    }
+
+    fn taken_again(crit: &Crit, held: usize) {
         here().scheduler.with(crit, |s| s.taken_again(crit, held));
     }
 
@@ -85,14 +92,14 @@ unsafe impl Exec for Threads {
 
     fn relax(crit: &Crit) {
         arch::irq::pause();
-        if arch::cpu::is_pending() && arch::cpu::crit_depth() == 1 {
-            cpu::serve(crit);
+        if arch::cpu::is_pending() && arch::cpu::may_switch() {
+            cpu::serve_at_rest(crit);
         }
     }
 
     fn step_aside(crit: &Crit) {
         assert!(
-            arch::cpu::crit_depth() == 1,
+            arch::cpu::may_switch(),
             "a thread waits for a token in its outermost critical section only"
         );
         thread::step_aside(crit);

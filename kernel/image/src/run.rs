@@ -54,6 +54,7 @@ fn settings(options: &Options<'static>) -> Settings<'static> {
 fn begin(options: &Options<'_>) {
     let identification = Identification::new();
     let brand = identification.get_processor_brand_string();
+    let variants = kernel_core::variants();
     records::emit(&Record::RunBegin {
         version: VERSION,
         kernel: env!("CARGO_PKG_VERSION"),
@@ -68,6 +69,7 @@ fn begin(options: &Options<'_>) {
         quick: options.quick,
         tick_hz: arch::time::rates().tsc,
         cpu_model: brand.as_ref().map_or("unknown", |b| b.as_str()).trim(),
+        variants: &variants,
     });
 }
 

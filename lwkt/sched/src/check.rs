@@ -2,7 +2,8 @@
 
 use percpu::Crit;
 
-use crate::{RunQueue, Scheduler, State, ThreadRef};
+use crate::preempt::Token;
+use crate::{Rare, RunQueue, Scheduler, State, ThreadRef};
 
 /// The law that does not hold, and the thread concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Broken {
     },
     /// The running thread is not the first of its priority.
     First(ThreadRef),
+    /// The victim of a borrowed switch is not in the queue, or not first of its equals, or the loan and its marks do not agree.
+    Victim(ThreadRef),
     /// The heap of deadlines, or a sleeping thread that is not in it.
     Timers,
     /// A thread that is over or on its way stays, and nobody will see to it.
@@ -55,6 +58,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         let mut queued = 0;
         let mut broken = None;
         let mut first_of_mine = None;
+        let victim = Some(self.lender()).filter(|lender| *lender != self.current());
+        let mut first_of_victims = None;
         queue.visit(|thread| {
             queued += 1;
             if thread.state.get() != State::Ready {
@@ -64,6 +69,10 @@ impl<Q: RunQueue> Scheduler<Q> {
             }
             if thread.priority.get() == self.current().priority.get() {
                 first_of_mine.get_or_insert(thread);
+            }
+            let equal = victim.is_some_and(|victim| victim.priority.get() == thread.priority.get());
+            if equal && thread != self.current() {
+                first_of_victims.get_or_insert(thread);
             }
         });
         if let Some(broken) = broken {
@@ -77,9 +86,31 @@ impl<Q: RunQueue> Scheduler<Q> {
         if first_of_mine != Some(self.current()) {
             return Err(Broken::First(self.current()));
         }
+        self.check_loan(victim, first_of_victims)?;
         if timers.check() != Some(sleeping) {
             return Err(Broken::Timers);
         }
         Ok(())
+    }
+
+    /// A victim that was not taken out of the queue has kept its place; the marks of a loan are there while it lasts.
+    fn check_loan(
+        &self,
+        victim: Option<ThreadRef>,
+        first: Option<ThreadRef>,
+    ) -> Result<(), Broken> {
+        let lent = victim.is_some();
+        let marked = self.rare.contains(Rare::LOAN);
+        let borrows = |thread: ThreadRef| thread.token.get().contains(Token::BORROWS);
+        if marked != lent || borrows(self.current()) != lent {
+            return Err(Broken::Victim(self.current()));
+        }
+        let Some(victim) = victim else { return Ok(()) };
+        let kept = victim.state.get() != State::Ready || first == Some(victim);
+        if kept && !borrows(victim) && victim.lives_on(self.cpu()) && victim != self.idle() {
+            Ok(())
+        } else {
+            Err(Broken::Victim(victim))
+        }
     }
 }

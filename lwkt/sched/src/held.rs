@@ -5,7 +5,7 @@
 
 use percpu::Crit;
 
-use crate::{Rare, RunQueue, Scheduler, ThreadRef};
+use crate::{Next, Rare, RunQueue, Scheduler, ThreadRef};
 
 impl<Q: RunQueue> Scheduler<Q> {
     /// Where in a scheduler its [`Rare`] is. The running thread counts its tokens there, in single instructions, also
@@ -19,12 +19,27 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.rare.held()
     }
 
-    /// Sets how many tokens the running thread holds; answers how many it held. A borrowed processor puts the number of
-    /// its victim, who keeps the tokens, aside by this.
-    pub fn set_held(&mut self, _: &Crit, held: usize) -> usize {
-        let before = self.rare.held();
+    /// Sets how many tokens the running thread holds.
+    pub fn set_held(&mut self, _: &Crit, held: usize) {
         self.rare = self.rare.with_held(held);
-        before
+    }
+
+    /// The victim of a borrowed switch runs again, with the tokens that it kept.
+    pub(crate) fn take_back(&mut self) {
+        self.rare = self.rare.with_held(core::mem::take(&mut self.preemption.kept));
+    }
+
+    /// Gives way (edge 3, 2) while another thread has a token that the running one wants. If that runs on a borrowed CPU, it
+    /// may be its victim's: that goes on, and the borrower waits for its turn like everybody.
+    pub fn step_aside(&mut self, crit: &Crit) -> Next {
+        match self.preemption.loan {
+            Some(loan) if loan.borrower == self.current() => {
+                self.turns += 1;
+                self.back(loan);
+                Next::Switch(loan.victim)
+            }
+            _ => self.yield_now(crit),
+        }
     }
 
     /// Whether a thread of this CPU holds tokens, or has to take some before it goes on.
@@ -33,7 +48,7 @@ impl<Q: RunQueue> Scheduler<Q> {
             || self.rare(crit, thread).contains(Rare::TOKENS)
     }
 
-    /// `thread` of this CPU, which does not run any more, has let go its tokens.
+    /// `thread` of this CPU, which does not run any more or is about to wait for a token, has let go its tokens.
     pub fn let_go(&mut self, crit: &Crit, thread: ThreadRef) {
         let rare = self.rare(crit, thread);
         self.set_rare(crit, thread, rare | Rare::TOKENS);

@@ -18,15 +18,18 @@ mod context;
 mod decision;
 mod fifo;
 mod held;
+mod limit;
 mod name;
+mod preempt;
 mod priority;
-mod queue;
+pub mod queue;
 mod rare;
 mod raw;
 mod report;
 mod scheduler;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+mod sorted;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -35,11 +38,13 @@ mod wait;
 
 pub use cache::ThreadCache;
 pub use check::Broken;
-pub use context::MayBlock;
+pub use context::{Hard, MayBlock};
 pub use decision::{Join, Left, Next, Wake};
+pub use limit::{Limiter, Pace, Rates};
 pub use name::Name;
+pub use preempt::{Borrowed, Conditions, Refusal};
 pub use priority::Priority;
-pub use queue::{Bitmap, List, RunQueue};
+pub use queue::RunQueue;
 pub use rare::Rare;
 pub use raw::{Context, Thread, ThreadRef};
 pub use report::{Snapshot, Threads};

@@ -2,29 +2,21 @@
 //!
 //! Law of every policy: the running thread stays in the queue, first among its equals, until it leaves the CPU for
 //! good; the idle thread is always in the queue, so that there always is a best one. A policy decides about threads
-//! of its own CPU alone. Another policy is another file here and one type parameter of `Scheduler`.
-
-mod bitmap;
-mod list;
-
-pub use bitmap::Bitmap;
-pub use list::List;
+//! of its own CPU alone. Another policy is another file here and one line of the table below; `./x bench --set
+//! runq=NAME` builds the kernel with it and measures.
 
 use crate::ThreadRef;
 
 /// Who is next.
 pub trait RunQueue: Sized {
-    /// A queue of the idle thread alone.
-    fn new(idle: ThreadRef) -> Self;
+    /// A queue of the idle thread alone. `clock` counts time on this CPU, in a unit of its own, for who wants to know.
+    fn new(idle: ThreadRef, clock: fn() -> u64) -> Self;
 
     /// `thread` is ready: it goes last among its equals.
     fn push(&mut self, thread: ThreadRef);
 
     /// `thread`, which runs, is put (back) first among its equals.
     fn push_first(&mut self, thread: ThreadRef);
-
-    /// `running` gives way to its equals: it goes last among them.
-    fn rotate(&mut self, running: ThreadRef);
 
     /// `running`, which is first among its equals, leaves.
     fn pop(&mut self, running: ThreadRef);
@@ -41,6 +33,34 @@ pub trait RunQueue: Sized {
     /// Calls `visit` with each thread in the queue, best first.
     fn visit(&self, visit: impl FnMut(ThreadRef));
 
+    /// `running` gives way to its equals: it goes last among them.
+    #[inline(always)]
+    fn rotate(&mut self, running: ThreadRef) {
+        self.pop(running);
+        self.push(running);
+    }
+
+    /// A tick has passed while `running` ran: whether it should give way as soon as it can.
+    fn tick(&mut self, running: ThreadRef) -> bool {
+        self.contended(running)
+    }
+
+    /// The CPU goes from one thread to another.
+    #[inline(always)]
+    fn switched(&mut self, from: ThreadRef, to: ThreadRef) {
+        let _ = (from, to);
+    }
+
     /// Whether what the policy keeps beside the threads' order agrees with it.
-    fn sound(&self) -> bool;
+    fn sound(&self) -> bool {
+        true
+    }
+}
+
+percpu::variants! {
+    /// The policies, by name; the first is the default.
+    DAMSELFLY_RUNQ:
+    bitmap: Bitmap,
+    list: List,
+    fair: Fair,
 }

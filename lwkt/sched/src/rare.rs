@@ -22,8 +22,13 @@ impl Rare {
     pub const MIGRATE: Self = Self(1 << 9);
     /// The thread that arrives is traced: the kernel records the switch.
     pub const TRACE: Self = Self(1 << 10);
-    /// The thread that arrives was left while it held tokens: it takes them again before it goes on.
-    pub const TOKENS: Self = Self(1 << 11);
+    /// The CPU is lent out by a borrowed switch, and the thread that arrives is not the borrower: it gives the CPU back by
+    /// [`Scheduler::repay`](crate::Scheduler::repay).
+    pub const LOAN: Self = Self(1 << 11);
+    /// The thread was left while it held tokens, which it takes again before it goes on: it does not preempt.
+    pub const TOKENS: Self = Self(1 << 12);
+    /// The thread that arrives has lent its CPU out, and kept its tokens.
+    pub(crate) const KEPT: Self = Self(1 << 13);
     /// The kernel's own conditions of an arriving thread (a borrowed processor, a context in ring 3, ...).
     pub const KERNEL: [Self; 4] = [Self(1 << 16), Self(1 << 17), Self(1 << 18), Self(1 << 19)];
     /// The number of tokens.

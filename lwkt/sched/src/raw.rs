@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use percpu::CpuId;
 
+use crate::preempt::Token;
 use crate::{Name, Priority, Rare, State, Why, start::Life};
 
 /// Where a thread that is off its CPU continues. The architecture fills it on a switch and defines what it means.
@@ -31,6 +32,9 @@ pub struct Context {
 ///                            | |                    |  +---(5) sleep---> Sleeping --(6) wake----------> Ready
 ///                            | |                    |                            \--(7) expire--------> Ready
 ///                            | +--(11) adopt-- Migrating <--(10) migrate--+  (by the new home)
+///
+///   borrower: Blocked --(12) preempt--> RUNNING --(4, 5, 8, 10) as above, and (13)--+
+///   victim:   RUNNING --(12) preempt--> Preempted ---------(13) return, (14) repay--+--> RUNNING
 /// ```
 ///
 /// - (1) [`Scheduler::spawn`](crate::Scheduler::spawn): the thread gets its home.
@@ -43,6 +47,10 @@ pub struct Context {
 /// - (7) [`expire`](crate::Scheduler::expire).
 /// - (8) [`exit`](crate::Scheduler::exit), (9) [`arrived`](crate::Scheduler::arrived) on the next thread's stack.
 /// - (10) [`migrate`](crate::Scheduler::migrate), completed by `arrived`; (11) [`adopt`](crate::Scheduler::adopt).
+/// - (12) [`preempt`](crate::Scheduler::preempt) and [`preempt_again`](crate::Scheduler::preempt_again): a borrowed switch.
+///   What it refuses is edge 6.
+/// - (13) With edges 4, 5, 8 and 10 of the borrower the victim runs again, whoever else is ready.
+/// - (14) [`repay`](crate::Scheduler::repay): the borrower gave way (edge 3), and whom the queue chose lets the victim run.
 ///
 /// The memory of a thread is a thread for ever (`ThreadRef` is `'static`), so a wake that comes late meets a thread:
 /// at worst another one that uses the memory now, which sees a wake it need not have got. Every wait is a loop.
@@ -54,13 +62,15 @@ pub struct Thread {
     pub(crate) rare: Cell<Rare>,
     pub(crate) priority: Cell<Priority>,
     pub(crate) state: Cell<State>,
-    pub(crate) token: Cell<bool>,
+    pub(crate) token: Cell<Token>,
     pub(crate) timed_out: Cell<bool>,
     home: AtomicU8,
     pub(crate) joined: Cell<bool>,
     pub(crate) life: Cell<Life>,
     pub(crate) why: Cell<Why>,
     ext: Cell<usize>,
+    /// The run queue's own word of this thread.
+    pub(crate) merit: Cell<u64>,
     // The timer queue: a pairing heap.
     pub(crate) deadline: Cell<u64>,
     pub(crate) turn: Cell<u64>,
@@ -98,13 +108,14 @@ impl Thread {
             rare: Cell::new(Rare::NONE),
             priority: Cell::new(Priority::BACKGROUND),
             state: Cell::new(State::Unstarted),
-            token: Cell::new(false),
+            token: Cell::new(Token::NONE),
             timed_out: Cell::new(false),
             home: AtomicU8::new(0),
             joined: Cell::new(false),
             life: Cell::new(Life::Detached),
             why: Cell::new(Why::NOTHING),
             ext: Cell::new(0),
+            merit: Cell::new(0),
             deadline: Cell::new(0),
             turn: Cell::new(0),
             armed: Cell::new(false),

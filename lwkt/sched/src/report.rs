@@ -76,6 +76,7 @@ impl fmt::Display for Snapshot {
             State::Unstarted => f.write_str("is not started"),
             State::Ready => f.write_str("is ready"),
             State::Running => f.write_str("runs"),
+            State::Preempted => f.write_str("is preempted by an interrupt's thread"),
             State::Migrating => f.write_str("goes to another CPU"),
             State::Exited => f.write_str("has exited and waits to be joined"),
         }
@@ -86,6 +87,7 @@ impl fmt::Display for Snapshot {
 pub struct Threads<'a> {
     pub(crate) at: Option<ThreadRef>,
     pub(crate) current: ThreadRef,
+    pub(crate) lender: ThreadRef,
     pub(crate) scheduler: core::marker::PhantomData<&'a ()>,
 }
 
@@ -100,7 +102,11 @@ impl Iterator for Threads<'_> {
         Some(Snapshot {
             thread,
             name: thread.name.get(),
-            state: if thread == self.current { State::Running } else { state },
+            state: match state {
+                _ if thread == self.current => State::Running,
+                State::Ready if thread == self.lender => State::Preempted,
+                state => state,
+            },
             priority: thread.priority.get(),
             why: if waits { thread.why.get() } else { Why::NOTHING },
             deadline: thread.armed.get().then(|| thread.deadline.get()),

@@ -5,39 +5,41 @@
 
 use percpu::{CpuId, Crit};
 
+use crate::preempt::{Preemption, Token};
 use crate::report::All;
 use crate::timers::Timers;
 use crate::{
-    Bitmap, Join, Left, Life, Name, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads,
-    Unstarted, Wake, Why,
+    Join, Left, Life, Name, Next, Priority, Rare, RunQueue, State, ThreadRef, Threads, Unstarted,
+    Wake, Why, queue,
 };
 
 /// The scheduler of one CPU.
 #[repr(C)]
-pub struct Scheduler<Q: RunQueue = Bitmap> {
-    current: ThreadRef,
+pub struct Scheduler<Q: RunQueue = queue::Chosen> {
+    pub(crate) current: ThreadRef,
     pub(crate) rare: Rare,
     cpu: CpuId,
     /// Switches from a thread that has to wait, and all others: a switch adds to one of them.
-    waits: u64,
-    turns: u64,
-    queue: Q,
+    pub(crate) waits: u64,
+    pub(crate) turns: u64,
+    pub(crate) queue: Q,
     idle: ThreadRef,
     leaving: Option<(ThreadRef, CpuId)>,
-    timers: Timers,
+    pub(crate) timers: Timers,
     all: All,
+    pub(crate) preemption: Preemption,
 }
 
 impl<Q: RunQueue> Scheduler<Q> {
     pub(crate) const CURRENT_AT: usize = core::mem::offset_of!(Self, current);
 
     /// The scheduler of `cpu`, which runs `idle` at this moment: the flow of control that booted the CPU becomes its
-    /// idle thread.
+    /// idle thread. `clock` tells the policy how time passes.
     ///
     /// # Safety
     /// There is no other scheduler of `cpu`; it is used by that CPU alone (or while that CPU stands still).
     #[allow(unsafe_code)]
-    pub unsafe fn new(cpu: CpuId, idle: Unstarted) -> Self {
+    pub unsafe fn new(cpu: CpuId, idle: Unstarted, clock: fn() -> u64) -> Self {
         let idle = idle.started();
         idle.set_home(cpu);
         idle.name.set(Name::new("idle"));
@@ -45,10 +47,22 @@ impl<Q: RunQueue> Scheduler<Q> {
         idle.state.set(State::Ready);
         let mut all = All::new();
         all.add(idle);
-        let queue = Q::new(idle);
-        let (rare, timers) = (Rare::NONE, Timers::new());
-        let (waits, turns) = (0, 0);
-        Self { current: idle, rare, cpu, waits, turns, queue, idle, leaving: None, timers, all }
+        let queue = Q::new(idle, clock);
+        let (rare, timers, preemption) = (Rare::NONE, Timers::new(), Preemption::new());
+        let (waits, turns, leaving) = (0, 0, None);
+        Self {
+            current: idle,
+            rare,
+            cpu,
+            waits,
+            turns,
+            queue,
+            idle,
+            leaving,
+            timers,
+            all,
+            preemption,
+        }
     }
 
     /// Starts a thread on this CPU (edge 1).
@@ -85,9 +99,8 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// the wake sets the thread's token, which this takes. A token may be left over, so a wait is always a loop.
     #[inline]
     pub fn block(&mut self, _: &Crit, why: Why) -> Next {
-        if self.current.token.get() {
-            self.current.token.set(false);
-            return Next::Same;
+        if self.current.token.get() != Token::NONE {
+            return self.wait_rarely(State::Blocked, why, None).map_or(Next::Same, Next::Switch);
         }
         self.wait(State::Blocked, why)
     }
@@ -96,8 +109,10 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// [`timed_out`](Self::timed_out) tells which.
     pub fn sleep(&mut self, _: &Crit, why: Why, deadline: u64) -> Next {
         self.current.timed_out.set(false);
-        if self.current.token.take() {
-            return Next::Same;
+        if self.current.token.get() != Token::NONE {
+            return self
+                .wait_rarely(State::Sleeping, why, Some(deadline))
+                .map_or(Next::Same, Next::Switch);
         }
         self.timers.arm(self.current, deadline);
         self.wait(State::Sleeping, why)
@@ -130,7 +145,7 @@ impl<Q: RunQueue> Scheduler<Q> {
                 return Wake::Local;
             }
             State::Unstarted | State::Exited => {}
-            _ => thread.token.set(true),
+            _ => thread.token.set(thread.token.get().with(Token::WOKEN)),
         }
         Wake::Already
     }
@@ -173,7 +188,13 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     #[cold]
     fn arrived_rarely(&mut self, _: &Crit) -> (Rare, Option<Left>) {
+        if self.rare.contains(Rare::LOAN) {
+            return (self.arrived_on_loan(), None);
+        }
         let rare = core::mem::take(&mut self.rare);
+        if rare.contains(Rare::KEPT) {
+            self.take_back();
+        }
         let left = self.leaving.take().map(|(thread, to)| {
             debug_assert!(thread != self.current);
             if rare.contains(Rare::MIGRATE) {
@@ -236,7 +257,15 @@ impl<Q: RunQueue> Scheduler<Q> {
         }
         self.queue.remove(thread);
         thread.priority.set(priority);
-        if thread == self.current { self.queue.push_first(thread) } else { self.queue.push(thread) }
+        if !self.is_first(thread) {
+            return self.queue.push(thread);
+        }
+        self.queue.push_first(thread);
+        // The running thread is before its victim, also where they are equals.
+        if thread != self.current && self.current.priority.get() == priority {
+            self.queue.remove(self.current);
+            self.queue.push_first(self.current);
+        }
     }
 
     /// Sets what is rare about every arrival of a thread of this CPU.
@@ -268,7 +297,12 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.current == self.idle
     }
 
-    /// Whether another thread would run if the running one gave way: what a tick asks.
+    /// A tick has passed while the running thread ran: whether it should give way as soon as it can, by a yield.
+    pub fn tick(&mut self, _: &Crit) -> bool {
+        self.queue.tick(self.current)
+    }
+
+    /// Whether another thread would run if the running one gave way.
     #[inline]
     pub fn contended(&self, _: &Crit) -> bool {
         self.queue.contended(self.current)
@@ -294,6 +328,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         Threads {
             at: self.all.iter().next(),
             current: self.current,
+            lender: self.lender(),
             scheduler: core::marker::PhantomData,
         }
     }
@@ -303,7 +338,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     }
 
     #[inline]
-    fn ready(&mut self, thread: ThreadRef) {
+    pub(crate) fn ready(&mut self, thread: ThreadRef) {
         thread.state.set(State::Ready);
         self.queue.push(thread);
     }
@@ -322,7 +357,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     }
 
     #[inline]
-    fn leave(&mut self, me: ThreadRef) -> ThreadRef {
+    pub(crate) fn leave(&mut self, me: ThreadRef) -> ThreadRef {
         self.queue.pop(me);
         let next = self.queue.best();
         self.switch(next);
@@ -338,19 +373,32 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.leaving = Some((me, to));
         self.rare |= rare;
         self.turns += 1;
+        if me.token.get() != Token::NONE {
+            return self.leave_rarely();
+        }
         self.leave(me)
     }
 
+    /// The running thread, which is in no queue any more, waits.
+    pub(crate) fn next_of_waiting(&mut self) -> Next {
+        self.waits += 1;
+        let next = self.queue.best();
+        self.switch(next);
+        // As in `wait`.
+        if next == self.idle && self.rare.is_empty() { Next::Idle } else { Next::Switch(next) }
+    }
+
     #[inline]
-    fn switch(&mut self, next: ThreadRef) {
+    pub(crate) fn switch(&mut self, next: ThreadRef) {
         self.owns(next);
+        self.queue.switched(self.current, next);
         self.current = next;
         self.rare |= next.rare.get();
     }
 
     /// A thread touched by a foreign CPU ends a debug build.
     #[inline]
-    fn owns(&self, thread: ThreadRef) {
+    pub(crate) fn owns(&self, thread: ThreadRef) {
         debug_assert!(thread.lives_on(self.cpu), "{thread:?} touched by {:?}", self.cpu);
     }
 }

@@ -17,7 +17,7 @@ use percpu::{CpuId, Crit};
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::thread::JoinHandle;
 
-use self::handover::{arrive, go, open, pass, switch, work};
+use self::handover::{arrive, go, open, pass, preempt_due, switch, work};
 use crate::{
     Context, Join, Life, MayBlock, Name, Priority, Scheduler, Thread, ThreadCache, ThreadRef,
     Unstarted, Wake, Why,
@@ -29,6 +29,8 @@ type Call = (fn(&Crit, usize, usize, usize), [usize; 3]);
 struct Cpu {
     own: RefCell<(Scheduler, ThreadCache<Unstarted>)>,
     clock: Cell<u64>,
+    /// Interrupts' threads that are to run, when the outermost critical section ends.
+    due: RefCell<VecDeque<ThreadRef>>,
     inbox: Mutex<(VecDeque<Call>, bool)>,
     arrival: Condvar,
     /// Who was left for whoever arrives.
@@ -128,10 +130,11 @@ pub fn run(cpus: usize, main: impl FnOnce(&mut MayBlock) + Send + 'static) {
         thread.prepare(Name::new("idle"), Priority::BACKGROUND, Life::Detached, Context::default());
         idle.push(thread.thread());
         // SAFETY: one scheduler for each CPU of this machine.
-        let scheduler = unsafe { Scheduler::new(cpu, thread) };
+        let scheduler = unsafe { Scheduler::new(cpu, thread, || 0) };
         let inbox = Mutex::new((VecDeque::new(), false));
         let own = RefCell::new((scheduler, ThreadCache::new()));
-        Cpu { own, clock: Cell::new(0), inbox, arrival: Condvar::new(), left: Cell::new(None) }
+        let (clock, due, left) = (Cell::new(0), RefCell::default(), Cell::new(None));
+        Cpu { own, clock, due, inbox, arrival: Condvar::new(), left }
     });
     let machine = Arc::new(Machine {
         cpus: cpus.collect(),
@@ -280,6 +283,7 @@ pub fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
     let result = f(&crit);
     if DEPTH.with(Cell::get) == 1 {
         drain(&crit);
+        preempt_due(&crit);
         me().with(|own| own.check(&crit)).expect("the laws of the scheduler");
     }
     DEPTH.with(|depth| depth.set(depth.get() - 1));
@@ -343,6 +347,22 @@ fn wake_here(crit: &Crit, word: usize, _: usize, _: usize) {
     if let Wake::Remote(cpu) = me().with(|own| own.wake(crit, thread)) {
         call(crit, cpu, wake_here, [word, 0, 0]);
     }
+}
+
+/// Has an interrupt's thread run, wherever it is: it preempts who runs there at the end of its critical section.
+pub fn interrupt(crit: &Crit, thread: ThreadRef) {
+    send(crit, thread.home(), interrupt_here, [thread.into_word(), 0, 0]);
+}
+
+fn interrupt_here(_: &Crit, word: usize, _: usize, _: usize) {
+    // SAFETY: made from a thread.
+    let thread = unsafe { ThreadRef::from_word(word) };
+    me().cpu().due.borrow_mut().push_back(thread);
+}
+
+/// What this CPU has counted of preemption.
+pub fn borrowed() -> crate::Borrowed {
+    me().with(|own| own.borrowed())
 }
 
 /// Gives way.

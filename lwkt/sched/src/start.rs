@@ -1,5 +1,6 @@
 //! Threads that do not run yet, or no more: owned like any value.
 
+use crate::preempt::Token;
 use crate::{Context, Name, Priority, Rare, State, Thread, ThreadRef, Why};
 
 /// What happens to a thread after its exit.
@@ -36,7 +37,7 @@ impl Unstarted {
         thread.state.set(State::Unstarted);
         thread.next.set(thread);
         thread.rare.set(Rare::NONE);
-        thread.token.set(false);
+        thread.token.set(Token::NONE);
         thread.timed_out.set(false);
         thread.joined.set(false);
         thread.joiner.set(None);

@@ -1,7 +1,10 @@
 //! Tests: each call by itself, all of them against a model, and several CPUs under shuttle.
 
+mod fair;
+mod limit;
 mod model;
 mod orders;
+mod preempt;
 mod single;
 
 use std::boxed::Box;
@@ -23,12 +26,16 @@ fn memory() -> Unstarted {
 }
 
 fn boot<Q: RunQueue>(cpu: usize) -> Scheduler<Q> {
+    boot_with(cpu, || 0)
+}
+
+fn boot_with<Q: RunQueue>(cpu: usize, clock: fn() -> u64) -> Scheduler<Q> {
     let mut idle = memory();
     idle.prepare(Name::new("idle"), Priority::BACKGROUND, Life::Detached, Context::default());
     // SAFETY: the test makes one scheduler for each CPU that it names.
     #[allow(unsafe_code)]
     unsafe {
-        Scheduler::new(CpuId::at(cpu), idle)
+        Scheduler::new(CpuId::at(cpu), idle, clock)
     }
 }
 

@@ -10,6 +10,8 @@ pub enum State {
     Ready,
     /// In its CPU's run queue, first of its priority, and on the CPU. Never stored: it follows from the scheduler.
     Running,
+    /// As running, but its CPU is lent to an interrupt's thread. Never stored, as `Running`.
+    Preempted,
     /// Waits until woken.
     Blocked,
     /// Waits until woken or until its deadline.
@@ -40,6 +42,8 @@ pub enum Reason {
     Completion,
     /// Being continued: the process at this address is stopped.
     Stopped,
+    /// An interrupt of the line at this address: an interrupt's thread, which may preempt.
+    Interrupt,
     /// Something else at this address.
     Event,
 }
@@ -56,6 +60,7 @@ impl Reason {
             Self::Sleep => "time",
             Self::Completion => "a completion of process",
             Self::Stopped => "being continued, process",
+            Self::Interrupt => "an interrupt of line",
             Self::Event => "event",
         }
     }

@@ -36,8 +36,11 @@ pub unsafe trait Exec: Sized + 'static {
     /// One token less.
     fn gave();
 
-    /// Sets the number of tokens.
-    fn set_held(crit: &Crit, held: usize);
+    /// The running thread has let go its tokens, and waits for more: until [`taken_again`](Exec::taken_again).
+    fn let_go(crit: &Crit);
+
+    /// The running thread holds so many tokens, and all that it has to.
+    fn taken_again(crit: &Crit, held: usize);
 
     /// Runs `f` in a critical section of this CPU. Sections nest.
     fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R;

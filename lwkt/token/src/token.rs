@@ -165,7 +165,7 @@ fn take_slowly<X: Exec>(word: &'static Word, kind: Kind) -> usize {
             X::relax(crit);
         }
         me.park(count);
-        X::set_held(crit, 0);
+        X::let_go(crit);
         X::step_aside(crit);
         take_again::<X>(crit, me, count + 1);
     });

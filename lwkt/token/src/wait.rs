@@ -37,7 +37,7 @@ pub fn take_again<X: Exec>(crit: &Crit, me: &Held, count: usize) {
         round += 1;
         X::step_aside(crit);
     }
-    X::set_held(crit, count);
+    X::taken_again(crit, count);
     #[cfg(feature = "plants")]
     if X::loses_token() {
         me.lose_one(count);

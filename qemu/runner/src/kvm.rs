@@ -69,7 +69,13 @@ type Tried = Result<Option<String>, Outcome>;
 fn try_out(request: &Request, probe: &Probe, elf: &[u8]) -> Result<Tried, Refusal> {
     let trial = Request {
         words: vec!["run=boot".into()],
-        limits: Limits { boot: PATIENCE, quiet: PATIENCE, total: PATIENCE, cap: PATIENCE },
+        limits: Limits {
+            boot: PATIENCE,
+            boot_each: Duration::ZERO,
+            quiet: PATIENCE,
+            total: PATIENCE,
+            cap: PATIENCE,
+        },
         gdb: false,
         ..request.clone()
     };

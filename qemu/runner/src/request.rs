@@ -83,8 +83,10 @@ pub enum Apic {
 /// `cap` is not, it ends every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Until the first sign of life.
+    /// Until the first sign of life, which comes when all CPUs are up.
     pub boot: Duration,
+    /// As much more for each CPU.
+    pub boot_each: Duration,
     /// Between two signs of life.
     pub quiet: Duration,
     /// For the whole run.
@@ -97,6 +99,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             boot: Duration::from_secs(20),
+            boot_each: Duration::from_millis(250),
             quiet: Duration::from_secs(60),
             total: Duration::from_secs(600),
             cap: Duration::from_secs(3600),

@@ -125,6 +125,12 @@ impl Symbols {
         (*size == 0 || address < start + size).then_some(name.as_str())
     }
 
+    /// Returns the raw name of the function that begins at `address`, from the symbol table.
+    pub fn begins(&self, address: u64) -> Option<&str> {
+        let at = self.functions.binary_search_by_key(&address, |(start, ..)| *start).ok()?;
+        Some(&self.functions[at].2)
+    }
+
     /// Returns whether `address` lies in this ELF's code.
     pub fn is_code(&self, address: u64) -> bool {
         self.code_before(address, 0).is_some()

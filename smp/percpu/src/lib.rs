@@ -14,6 +14,7 @@ mod cpu;
 mod crit;
 mod set;
 pub mod sync;
+mod variants;
 
 pub use cell::{Block, Counter, Own, PerCpu};
 pub use chaos::chaos_point;
@@ -22,3 +23,4 @@ pub use chaos::set_chaos;
 pub use cpu::{CpuId, MAX_CPUS};
 pub use crit::{Crit, Here};
 pub use set::{AtomicCpuSet, CpuSet, Iter};
+pub use variants::place;

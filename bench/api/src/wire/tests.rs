@@ -15,6 +15,7 @@ fn all() -> Vec<Record<'static>> {
             quick: false,
             tick_hz: 1_000_000_000,
             cpu_model: "QEMU TCG CPU",
+            variants: "runq=list",
         },
         Record::BenchBegin { name: "kernel/switch" },
         Record::Samples { name: "kernel/switch", runs: Values::Plain(&[58, 999, 60, 1]) },

@@ -70,6 +70,7 @@ fn another_version_is_refused() {
         quick: false,
         tick_hz: 0,
         cpu_model: "",
+        variants: "",
     };
     assert_eq!(feed(&mut Collector::default(), begin), Err(RecordError::Version(VERSION + 1)));
 }

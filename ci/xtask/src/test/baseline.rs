@@ -28,7 +28,7 @@ pub fn baseline() -> Step {
 
 /// All benchmarks on one QEMU, each a test against its accepted figure, where there is one for these builds.
 fn against_baseline(qemu: PathBuf, done: &mut Done) -> Result<()> {
-    let mut request = Request::new(build::kernel(&[])?);
+    let mut request = Request::new(build::kernel(&[], &[])?);
     request.qemu = qemu;
     request.words = vec!["run=bench".to_owned()];
     let collected = Collected::new(guest::key_of_ours(&request)?, Vec::new());

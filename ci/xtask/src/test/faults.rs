@@ -19,7 +19,7 @@ use crate::{Status, build, place};
 /// The step.
 pub fn faults() -> Step {
     step("faults", "each way to fail is told apart, with stacks and what to do next", || {
-        let (kernel, mut done) = (build::kernel(&[])?, Done::default());
+        let (kernel, mut done) = (build::kernel(&[], &[])?, Done::default());
         for (name, plant) in Plant::ALL {
             if let Plant::End(_) = plant {
                 one(&kernel, name, &mut done)?;
@@ -47,7 +47,7 @@ fn boot(kernel: &Path, name: &str) -> Result<String> {
     let mut request = Request::new(kernel);
     request.words = vec!["run=bench,stress".to_owned(), format!("plant={name}")];
     request.limits =
-        Limits { boot: Duration::from_secs(4), quiet: Duration::from_secs(6), ..request.limits };
+        Limits { boot: Duration::from_secs(3), quiet: Duration::from_secs(6), ..request.limits };
     let mut bytes = Vec::new();
     let screen = Screen::new(&mut bytes, Look::PLAIN);
     let mut live = Live::new(screen, Facts::default(), &request, String::new);

@@ -10,7 +10,7 @@ use runner::{Apic, Request, probe};
 use super::heard::hear;
 use super::steps::{Done, Step, step};
 use crate::collect::Collected;
-use crate::{build, place};
+use crate::{build, place, settings};
 
 /// On how many CPUs the kernel's tests run.
 const CPUS: [u32; 4] = [1, 2, 4, 16];
@@ -43,6 +43,11 @@ pub fn steps() -> Vec<Step> {
         step("bench", "every benchmark runs, quickly", || {
             boot(&["run=bench", "quick"], 1, &mut Done::default())
         }),
+        step(
+            "variants",
+            "all of the kernel's runs, quickly, with each policy but the usual ones",
+            variants,
+        ),
         step("stress", "every stress test, under five seeds", || {
             let mut done = Done::default();
             for seed in SEEDS {
@@ -51,6 +56,23 @@ pub fn steps() -> Vec<Step> {
             Ok(done)
         }),
     ]
+}
+
+/// A kernel of each variant, which says itself that it is one.
+fn variants() -> Result<Done> {
+    let mut done = Done::default();
+    for variant in settings::unusual() {
+        let mut request = Request::new(build::kernel(&[], &[variant])?);
+        request.words = vec!["run=bench,test,stress".to_owned(), "quick".to_owned()];
+        let collected = Collected::new(RunKey::default(), Vec::new());
+        let heard = hear(&request, &variant.to_string(), collected)?;
+        heard.count(&mut done);
+        let said = &heard.collected.key.settings;
+        done.count(*said == format!("{variant} quick"));
+        done.output
+            .push_str(&format!("a kernel with {variant} says that it is one with '{said}'\n"));
+    }
+    Ok(done)
 }
 
 /// Every machine of one QEMU, if there is such a QEMU.
@@ -63,7 +85,7 @@ fn machines(qemu: impl Fn() -> Result<Option<PathBuf>>) -> Result<Done> {
         Err(unasked) => bail!("{} does not answer: {}", qemu.display(), unasked.stderr.join("; ")),
     };
     let apics: &[Apic] = if probe.x2apic { &[Apic::Best, Apic::Xapic] } else { &[Apic::Best] };
-    let kernel = build::kernel(&[])?;
+    let kernel = build::kernel(&[], &[])?;
     let mut done = Done { note: format!("QEMU {}", probe.version), ..Done::default() };
     for apic in apics {
         for cpus in CPUS {
@@ -99,7 +121,7 @@ pub fn newest() -> Result<Option<PathBuf>> {
 }
 
 fn boot(words: &[&str], seed: u64, done: &mut Done) -> Result<Done> {
-    let mut request = Request::new(build::kernel(&[])?);
+    let mut request = Request::new(build::kernel(&[], &[])?);
     request.seed = seed;
     request.words = words.iter().map(|word| (*word).to_owned()).collect();
     one(&request, &format!("{} seed={seed}", words.join(" ")), done)?;

@@ -70,7 +70,7 @@ const SEEN: [Seen; 7] = [
 /// The step.
 pub fn planted() -> Step {
     step("planted", "stress tests see every planted bug, by name; its replay fails alike", || {
-        let (kernel, mut done) = (build::kernel(&["plants"])?, Done::default());
+        let (kernel, mut done) = (build::kernel(&["plants"], &[])?, Done::default());
         sees(&kernel, None, &[], &mut done)?;
         for (name, plant) in Plant::ALL {
             if let Plant::Bug(_) = plant {

@@ -127,6 +127,33 @@ pub(super) fn draw(
     text + &sheet.foot(result, followed)
 }
 
+/// What stands in the line of [`locked`].
+pub const LOCKED: &str = "of them locked";
+
+/// How many instructions of a sample are locked, and where: what is left of it when all others are taken out.
+pub(super) fn locked(
+    result: &BenchResult,
+    locked: &Followed,
+    places: &dyn Fn(u64) -> Vec<Place>,
+    columns: usize,
+) -> String {
+    let mut rows = rows(&locked.sample, places);
+    subtract(&mut rows, self::rows(&locked.less, places));
+    let longest = rows.iter().map(|row| row.line.chars().count()).max().unwrap_or(0);
+    let sheet = Sheet {
+        ops: result.ops,
+        total: result.summary.min as i64,
+        columns,
+        place: longest.min(WHERE),
+    };
+    let mut text = sheet.line(sum(&rows.iter().collect::<Vec<_>>()), LOCKED, "");
+    for row in &rows {
+        let inner = if row.inlined.is_empty() { &row.function } else { &row.inlined };
+        text += &sheet.line(row.count, &format!("  {inner}"), &row.line);
+    }
+    text
+}
+
 fn sum(rows: &[&Row]) -> i64 {
     rows.iter().map(|row| row.count).sum()
 }

@@ -35,6 +35,7 @@ pub fn critical_word() {
     assert!(!crit_exit(), "not the outermost");
     assert!(crit_exit(), "outermost, with work");
     arch::cpu::clear_pending();
+    hard_sections();
     crit_enter();
     assert_eq!(arch::cpu::crit_depth(), 1);
     crit_enter();
@@ -45,6 +46,25 @@ pub fn critical_word() {
         black_box(crit_exit());
     });
     textln!("machine: critical section {ticks}");
+}
+
+/// Hard sections among critical ones: counted apart, and work shows at the outermost exit whichever it is.
+fn hard_sections() {
+    arch::cpu::hard_enter();
+    assert!(arch::cpu::in_crit() && !arch::cpu::may_switch());
+    crit_enter();
+    arch::cpu::hard_enter();
+    assert_eq!((arch::cpu::crit_depth(), arch::cpu::hard_level()), (3, 2));
+    arch::cpu::set_pending();
+    assert!(!arch::cpu::hard_exit() && !crit_exit());
+    assert_eq!((arch::cpu::crit_depth(), arch::cpu::hard_level()), (1, 1));
+    arch::cpu::soften();
+    assert_eq!((arch::cpu::crit_depth(), arch::cpu::hard_level()), (1, 0));
+    assert!(arch::cpu::may_switch());
+    arch::cpu::harden();
+    assert!(arch::cpu::hard_exit(), "outermost, with work");
+    arch::cpu::clear_pending();
+    assert!(!arch::cpu::in_crit());
 }
 
 static PAIR: Pair = Pair::new();

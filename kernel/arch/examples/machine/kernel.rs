@@ -198,6 +198,11 @@ fn core_timer() {
 }
 
 #[unsafe(no_mangle)]
+fn core_line(line: u8) {
+    panic!("nobody asked for an interrupt of line {line}");
+}
+
+#[unsafe(no_mangle)]
 fn core_unexpected_interrupt(vector: u8) {
     panic!("nobody asked for interrupt {vector}");
 }

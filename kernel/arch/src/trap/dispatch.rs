@@ -30,6 +30,10 @@ fn interrupt(number: u8) {
         vector::TIMER => arch_timer(),
         vector::DOORBELL => arch_doorbell(),
         vector::WAKE => apic::end_of_interrupt(),
+        vector::LINE..LINE_END => {
+            apic::end_of_interrupt();
+            upcall::core_line(number - vector::LINE);
+        }
         _ => {
             if apic::in_service(number) {
                 apic::end_of_interrupt();
@@ -38,6 +42,9 @@ fn interrupt(number: u8) {
         }
     }
 }
+
+/// After the last line.
+const LINE_END: u8 = vector::LINE + vector::LINES;
 
 pub(super) extern "C" fn arch_timer() {
     apic::end_of_interrupt();

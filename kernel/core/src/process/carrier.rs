@@ -6,7 +6,7 @@ use super::space::{Pages, SpaceError, Use};
 use super::{Attention, Process};
 use crate::cpu::{critical, here};
 use crate::fallible::Shared;
-use crate::thread::{self, HAS_PROCESS};
+use crate::thread::{self, Body, HAS_PROCESS};
 use crate::{ipi, timer};
 use abi::map::PAGE;
 use abi::{Completions, Error, Failure, Output, PENDING_LOOK, PENDING_TICK};
@@ -347,9 +347,12 @@ fn wake_here(crit: &Crit, address: usize, _: usize, _: usize) {
 
 /// The CPU process of the running thread, if it has one.
 pub(crate) fn current(crit: &Crit) -> Option<&'static Carrier> {
-    let carrier = thread::body(crit).carrier.get();
+    of(thread::body(crit))
+}
+
+fn of(body: &Body) -> Option<&'static Carrier> {
     // SAFETY: set while its thread lives (`attach`, `end::leave`).
-    unsafe { carrier.as_ref() }
+    unsafe { body.carrier.get().as_ref() }
 }
 
 /// A thread with a CPU process has come to run: its stack, its address space, its place in ring 3.
@@ -380,9 +383,8 @@ pub(crate) fn start_tick(crit: &Crit, carrier: &Carrier) {
 
 /// The tick came: the CPU process that runs here looks at it on its way to ring 3.
 pub(crate) fn tick(crit: &Crit) {
-    // The idle thread has no body to ask; it may be the current one on a blocked thread's stack.
-    let idle = here().scheduler.with(crit, |s| s.is_idle());
-    if let Some(carrier) = (!idle).then(|| current(crit)).flatten() {
+    // In whose time it came: an interrupt's thread may have borrowed the CPU.
+    if let Some(carrier) = thread::lender_body(crit).and_then(of) {
         carrier.attention.add(Attention::TICK);
     }
 }

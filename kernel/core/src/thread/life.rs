@@ -29,9 +29,26 @@ pub(crate) struct Body {
 /// What the kernel keeps about the running thread.
 pub(crate) fn body(crit: &Crit) -> &'static Body {
     let thread = here().scheduler.with(crit, |s| s.current());
-    // SAFETY: the running thread, on its own CPU.
+    // SAFETY: the running thread, on its own CPU, which is not idle: idle threads do not ask.
+    unsafe { body_here(thread) }
+}
+
+/// What the kernel keeps about the thread in whose time this CPU runs; nothing about an idle thread.
+pub(crate) fn lender_body(crit: &Crit) -> Option<&'static Body> {
+    // The idle thread may be the current one on a blocked thread's stack. It lends to nobody.
+    let lender = here().scheduler.with(crit, |s| (!s.is_idle()).then(|| s.lender()));
+    // SAFETY: a thread of this CPU, not idle.
+    lender.map(|thread| unsafe { body_here(thread) })
+}
+
+/// What the kernel keeps about a thread of this CPU.
+///
+/// # Safety
+/// It is one, and not the idle thread.
+unsafe fn body_here(thread: ThreadRef) -> &'static Body {
+    // SAFETY: on its own CPU.
     let word = unsafe { thread.ext() };
-    // SAFETY: every thread but idle has a `&'static Body` there, and idle threads do not ask.
+    // SAFETY: every thread but idle has a `&'static Body` there.
     unsafe { &*core::ptr::with_exposed_provenance::<Body>(word) }
 }
 

@@ -5,7 +5,7 @@ use crate::registry::{Run, Verdict, check, ensure};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel_core::memory::{self, Refusal};
 use kernel_core::thread::{self, Handle, OutOfMemory};
 use kernel_core::{cpu, ipi};
@@ -36,6 +36,7 @@ fn scarce_threads(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
                 break;
             }
         }
+        crowd.begun(cx, threads.len());
         let before = held();
         let mut number = 1;
         let (thread, asked) = loop {
@@ -71,15 +72,16 @@ fn scarce_threads(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     Ok(String::new())
 }
 
-/// Threads that wait until they may go.
+/// Threads that wait until they may go; and how many have begun.
 #[derive(Default)]
-struct Crowd(Arc<AtomicBool>);
+struct Crowd(Arc<(AtomicBool, AtomicUsize)>);
 
 impl Crowd {
     fn join(&self, cpu: CpuId) -> Result<Handle, OutOfMemory> {
         let go = self.0.clone();
         thread::spawn_on(cpu, Name::new("one of many"), Priority::SERVER, move |cx| {
-            while !go.load(Ordering::Acquire) {
+            go.1.fetch_add(1, Ordering::Relaxed);
+            while !go.0.load(Ordering::Acquire) {
                 crew::relax(cx);
             }
         })
@@ -94,8 +96,15 @@ impl Crowd {
         (thread, asked)
     }
 
+    /// Waits until so many have begun, and each has given back what it was begun with.
+    fn begun(&self, cx: &mut MayBlock, threads: usize) {
+        while self.0.1.load(Ordering::Relaxed) < threads {
+            crew::relax(cx);
+        }
+    }
+
     fn leave(self, cx: &mut MayBlock, threads: Vec<Handle>) {
-        self.0.store(true, Ordering::Release);
+        self.0.0.store(true, Ordering::Release);
         threads.into_iter().for_each(|thread| thread.join(cx));
     }
 }

@@ -39,7 +39,7 @@ impl Bitmap {
 }
 
 impl RunQueue for Bitmap {
-    fn new(idle: ThreadRef) -> Self {
+    fn new(idle: ThreadRef, _: fn() -> u64) -> Self {
         let mut fifos = [Fifo::vacant(idle); Priority::COUNT];
         fifos[Priority::IDLE.index()] = Fifo::of(idle);
         Self { ready: IDLE, fifos }

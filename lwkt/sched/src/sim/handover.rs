@@ -4,7 +4,7 @@ use percpu::Crit;
 use shuttle::rand::Rng;
 
 use super::{Machine, TOKENS, call, drain, gate, joined_here, keep, me};
-use crate::{Left, Next, Rare, ThreadRef};
+use crate::{Conditions, Left, Next, Rare, Refusal, ThreadRef};
 
 pub(super) fn go(crit: &Crit, next: Next) {
     match next {
@@ -26,6 +26,10 @@ pub(super) fn work(crit: &Crit) -> Option<ThreadRef> {
     loop {
         drain(crit);
         let own = me();
+        while let Some(target) = own.cpu().due.borrow_mut().pop_front() {
+            let refused = own.with(|own| own.preempt(crit, target, Conditions::default()));
+            assert!(matches!(refused, Err(Refusal::Idle | Refusal::NotWaiting)), "{refused:?}");
+        }
         if let Next::Switch(next) = own.with(|own| own.pick(crit)) {
             return Some(next);
         }
@@ -45,6 +49,28 @@ pub(super) fn work(crit: &Crit) -> Option<ThreadRef> {
                 return None;
             }
             inbox = cpu.arrival.wait(inbox).unwrap();
+        }
+    }
+}
+
+/// Has the interrupts' threads that are due run in the time of this thread, whose outermost critical section ends.
+pub(super) fn preempt_due(crit: &Crit) {
+    loop {
+        let own = me();
+        let due = own.cpu().due.borrow_mut().pop_front();
+        let to = match due {
+            Some(target) => own.with(|own| own.preempt(crit, target, Conditions::default())).ok(),
+            None => own.with(|own| own.preempt_again(crit, Conditions::default())),
+        };
+        match to {
+            Some(to) => {
+                switch(crit, to);
+                let next = me().with(|own| own.resumed(crit));
+                go(crit, next);
+                drain(crit);
+            }
+            None if due.is_none() => return,
+            None => {}
         }
     }
 }
@@ -77,16 +103,29 @@ fn leave(next: ThreadRef) {
     pass(me.thread);
 }
 
+/// As the kernel's: see there.
 pub(super) fn step_aside(crit: &Crit) {
-    if let Next::Switch(next) = me().with(|own| own.yield_now(crit)) {
-        leave(next);
-        settle(crit);
+    let mut next = me().with(|own| own.step_aside(crit));
+    while let Next::Switch(to) = next {
+        leave(to);
+        if !settle(crit).contains(Rare::LOAN) {
+            return;
+        }
+        next = me().with(|own| own.repay(crit));
     }
 }
 
 pub(super) fn arrive(crit: &Crit) {
-    if settle(crit).contains(Rare::TOKENS) {
-        TOKENS.get().expect("somebody who holds tokens").1(crit);
+    loop {
+        let rare = settle(crit);
+        if !rare.contains(Rare::LOAN) {
+            if rare.contains(Rare::TOKENS) {
+                TOKENS.get().expect("somebody who holds tokens").1(crit);
+            }
+            return;
+        }
+        let Next::Switch(victim) = me().with(|own| own.repay(crit)) else { return };
+        leave(victim);
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::format;
+use std::vec;
 use std::vec::Vec;
 
 use proptest::prelude::*;
 
 use super::{boot, crit, thread};
 use crate::{
-    Bitmap, Left, Life, List, Next, Priority, Reason, RunQueue, Scheduler, ThreadRef, Unstarted,
-    Wake, Why,
+    Conditions, Left, Life, Next, Priority, Rare, Reason, Refusal, RunQueue, Scheduler, ThreadRef,
+    Unstarted, Wake, Why,
+    queue::{Bitmap, Fair, List},
 };
 
 #[derive(Clone, Debug)]
@@ -23,9 +25,20 @@ enum Step {
     Expire(u64),
     Exit,
     SetPriority(usize, u8),
+    /// Waits for an interrupt.
+    Await,
+    Preempt(usize, Conditions),
+    PreemptAgain(Conditions),
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    // Mostly nothing is in the way.
+    let conditions = (0..10u32).prop_map(|one| Conditions {
+        sections: u32::from(one == 0),
+        spin_locks: u32::from(one == 1),
+        syncs: u32::from(one == 2),
+        masked: one == 3,
+    });
     // Few priorities, so that there are equals.
     let priority = prop_oneof![1..4u8, Just(31)];
     prop_oneof![
@@ -37,6 +50,9 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..16usize).prop_map(Step::Wake),
         2 => (0..20u64).prop_map(Step::Expire),
         1 => Just(Step::Exit),
+        3 => Just(Step::Await),
+        5 => (0..16usize, conditions.clone()).prop_map(|(thread, conditions)| Step::Preempt(thread, conditions)),
+        2 => conditions.prop_map(Step::PreemptAgain),
         1 => (0..16usize, priority).prop_map(|(thread, priority)| Step::SetPriority(thread, priority)),
     ]
 }
@@ -52,6 +68,14 @@ struct Model {
     /// (deadline, turn, thread), in order of both.
     deadlines: Vec<(u64, usize, usize)>,
     turn: usize,
+    /// Whether its last wait is or was for an interrupt.
+    awaits: Vec<bool>,
+    /// Victim and borrower.
+    loan: Option<(usize, usize)>,
+    owed: bool,
+    lent: u64,
+    returned: u64,
+    refused: u64,
 }
 
 impl Model {
@@ -84,17 +108,90 @@ impl Model {
         true
     }
 
-    fn wait(&mut self) -> Option<Option<usize>> {
+    fn wait(&mut self, for_interrupt: bool) -> Option<Option<usize>> {
         let me = self.current.unwrap();
         self.waits[me] = true;
+        self.awaits[me] = for_interrupt;
+        self.leave()
+    }
+
+    /// The running thread leaves its queue: a borrower's victim goes on, whatever the queues say.
+    fn leave(&mut self) -> Option<Option<usize>> {
+        let me = self.current.unwrap();
         assert_eq!(self.queue(me).pop_front(), Some(me));
-        self.next()
+        let Some((victim, borrower)) = self.loan.take() else { return self.next() };
+        assert_eq!(borrower, me);
+        self.returned += 1;
+        self.current = Some(victim);
+        Some(Some(victim))
     }
 
     fn sleep(&mut self, deadline: u64) -> Option<Option<usize>> {
         self.turn += 1;
         self.deadlines.push((deadline, self.turn, self.current.unwrap()));
-        self.wait()
+        self.wait(false)
+    }
+
+    /// Why a thread that could preempt may not.
+    fn refusal(&self, thread: usize, conditions: Conditions) -> Option<Refusal> {
+        let Some(me) = self.current else { return Some(Refusal::Idle) };
+        [
+            (self.priority[thread] <= self.priority[me], Refusal::NotHigher),
+            (conditions.sections > 0, Refusal::Critical),
+            (conditions.masked, Refusal::Masked),
+            (self.loan.is_some(), Refusal::Nested),
+            (conditions.syncs > 0, Refusal::Sync),
+            (conditions.spin_locks > 0, Refusal::SpinLock),
+        ]
+        .into_iter()
+        .find_map(|(holds, why)| holds.then_some(why))
+    }
+
+    fn lend(&mut self, thread: usize) {
+        self.loan = Some((self.current.unwrap(), thread));
+        self.current = Some(thread);
+        self.lent += 1;
+    }
+
+    fn preempt(&mut self, thread: usize, conditions: Conditions) -> Result<(), Refusal> {
+        let refused = if self.waits[thread] && self.awaits[thread] {
+            self.refusal(thread, conditions)
+        } else {
+            Some(Refusal::NotWaiting)
+        };
+        match refused {
+            None => {
+                self.waits[thread] = false;
+                self.queue(thread).push_front(thread);
+                self.lend(thread);
+                return Ok(());
+            }
+            Some(Refusal::NotWaiting) => self.token[thread] = true,
+            Some(why) => {
+                assert!(self.wake(thread));
+                self.owed |= !matches!(why, Refusal::Idle | Refusal::NotHigher);
+            }
+        }
+        self.refused += 1;
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn preempt_again(&mut self, conditions: Conditions) -> Option<usize> {
+        let best = self.best().filter(|&best| self.current != Some(best) && self.awaits[best]);
+        let Some(best) = best.filter(|_| self.owed) else {
+            self.owed = false;
+            return None;
+        };
+        match self.refusal(best, conditions) {
+            None => {
+                self.lend(best);
+                Some(best)
+            }
+            Some(why) => {
+                self.owed = !matches!(why, Refusal::Idle | Refusal::NotHigher);
+                None
+            }
+        }
     }
 }
 
@@ -124,6 +221,7 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 model.priority.push(priority);
                 model.token.push(false);
                 model.waits.push(false);
+                model.awaits.push(false);
                 model.over.push(false);
                 model.queues[priority as usize].push_back(threads.len() - 1);
             }
@@ -139,8 +237,23 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Block if !own.is_idle() => {
                 let me = model.current.unwrap();
                 let goes_on = core::mem::take(&mut model.token[me]);
-                let expected = if goes_on { None } else { model.wait() };
+                let expected = if goes_on { None } else { model.wait(false) };
                 outcome = Some((own.block(&crit, why), expected));
+            }
+            Step::Await if !own.is_idle() => {
+                let me = model.current.unwrap();
+                let goes_on = core::mem::take(&mut model.token[me]);
+                let expected = if goes_on { None } else { model.wait(true) };
+                let why = Why { reason: Reason::Interrupt, address: 1 };
+                outcome = Some((own.block(&crit, why), expected));
+            }
+            Step::Preempt(thread, conditions) if thread < threads.len() && !model.over[thread] => {
+                let expected = model.preempt(thread, conditions).map(|()| threads[thread]);
+                prop_assert_eq!(own.preempt(&crit, threads[thread], conditions), expected);
+            }
+            Step::PreemptAgain(conditions) => {
+                let expected = model.preempt_again(conditions).map(|thread| threads[thread]);
+                prop_assert_eq!(own.preempt_again(&crit, conditions), expected);
             }
             Step::Sleep(span) if !own.is_idle() => {
                 let me = model.current.unwrap();
@@ -172,10 +285,9 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Exit if !own.is_idle() => {
                 let me = model.current.unwrap();
                 model.over[me] = true;
-                prop_assert_eq!(model.queue(me).pop_front(), Some(me));
                 let next = own.exit(&crit);
                 let next = if next == own.idle() { Next::Idle } else { Next::Switch(next) };
-                outcome = Some((next, model.next()));
+                outcome = Some((next, model.leave()));
                 own.check(&crit).unwrap();
                 let Some((_, Some(Left::Over(memory, None)))) = own.arrived(&crit) else {
                     panic!("not reaped")
@@ -185,7 +297,8 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::SetPriority(thread, priority)
                 if thread < threads.len() && !model.over[thread] =>
             {
-                let running = model.current == Some(thread);
+                let victim = model.loan.is_some_and(|(victim, _)| victim == thread);
+                let running = model.current == Some(thread) || victim;
                 let queued = !model.waits[thread];
                 model.queue(thread).retain(|&one| one != thread);
                 model.priority[thread] = priority;
@@ -193,6 +306,11 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                     (true, true) => model.queue(thread).push_front(thread),
                     (true, false) => model.queue(thread).push_back(thread),
                     (false, _) => {}
+                }
+                if let Some(me) = model.current.filter(|_| victim) {
+                    // Before its victim, also where they are equals.
+                    model.queue(me).retain(|&one| one != me);
+                    model.queue(me).push_front(me);
                 }
                 own.set_priority(&crit, threads[thread], Priority::new(priority).unwrap());
             }
@@ -206,11 +324,38 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
             };
             prop_assert_eq!(next, expected);
         }
+        let lent_before = model.loan;
+        // Whoever was chosen while the CPU is lent out lets the victim run.
+        let onward = model.loan.filter(|&(_, borrower)| model.current != Some(borrower));
+        match own.arrived(&crit) {
+            Some((Rare::LOAN, None)) => {
+                let (victim, _) = onward.expect("the borrower gave way");
+                // The queue may have chosen the victim itself.
+                let there = model.current == Some(victim);
+                let expected = if there { Next::Same } else { Next::Switch(threads[victim]) };
+                prop_assert_eq!(own.repay(&crit), expected);
+                (model.current, model.loan) = (Some(victim), None);
+                model.returned += 1;
+            }
+            Some((Rare::NONE, None)) => prop_assert!(lent_before.is_some() && onward.is_none()),
+            None => prop_assert!(lent_before.is_none()),
+            other => prop_assert!(false, "{other:?}"),
+        }
+        prop_assert_eq!(own.resumed(&crit), Next::Same);
+        let counted = own.borrowed();
+        prop_assert_eq!(counted.direct + counted.late, model.lent);
+        prop_assert_eq!((counted.returns, counted.refusals()), (model.returned, model.refused));
+        prop_assert_eq!(
+            own.lender(),
+            match (model.loan, model.current) {
+                (Some((thread, _)), _) | (None, Some(thread)) => threads[thread],
+                (None, None) => own.idle(),
+            }
+        );
         let current = model.current.map_or(own.idle(), |thread| threads[thread]);
         prop_assert_eq!(own.current(), current);
         prop_assert_eq!(own.contended(&crit), contended(&model));
         prop_assert_eq!(own.check(&crit), Ok(()));
-        prop_assert_eq!(own.arrived(&crit), None);
     }
     Ok(())
 }
@@ -232,5 +377,11 @@ proptest! {
     #[test]
     fn list_follows_the_model(steps in prop::collection::vec(step(), 1..200)) {
         follows::<List>(steps)?;
+    }
+
+    /// While no time passes.
+    #[test]
+    fn fair_follows_the_model(steps in prop::collection::vec(step(), 1..200)) {
+        follows::<Fair>(steps)?;
     }
 }

@@ -176,3 +176,131 @@ fn crit_wakes_itself(crit: &percpu::Crit, cx: &mut crate::MayBlock) {
     wake(crit, current());
     block_in(crit, cx, WHY);
 }
+
+/// What interrupts' threads leave alone: code that does not give way.
+#[derive(Default)]
+struct Alone(AtomicUsize);
+
+impl Alone {
+    /// Does not give way for a few critical sections, at whose ends interrupts' threads may come in between.
+    fn step(&self) {
+        self.0.store(1, SeqCst);
+        for turn in 1..4 {
+            crit(|_| ());
+            assert_eq!(self.0.fetch_add(1, SeqCst), turn, "somebody else ran meanwhile");
+        }
+        self.0.store(0, SeqCst);
+    }
+}
+
+/// Handles what was raised, until that is `last`, doing `work` each time.
+fn handle(
+    cx: &mut crate::MayBlock,
+    raised: &AtomicUsize,
+    last: usize,
+    mut work: impl FnMut(&mut crate::MayBlock, usize),
+) {
+    let mut handled = 0;
+    while handled < last {
+        while handled < raised.load(SeqCst) {
+            handled += 1;
+            work(cx, handled);
+        }
+        if handled < last {
+            block(cx, Why { reason: Reason::Interrupt, address: 0 });
+        }
+    }
+}
+
+fn raise(raised: &AtomicUsize, thread: ThreadRef) {
+    crit(|crit| {
+        raised.fetch_add(1, SeqCst);
+        sim::interrupt(crit, thread);
+    });
+}
+
+/// Interrupts from another CPU borrow the CPU of threads that take turns: nobody else gets in, each interrupt is handled,
+/// each borrowed switch returns. The interrupt's thread wakes, yields to an equal, sleeps, and ends on borrowed time.
+#[test]
+fn borrowed_switches_return() {
+    explore(2, |cx| {
+        let (raised, alone) = (Arc::new(AtomicUsize::new(0)), Arc::new(Alone::default()));
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                let alone = alone.clone();
+                spawn(0, "worker", move |cx| {
+                    for _ in 0..2 {
+                        alone.step();
+                        yield_now(cx);
+                    }
+                })
+            })
+            .collect();
+        let waked = workers[0].thread();
+        let seen = raised.clone();
+        let high = sim::spawn_with(0, crate::Priority::INTERRUPT, "high", move |cx| {
+            handle(cx, &seen, 3, |cx, number| {
+                crit(|crit| wake(crit, waked));
+                match number {
+                    1 => yield_now(cx),
+                    2 => drop(sleep(cx, Why::SLEEP, sim::now() + 1)),
+                    _ => {}
+                }
+            });
+        });
+        let equal = sim::spawn_with(0, crate::Priority::INTERRUPT, "equal", |cx| {
+            sleep(cx, Why::SLEEP, 1);
+            yield_now(cx);
+        });
+        let target = high.thread();
+        let raiser = spawn(1, "raiser", move |cx| {
+            for _ in 0..3 {
+                raise(&raised, target);
+                yield_now(cx);
+            }
+        });
+        workers.into_iter().for_each(|handle| handle.join(cx));
+        [high, equal, raiser].into_iter().for_each(|handle| handle.join(cx));
+        let counted = crit(|_| sim::borrowed());
+        assert_eq!(counted.direct + counted.late, counted.returns);
+    });
+}
+
+/// Two lines at once: the second finds the CPU lent out and has its turn after the return, before anybody else.
+#[test]
+fn interrupts_against_interrupts() {
+    explore(2, |cx| {
+        let alone = Arc::new(Alone::default());
+        let lines: Vec<_> = [20, 28]
+            .into_iter()
+            .map(|priority| {
+                let raised = Arc::new(AtomicUsize::new(0));
+                let seen = raised.clone();
+                let priority = crate::Priority::new(priority).unwrap();
+                let thread = sim::spawn_with(0, priority, "line", move |cx| {
+                    // A critical section: the other line's interrupt finds this one's thread there.
+                    handle(cx, &seen, 2, |_, _| crit(|_| ()));
+                });
+                (raised, thread)
+            })
+            .collect();
+        let handles: Vec<_> = lines
+            .iter()
+            .map(|(raised, line)| {
+                let (raised, line) = (raised.clone(), line.thread());
+                spawn(1, "raiser", move |cx| {
+                    for _ in 0..2 {
+                        raise(&raised, line);
+                        yield_now(cx);
+                    }
+                })
+            })
+            .collect();
+        alone.step();
+        alone.step();
+        handles.into_iter().for_each(|handle| handle.join(cx));
+        lines.into_iter().for_each(|(_, handle)| handle.join(cx));
+        let counted = crit(|_| sim::borrowed());
+        assert_eq!(counted.direct + counted.late, counted.returns);
+    });
+}

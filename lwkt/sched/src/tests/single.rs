@@ -8,8 +8,8 @@ use percpu::CpuId;
 
 use super::{boot, crit, memory, spawn, thread};
 use crate::{
-    Bitmap, Join, Left, Life, List, Name, Next, Priority, Rare, Reason, RunQueue, Scheduler, State,
-    ThreadCache, ThreadRef, Wake, Why,
+    Join, Left, Life, Name, Next, Priority, Rare, Reason, RunQueue, Scheduler, State, ThreadCache,
+    ThreadRef, Wake, Why, queue::Bitmap,
 };
 
 const WHY: Why = Why { reason: Reason::Event, address: 0x10 };
@@ -17,10 +17,13 @@ const WHY: Why = Why { reason: Reason::Event, address: 0x10 };
 /// Runs a test with each policy.
 macro_rules! each_policy {
     ($($name:ident)*) => {
-        mod bitmap { $(#[test] fn $name() { super::$name::<super::Bitmap>() })* }
-        mod list { $(#[test] fn $name() { super::$name::<super::List>() })* }
+        mod bitmap { $(#[test] fn $name() { super::$name::<crate::queue::Bitmap>() })* }
+        mod list { $(#[test] fn $name() { super::$name::<crate::queue::List>() })* }
+        // While no time passes it is first come, first served, too.
+        mod fair { $(#[test] fn $name() { super::$name::<crate::queue::Fair>() })* }
     };
 }
+pub(super) use each_policy;
 
 each_policy! {
     equals_take_turns betters_go_first a_wake_before_a_block_is_kept a_foreign_thread_is_remote

@@ -48,7 +48,7 @@ pub(super) fn wait(_: &mut MayBlock, f: impl FnOnce()) {
     Host::crit(|crit| {
         let (me, count) = (Host::me(), Host::word() & 0xff);
         me.park(count);
-        Host::set_held(crit, 0);
+        Host::let_go(crit);
         f();
         crate::take_again::<Host>(crit, me, me.parked());
     });
@@ -73,7 +73,11 @@ unsafe impl Exec for Host {
         WORD.set(WORD.get() - 1);
     }
 
-    fn set_held(_: &Crit, held: usize) {
+    fn let_go(crit: &Crit) {
+        Self::taken_again(crit, 0);
+    }
+
+    fn taken_again(_: &Crit, held: usize) {
         WORD.set(WORD.get() & !0xff | held);
     }
 

@@ -64,7 +64,14 @@ unsafe impl Exec for Sim {
         sim::scheduler(|own| own.set_held(&assume(), own.held(&assume()) - 1));
     }
 
-    fn set_held(crit: &Crit, held: usize) {
+    fn let_go(crit: &Crit) {
+        sim::scheduler(|own| {
+            own.set_held(crit, 0);
+            own.let_go(crit, own.current());
+        });
+    }
+
+    fn taken_again(crit: &Crit, held: usize) {
         sim::scheduler(|own| own.taken_again(crit, held));
     }
 

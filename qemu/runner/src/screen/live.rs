@@ -171,13 +171,16 @@ impl<'w> Live<'w> {
 
     fn record(&mut self, record: &Record<'_>) {
         match *record {
-            Record::RunBegin { cpus, cpus_expected, tick_hz, .. } => {
+            Record::RunBegin { cpus, cpus_expected, tick_hz, variants, .. } => {
                 self.tick_hz = Some(tick_hz);
                 let verdict = if cpus == cpus_expected { Verdict::Ok } else { Verdict::Fail };
                 let plural = if cpus_expected == 1 { "" } else { "s" };
                 let what = format!("{cpus} of {cpus_expected} CPU{plural}");
                 let took = self.started.elapsed();
                 self.screen.step("boot", &what, verdict, Some(took));
+                if !variants.is_empty() {
+                    self.screen.line(&format!("     built with {variants}"));
+                }
                 self.phase_began = Instant::now();
             }
             Record::BenchBegin { name } => {

@@ -145,6 +145,7 @@ fn whole_run(look: Look, end: Outcome) -> String {
             quick: false,
             tick_hz: 1_000_000_000,
             cpu_model: "max",
+            variants: "",
         },
         Record::BenchBegin { name: "kernel/switch" },
         Record::BenchEnd {

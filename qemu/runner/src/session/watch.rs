@@ -44,7 +44,8 @@ impl Session<'_> {
             return (then.elapsed() > FAREWELL).then_some(Outcome::Panic);
         }
         if self.report.first_sign.is_none() {
-            return (wall > scaled(limits.boot)).then_some(Outcome::Silent { after: wall });
+            let boot = limits.boot + limits.boot_each * self.request.cpus;
+            return (wall > scaled(boot)).then_some(Outcome::Silent { after: wall });
         }
         let quiet = self.last_sign.elapsed();
         if quiet > scaled(limits.quiet) {

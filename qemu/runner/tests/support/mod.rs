@@ -56,6 +56,7 @@ impl Bench {
         request.memory_mib = Some(128);
         request.limits = Limits {
             boot: Duration::from_secs(2),
+            boot_each: Duration::ZERO,
             quiet: Duration::from_secs(2),
             total: Duration::from_secs(20),
             cap: Duration::from_secs(20),

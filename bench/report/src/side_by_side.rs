@@ -1,0 +1,101 @@
+//! The same benchmarks under several settings, side by side.
+//!
+//! ```text
+//! compare A runq=bitmap
+//!         B runq=list
+//! benchmark                  A                B
+//! kernel/switch             36       43 (+7)
+//! ```
+
+use crate::BenchResult;
+use crate::table::{Rows, Style};
+use bench_api::stats::PerOp;
+
+const NAME: usize = 20;
+const FIRST: usize = 9;
+const FURTHER: usize = 17;
+
+/// The least figures of each benchmark, a column for each setting, and how far the further ones are from the first.
+///
+/// With [`Rows::Goals`] only those that are not the same in all.
+pub fn table(settings: &[(&str, &[BenchResult])], rows: Rows, style: Style) -> String {
+    let letters = ('A'..='Z').chain('a'..='z');
+    let mut text = String::new();
+    for (at, (letter, (name, _))) in letters.clone().zip(settings).enumerate() {
+        text += &format!("{:<8}{letter} {name}\n", if at == 0 { "compare" } else { "" });
+    }
+    let names = names(settings);
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(NAME);
+    let mut head = format!("{:<longest$}{:>FIRST$}", "benchmark", "A");
+    for letter in letters.take(settings.len()).skip(1) {
+        head += &format!("{letter:>FURTHER$}");
+    }
+    text += &head;
+    text.push('\n');
+    let mut same = 0;
+    for name in names {
+        let figures: Vec<Option<PerOp>> =
+            settings.iter().map(|(_, results)| figure(results, name)).collect();
+        if rows == Rows::Goals && figures.iter().all(|one| printed(*one) == printed(figures[0])) {
+            same += 1;
+            continue;
+        }
+        text += &row(name, &figures, longest, style);
+    }
+    if same > 0 {
+        text += &format!("     {same} are the same in all: --all\n");
+    }
+    text
+}
+
+/// The names of all benchmarks, in the order in which they first come.
+fn names<'a>(settings: &[(&str, &'a [BenchResult])]) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for result in settings.iter().flat_map(|(_, results)| results.iter()) {
+        if !names.contains(&result.name.as_str()) {
+            names.push(&result.name);
+        }
+    }
+    names
+}
+
+/// The least sample of a benchmark that passed.
+fn figure(results: &[BenchResult], name: &str) -> Option<PerOp> {
+    let result = results.iter().find(|result| result.name == name && result.ok)?;
+    Some(PerOp { value: result.summary.min, ops: result.ops.max(1) })
+}
+
+fn row(name: &str, figures: &[Option<PerOp>], longest: usize, style: Style) -> String {
+    let said = |one: &Option<PerOp>| one.map_or("-".to_owned(), |one| one.to_string());
+    let mut line = format!("{name:<longest$}{:>FIRST$}", said(&figures[0]));
+    for one in &figures[1..] {
+        let change = figures[0].zip(*one).map_or(0.0, |(first, one)| tenths(one) - tenths(first));
+        let text = match change {
+            0.0 => said(one),
+            _ => format!("{} ({:+})", said(one), change / 10.0),
+        };
+        let padded = format!("{text:>FURTHER$}");
+        line += &if change > 0.0 {
+            style.bad(&padded)
+        } else if change < 0.0 {
+            style.good(&padded)
+        } else {
+            padded
+        };
+    }
+    line.trim_end().to_owned() + "\n"
+}
+
+/// What two figures are compared by: as printed.
+fn printed(figure: Option<PerOp>) -> Option<u64> {
+    figure.map(|figure| tenths(figure) as u64)
+}
+
+/// Ten times the figure as it is printed: from a thousand on without tenths.
+fn tenths(figure: PerOp) -> f64 {
+    let exact = figure.value as f64 / figure.ops as f64;
+    if exact >= 1000.0 { exact.round() * 10.0 } else { (exact * 10.0).round() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! `--set KEY=NAME,..`: which policies a kernel is built with, and every combination of several.
+//!
+//! The names are those that the crates register, so a policy that is new there is known here.
+
+use std::fmt;
+
+use crate::cli::Machine;
+
+/// Something that there are several of.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What to write before the `=`.
+    pub name: &'static str,
+    /// What to write behind it; the first is the usual one.
+    names: &'static [&'static str],
+    /// The variable that the crate's build reads.
+    pub variable: &'static str,
+}
+
+/// All of them.
+static KEYS: [Key; 1] =
+    [Key { name: "runq", names: lwkt_sched::queue::NAMES, variable: "DAMSELFLY_RUNQ" }];
+
+/// One of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Of what.
+    pub key: &'static Key,
+    /// Which.
+    pub name: &'static str,
+}
+
+impl Variant {
+    /// Whether it is what a kernel has that nobody asked anything of.
+    pub fn is_usual(&self) -> bool {
+        self.key.names.first() == Some(&self.name)
+    }
+}
+
+/// Every one that no kernel has without being asked.
+pub fn unusual() -> impl Iterator<Item = Variant> {
+    let each = |key: &'static Key| key.names.iter().skip(1).map(move |name| Variant { key, name });
+    KEYS.iter().flat_map(each)
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key.name, self.name)
+    }
+}
+
+/// The values of one `--set`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    key: &'static Key,
+    names: Vec<&'static str>,
+}
+
+impl Axis {
+    /// Reads what stands behind `--set`.
+    pub fn parse(text: &str) -> Result<Axis, String> {
+        let there_are = || {
+            let keys = KEYS.iter().map(|key| format!("{}={}", key.name, key.names.join("|")));
+            format!("there are {}", keys.collect::<Vec<_>>().join(" "))
+        };
+        let (key, names) = text.split_once('=').unwrap_or((text, ""));
+        let key = KEYS.iter().find(|one| one.name == key).ok_or_else(there_are)?;
+        let mut axis = Axis { key, names: Vec::new() };
+        for name in names.split(',') {
+            let name = key.names.iter().find(|one| **one == name).ok_or_else(there_are)?;
+            if axis.names.contains(name) {
+                return Err(format!("{name} stands there twice"));
+            }
+            axis.names.push(name);
+        }
+        Ok(axis)
+    }
+
+    /// The first of the values.
+    pub fn first(&self) -> Variant {
+        Variant { key: self.key, name: self.names[0] }
+    }
+}
+
+/// What makes no sense to ask for together.
+pub fn refusal(machine: &Machine, most: Most) -> Option<String> {
+    let twice = |at: usize, axis: &Axis| machine.set[..at].iter().any(|one| one.key == axis.key);
+    if let Some((_, axis)) = machine.set.iter().enumerate().find(|(at, axis)| twice(*at, axis)) {
+        let name = axis.key.name;
+        return Some(format!("{name} is set twice; several values go behind one --set {name}="));
+    }
+    if machine.image.is_some() && !machine.set.is_empty() {
+        return Some("--set says how to build a kernel, and --image brings one".to_owned());
+    }
+    if most == Most::One && machine.set.iter().any(|axis| axis.names.len() > 1) {
+        return Some("this takes one value for each key of --set".to_owned());
+    }
+    None
+}
+
+/// How many combinations a verb can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Most {
+    /// One.
+    One,
+    /// Any number, one after the other.
+    Any,
+}
+
+/// The machine of each combination, and how to call it; the values of the last key change fastest.
+pub fn combinations(machine: &Machine) -> Vec<(String, Machine)> {
+    let mut all = vec![Vec::new()];
+    for axis in &machine.set {
+        let longer = |some: &Vec<Axis>| -> Vec<Vec<Axis>> {
+            let one = |name: &&'static str| Axis { key: axis.key, names: vec![*name] };
+            axis.names
+                .iter()
+                .map(|name| some.iter().cloned().chain([one(name)]).collect())
+                .collect()
+        };
+        all = all.iter().flat_map(longer).collect();
+    }
+    let named = |set: Vec<Axis>| {
+        let words: Vec<_> = set.iter().map(|axis| axis.first().to_string()).collect();
+        (words.join(" "), Machine { set, ..machine.clone() })
+    };
+    all.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests;

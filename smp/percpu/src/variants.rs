@@ -1,0 +1,69 @@
+//! Choices of the build: one type of several, by name, without a cost for the one that is taken.
+
+/// Declares the variants of something, a file and a line each, and which of them this build has.
+///
+/// `variants! { /// doc  VARIABLE: name: Type, ... }` expands to the modules `name` and their types, to the `NAMES`,
+/// and to `Chosen`: the type whose name stood in the environment variable when this was compiled, or the first. An
+/// unknown name does not compile.
+#[macro_export]
+macro_rules! variants {
+    ($(#[$doc:meta])* $variable:ident: $($name:ident: $type:ident,)+) => {
+        $(mod $name;
+        pub use $name::$type;)+
+
+        $(#[$doc])*
+        pub const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        /// The name of the one that this build has.
+        pub const CHOSEN: &str = match option_env!(stringify!($variable)) {
+            Some(name) => name,
+            None => NAMES[0],
+        };
+
+        #[doc(hidden)]
+        pub trait Registered<const PLACE: usize> {
+            type Variant;
+        }
+
+        #[doc(hidden)]
+        #[derive(Debug)]
+        pub enum Registry {}
+
+        $(impl Registered<{ $crate::place(NAMES, stringify!($name)) }> for Registry {
+            type Variant = $type;
+        })+
+
+        /// The one that this build has.
+        pub type Chosen = <Registry as Registered<{ $crate::place(NAMES, CHOSEN) }>>::Variant;
+    };
+}
+
+/// The place of a name among names.
+///
+/// # Panics
+/// It is none of them; in a constant, that is an error of the compiler.
+#[doc(hidden)]
+pub const fn place(names: &[&str], name: &str) -> usize {
+    let mut place = 0;
+    while place < names.len() {
+        if same(names[place].as_bytes(), name.as_bytes()) {
+            return place;
+        }
+        place += 1;
+    }
+    panic!("this build was asked for a variant that no line of the table names")
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}

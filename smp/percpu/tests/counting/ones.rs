@@ -1,0 +1,4 @@
+//! One by one.
+
+/// Counts by ones.
+pub struct Ones;

@@ -1,0 +1,4 @@
+//! Two by two.
+
+/// Counts by twos.
+pub struct Twos;

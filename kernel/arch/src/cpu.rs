@@ -177,6 +177,72 @@ pub unsafe fn count<const OFFSET: usize>() {
     unsafe { asm!("inc qword ptr gs:[{}]", const OFFSET, options(nostack)) };
 }
 
+/// Reads the word at `OFFSET` in the block of this CPU.
+///
+/// # Safety
+/// There is a `u32` at that offset, which only its own CPU writes.
+#[inline(always)]
+pub unsafe fn word<const OFFSET: usize>() -> usize {
+    let word: usize;
+    // SAFETY: one read through `gs`, as in `this_cpu`; the offset is the caller's promise. The upper half becomes zero.
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) word, const OFFSET, options(nostack, preserves_flags))
+    };
+    word
+}
+
+/// Says whether the word at `OFFSET` in the block of this CPU is `value`.
+///
+/// # Safety
+/// As [`word`].
+#[inline(always)]
+pub unsafe fn word_is<const OFFSET: usize>(value: usize) -> bool {
+    // SAFETY: one read through `gs`; both ways out fall through to Rust, and no register is written.
+    unsafe {
+        asm!(
+            "cmp gs:[{offset}], {value:e}", "jne {other}",
+            offset = const OFFSET, value = in(reg) value,
+            other = label { return false },
+            options(nostack)
+        )
+    };
+    true
+}
+
+/// Reads the pointer at `OFFSET` in the block of this CPU.
+///
+/// # Safety
+/// There is a pointer at that offset, which only its own CPU writes.
+#[inline(always)]
+pub unsafe fn pointer<const OFFSET: usize>() -> *const () {
+    let pointer;
+    // SAFETY: one read through `gs`, as in `this_cpu`; the offset is the caller's promise.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) pointer, const OFFSET, options(nostack, preserves_flags))
+    };
+    pointer
+}
+
+/// Adds one to the word at `OFFSET` in the block of this CPU, in one instruction.
+///
+/// # Safety
+/// There is a `u32` at that offset, which only its own CPU writes.
+#[inline(always)]
+pub unsafe fn increase<const OFFSET: usize>() {
+    // SAFETY: as in `count`.
+    unsafe { asm!("inc dword ptr gs:[{}]", const OFFSET, options(nostack)) };
+}
+
+/// Takes one from the word at `OFFSET` in the block of this CPU, in one instruction.
+///
+/// # Safety
+/// As [`increase`]; the word is not zero.
+#[inline(always)]
+pub unsafe fn decrease<const OFFSET: usize>() {
+    // SAFETY: as in `count`.
+    unsafe { asm!("dec dword ptr gs:[{}]", const OFFSET, options(nostack)) };
+}
+
 /// Returns the word that the kernel keeps as its running thread.
 #[inline(always)]
 pub fn current() -> *mut () {

@@ -11,7 +11,7 @@ use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
 use crate::timer::{self, Timer};
 use arch::CpuHead;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use lwkt_sched::{Hard, MayBlock};
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
@@ -35,6 +35,8 @@ pub struct Cpu {
     pub(crate) timer_due: AtomicBool,
     pub(crate) interrupts: Interrupts,
     pub(crate) rests: Rests,
+    /// The ranks of the spin locks that it has, in debug builds. Own CPU only.
+    pub(crate) spin_ranks: AtomicU32,
     /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
     pub(crate) deadline: AtomicU64,
 }
@@ -95,6 +97,7 @@ impl Cpu {
             timer_due: AtomicBool::new(false),
             interrupts: Interrupts::new(),
             rests: Rests::new(),
+            spin_ranks: AtomicU32::new(0),
             deadline: AtomicU64::new(timer::NEVER),
         }
     }

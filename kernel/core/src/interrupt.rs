@@ -136,8 +136,8 @@ pub(crate) fn preempt(crit: &Crit) {
             }
         };
         if let Some(to) = to {
-            thread::switch(from, to);
-            thread::arrived(crit);
+            let left = thread::switch(from, to);
+            thread::arrived(crit, left);
             let next = cpu.scheduler.with(crit, |s| s.resumed(crit));
             thread::go(crit, from, next);
         }

@@ -24,6 +24,7 @@ pub mod records;
 mod report;
 pub mod thread;
 pub mod timer;
+pub mod token;
 
 /// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
 pub fn variants() -> alloc::string::String {

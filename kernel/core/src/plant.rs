@@ -18,6 +18,8 @@ pub enum Faults {
     Pages,
     /// Calls may be executed again that sent something.
     Repeats,
+    /// Tokens may be lost over waits.
+    Tokens,
     /// Messages and wakes may get lost, too.
     All,
 }
@@ -42,6 +44,7 @@ pub fn allow(faults: Faults) {
         Faults::None => false,
         Faults::Pages => *bug == Bug::LeakPage,
         Faults::Repeats => *bug == Bug::StaleIndex,
+        Faults::Tokens => *bug == Bug::TokenNotReacquired,
         Faults::All => true,
     });
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
@@ -52,7 +55,7 @@ pub fn allow(faults: Faults) {
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
         Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
         Bug::StaleIndex => Some(ipiq::plant::Bug::StaleIndex),
-        Bug::LostWake | Bug::LeakPage => None,
+        Bug::LostWake | Bug::LeakPage | Bug::TokenNotReacquired => None,
     }));
 }
 
@@ -70,6 +73,11 @@ pub(crate) fn leaks_page() -> bool {
 #[inline]
 pub(crate) fn loses_wake() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
+}
+
+/// Whether this thread, which has taken its tokens again, loses one: one in twenty does.
+pub(crate) fn loses_token() -> bool {
+    cfg!(feature = "plants") && strikes(Bug::TokenNotReacquired, 20)
 }
 
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.

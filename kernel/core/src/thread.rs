@@ -6,11 +6,11 @@
 
 mod life;
 
-pub(crate) use life::{Body, body, exit, lender_body};
+pub(crate) use life::{Body, Whole, body, exit, lender_body};
 pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_detached, spawn_on};
 
 use crate::cpu::{self, critical, here};
-use crate::{idle, ipi, process};
+use crate::{idle, ipi, process, token};
 use lwkt_sched::{Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstarted, Wake, Why};
 use percpu::{CpuId, Crit};
 use static_assertions::const_assert_eq;
@@ -112,8 +112,8 @@ pub(crate) fn go(crit: &Crit, from: ThreadRef, next: Next) {
     match next {
         Next::Same => {}
         Next::Switch(to) => {
-            switch(from, to);
-            arrived(crit);
+            let left = switch(from, to);
+            arrived(crit, left);
         }
         Next::Idle => wait_here(crit, from),
     }
@@ -124,37 +124,84 @@ fn wait_here(crit: &Crit, from: ThreadRef) {
     loop {
         idle::rest(crit);
         if let Next::Switch(to) = here().scheduler.with(crit, |s| s.pick(crit)) {
-            if to != from {
-                switch(from, to);
-            }
-            break arrived(crit);
+            let left = if to == from { from.into_word() } else { switch(from, to) };
+            break arrived(crit, left);
         }
     }
 }
 
+/// Switches, and returns when `from` is switched to again: with the thread that was left then, as a word.
 #[inline(always)]
-pub(crate) fn switch(from: ThreadRef, to: ThreadRef) {
+pub(crate) fn switch(from: ThreadRef, to: ThreadRef) -> usize {
     debug_assert!(arch::irq::enabled() && arch::cpu::may_switch());
-    let (from, to) = (from.context().cast::<arch::Context>(), to.context().cast::<arch::Context>());
-    // SAFETY: 1. the scheduler of this CPU chose both, in this critical section; 2. `Context` begins with the stack
-    // pointer that `arch::Context` is (asserted below, and there).
-    unsafe { arch::switch(from, to) };
+    debug_assert!(
+        here().spin_ranks.load(core::sync::atomic::Ordering::Relaxed) == 0,
+        "a thread switches with a spin lock in hand"
+    );
+    let context = |thread: ThreadRef| {
+        core::ptr::with_exposed_provenance_mut::<arch::Context>(thread.into_word())
+    };
+    // SAFETY: 1. the scheduler of this CPU chose both, in this critical section; 2. a thread begins with its `Context`, and
+    // that with the stack pointer that `arch::Context` is (asserted below, and there).
+    unsafe { arch::switch(context(from), context(to)) }.addr()
 }
 
-const_assert_eq!(core::mem::offset_of!(Context, sp), 0);
+const_assert_eq!(Thread::CONTEXT + core::mem::offset_of!(Context, sp), 0);
 
-/// On the stack of the thread that came: whatever is rare about this switch.
+/// On the stack of the thread that came: whatever is rare about this switch from `left`.
 #[inline(always)]
-pub(crate) fn arrived(crit: &Crit) {
-    if let Some((rare, left)) = here().scheduler.with(crit, |s| s.arrived(crit)) {
-        rarely(crit, rare, left);
+pub(crate) fn arrived(crit: &Crit, left: usize) {
+    if let Some((rare, over)) = here().scheduler.with(crit, |s| s.arrived(crit)) {
+        rarely(crit, left, rare, over);
     }
 }
 
 #[cold]
-fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
-    match left {
-        None if rare.contains(Rare::LOAN) => return repay(crit),
+fn rarely(crit: &Crit, mut left: usize, mut rare: Rare, mut over: Option<Left>) {
+    loop {
+        settle(crit, left, rare, over);
+        if !rare.contains(Rare::LOAN) {
+            break;
+        }
+        // The victim of a borrowed switch runs, whose borrower gave way to this thread: that arrives when the queue
+        // chooses it again.
+        let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.repay(crit)));
+        let Next::Switch(victim) = next else { return };
+        left = switch(from, victim);
+        let arrived = here().scheduler.with(crit, |s| s.arrived(crit));
+        let Some(again) = arrived else { return };
+        (rare, over) = again;
+    }
+    if rare.contains(Rare::TOKENS) {
+        token::take_again(crit);
+    }
+    if rare.contains(HAS_PROCESS) {
+        process::arrive(crit);
+    }
+}
+
+/// Lets others of this CPU run, whatever they are, and comes back without what is rare about the running thread.
+pub(crate) fn step_aside(crit: &Crit) {
+    let (from, mut next) = here().scheduler.with(crit, |s| (s.current(), s.step_aside(crit)));
+    while let Next::Switch(to) = next {
+        let left = switch(from, to);
+        let arrived = here().scheduler.with(crit, |s| s.arrived(crit));
+        let Some((rare, over)) = arrived else { return };
+        settle(crit, left, rare, over);
+        if !rare.contains(Rare::LOAN) {
+            return;
+        }
+        next = here().scheduler.with(crit, |s| s.repay(crit));
+    }
+}
+
+/// Does what the thread that was left could not do itself.
+fn settle(crit: &Crit, left: usize, rare: Rare, over: Option<Left>) {
+    if rare.held() > 0 {
+        // SAFETY: `switch` made the word from a thread.
+        token::let_go(crit, unsafe { ThreadRef::from_word(left) }, rare.held(), over.as_ref());
+    }
+    match over {
         None | Some(Left::Waits(_)) => {}
         Some(Left::Over(memory, joiner)) => {
             life::keep(crit, memory);
@@ -164,18 +211,6 @@ fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
         }
         Some(Left::Moved(..)) => unreachable!("threads of this kernel do not migrate"),
     }
-    if rare.contains(HAS_PROCESS) {
-        process::arrive(crit);
-    }
-}
-
-/// Lets the victim of a borrowed switch run, whose borrower gave way to this thread: it arrives when the queue chooses it
-/// again.
-#[cold]
-#[inline(never)]
-fn repay(crit: &Crit) {
-    let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.repay(crit)));
-    go(crit, from, next);
 }
 
 /// Makes the CPU's first flow of control its idle thread, and its scheduler.
@@ -194,8 +229,8 @@ pub(crate) fn idle_forever() -> ! {
             let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.pick(crit)));
             match next {
                 Next::Switch(to) => {
-                    switch(from, to);
-                    arrived(crit);
+                    let left = switch(from, to);
+                    arrived(crit, left);
                 }
                 Next::Same | Next::Idle => idle::rest(crit),
             }

@@ -105,11 +105,13 @@ pub enum Bug {
     LostWake,
     /// A page that was given back.
     LeakPage,
+    /// A token that a thread held when it began to wait.
+    TokenNotReacquired,
 }
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 13] = [
+    pub const ALL: [(&str, Self); 14] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -123,6 +125,7 @@ impl Plant {
         ("stale-index", Self::Bug(Bug::StaleIndex)),
         ("lost-wake", Self::Bug(Bug::LostWake)),
         ("leak-page", Self::Bug(Bug::LeakPage)),
+        ("token-not-reacquired", Self::Bug(Bug::TokenNotReacquired)),
     ];
 
     /// What is called so.

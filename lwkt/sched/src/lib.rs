@@ -17,6 +17,7 @@ mod check;
 mod context;
 mod decision;
 mod fifo;
+mod held;
 mod limit;
 mod name;
 mod preempt;

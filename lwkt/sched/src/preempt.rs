@@ -55,6 +55,8 @@ pub(crate) struct Loan {
 /// What a scheduler knows of preemption.
 pub(crate) struct Preemption {
     pub loan: Option<Loan>,
+    /// The tokens that the victim keeps meanwhile.
+    pub kept: usize,
     /// A thread was refused for a reason that passes.
     owed: bool,
     counted: Borrowed,
@@ -62,7 +64,7 @@ pub(crate) struct Preemption {
 
 impl Preemption {
     pub fn new() -> Self {
-        Self { loan: None, owed: false, counted: Borrowed::default() }
+        Self { loan: None, kept: 0, owed: false, counted: Borrowed::default() }
     }
 }
 
@@ -137,6 +139,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         let chosen = self.current();
         self.back(loan);
         if chosen == loan.victim {
+            self.rare = self.rare.without(Rare::KEPT);
+            self.take_back();
             return Next::Same;
         }
         self.turns += 1;
@@ -191,7 +195,8 @@ impl<Q: RunQueue> Scheduler<Q> {
     fn lend(&mut self, borrower: ThreadRef) -> ThreadRef {
         self.preemption.loan = Some(Loan { victim: self.current(), borrower });
         borrower.token.set(borrower.token.get().with(Token::BORROWS));
-        self.rare |= Rare::LOAN;
+        self.preemption.kept = self.rare.held();
+        self.rare = self.rare.with_held(0) | Rare::LOAN;
         self.turns += 1;
         self.switch(borrower);
         borrower
@@ -200,13 +205,16 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// Makes the victim the running thread again. What is unusual about its arrivals was done when it came and still
     /// holds, but for those that are to be told of each.
     #[inline]
-    fn back(&mut self, loan: Loan) {
+    pub(crate) fn back(&mut self, loan: Loan) {
         self.owns(loan.victim);
         let Loan { victim, borrower } = loan;
         borrower.token.set(borrower.token.get().without(Token::BORROWS));
         self.preemption.loan = None;
         self.preemption.counted.returns += 1;
         self.rare = self.rare.without(Rare::LOAN);
+        if self.preemption.kept > 0 {
+            self.rare |= Rare::KEPT;
+        }
         if victim.rare.get().contains(Rare::TRACE) {
             self.rare |= Rare::TRACE;
         }

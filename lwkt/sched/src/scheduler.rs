@@ -31,6 +31,8 @@ pub struct Scheduler<Q: RunQueue = queue::Chosen> {
 }
 
 impl<Q: RunQueue> Scheduler<Q> {
+    pub(crate) const CURRENT_AT: usize = core::mem::offset_of!(Self, current);
+
     /// The scheduler of `cpu`, which runs `idle` at this moment: the flow of control that booted the CPU becomes its
     /// idle thread. `clock` tells the policy how time passes.
     ///
@@ -190,10 +192,16 @@ impl<Q: RunQueue> Scheduler<Q> {
             return (self.arrived_on_loan(), None);
         }
         let rare = core::mem::take(&mut self.rare);
+        if rare.contains(Rare::KEPT) {
+            self.take_back();
+        }
         let left = self.leaving.take().map(|(thread, to)| {
             debug_assert!(thread != self.current);
             if rare.contains(Rare::MIGRATE) {
                 self.all.remove(thread);
+                if rare.held() > 0 {
+                    thread.rare.set(thread.rare.get() | Rare::TOKENS);
+                }
                 // The last access of the old home: from here on the thread is the other CPU's.
                 thread.set_home(to);
                 return Left::Moved(thread, to);
@@ -344,7 +352,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         me.why.set(why);
         self.waits += 1;
         let next = self.leave(me);
-        if next == self.idle { Next::Idle } else { Next::Switch(next) }
+        // Nobody idles on the stack of a thread that has to be tidied up after: tokens must be let go at once.
+        if next == self.idle && self.rare.is_empty() { Next::Idle } else { Next::Switch(next) }
     }
 
     #[inline]
@@ -375,7 +384,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.waits += 1;
         let next = self.queue.best();
         self.switch(next);
-        if next == self.idle { Next::Idle } else { Next::Switch(next) }
+        // As in `wait`.
+        if next == self.idle && self.rare.is_empty() { Next::Idle } else { Next::Switch(next) }
     }
 
     #[inline]

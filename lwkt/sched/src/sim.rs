@@ -33,6 +33,37 @@ struct Cpu {
     due: RefCell<VecDeque<ThreadRef>>,
     inbox: Mutex<(VecDeque<Call>, bool)>,
     arrival: Condvar,
+    /// Who was left for whoever arrives.
+    left: Cell<Option<ThreadRef>>,
+}
+
+/// What who arrives does about tokens: for the thread that was left with so many, and for itself.
+pub type Tokens = (fn(&Crit, ThreadRef, usize), fn(&Crit));
+
+static TOKENS: std::sync::OnceLock<Tokens> = std::sync::OnceLock::new();
+
+/// Says what is done about tokens, the same in all machines.
+pub fn on_tokens(tokens: Tokens) {
+    TOKENS.get_or_init(|| tokens);
+}
+
+/// Lends the scheduler of this CPU.
+pub fn scheduler<R>(f: impl FnOnce(&mut Scheduler) -> R) -> R {
+    me().with(f)
+}
+
+/// Lets others of this CPU run, without taking tokens again, in the one critical section of the thread.
+pub fn step_aside(crit: &Crit) {
+    assert_eq!(DEPTH.with(Cell::get), 1, "steps aside in a nested critical section");
+    handover::step_aside(crit);
+}
+
+/// One step of a wait in a critical section: serves messages, and lets another CPU go on.
+pub fn relax(crit: &Crit) {
+    shuttle::thread::yield_now();
+    if DEPTH.with(Cell::get) == 1 {
+        drain(crit);
+    }
 }
 
 struct Machine {
@@ -102,8 +133,8 @@ pub fn run(cpus: usize, main: impl FnOnce(&mut MayBlock) + Send + 'static) {
         let scheduler = unsafe { Scheduler::new(cpu, thread, || 0) };
         let inbox = Mutex::new((VecDeque::new(), false));
         let own = RefCell::new((scheduler, ThreadCache::new()));
-        let (clock, due) = (Cell::new(0), RefCell::default());
-        Cpu { own, clock, due, inbox, arrival: Condvar::new() }
+        let (clock, due, left) = (Cell::new(0), RefCell::default(), Cell::new(None));
+        Cpu { own, clock, due, inbox, arrival: Condvar::new(), left }
     });
     let machine = Arc::new(Machine {
         cpus: cpus.collect(),
@@ -154,7 +185,9 @@ fn begin(
         // SAFETY: the entry of a thread of the machine; once.
         f(&mut unsafe { MayBlock::assume() });
         crit(|crit| {
-            let next = me().with(|own| own.exit(crit));
+            let me = me();
+            let next = me.with(|own| own.exit(crit));
+            me.cpu().left.set(Some(me.thread));
             open(next);
             // Nothing of this thread runs any more; its critical section ends with it.
             DEPTH.with(|depth| depth.set(1000));

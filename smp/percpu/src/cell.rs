@@ -54,6 +54,10 @@ impl<T> Own<T> {
         }
     }
 
+    /// Where the value is in its cell, for what reaches a part of it in one instruction.
+    #[cfg(not(feature = "loom"))]
+    pub const VALUE: usize = core::mem::offset_of!(Self, value);
+
     /// Lends the value to `f`.
     #[inline(always)]
     pub fn with<R>(&self, _crit: &Crit, f: impl FnOnce(&mut T) -> R) -> R {

@@ -16,7 +16,7 @@ use crate::collect::Collected;
 use crate::{build, place};
 
 /// The stress tests that are run with each bug.
-const TESTS: &str = "kernel/churn,kernel/cpusync,kernel/storm,kernel/wakes";
+const TESTS: &str = "kernel/churn,kernel/cpusync,kernel/storm,kernel/tokens,kernel/wakes";
 
 /// A bug, and the tests that must see it, with their messages.
 type Seen = (&'static str, &'static [(&'static str, &'static str)]);
@@ -24,7 +24,7 @@ type Seen = (&'static str, &'static [(&'static str, &'static str)]);
 const WAKE: &str =
     "a wake was lost ([..]): thread [..] on CPU [..] was woken [..] times and saw [..]";
 
-const SEEN: [Seen; 7] = [
+const SEEN: [Seen; 8] = [
     (
         "lose",
         &[
@@ -59,6 +59,13 @@ const SEEN: [Seen; 7] = [
     ("stale-index", &[("kernel/cpusync", "0 questions or answers lost, [..] doubled or late")]),
     ("lost-wake", &[("kernel/wakes", WAKE)]),
     ("leak-page", &[("kernel/churn", "[..] pages leaked")]),
+    (
+        "token-not-reacquired",
+        &[(
+            "kernel/tokens",
+            "[..] times two threads had a token at once, [..] increments lost[..]",
+        )],
+    ),
 ];
 
 /// The step.

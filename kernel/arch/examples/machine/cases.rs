@@ -69,8 +69,9 @@ fn hard_sections() {
 
 static PAIR: Pair = Pair::new();
 
-extern "C" fn other(argument: usize) -> ! {
+extern "C" fn other(argument: usize, left: *mut arch::Context) -> ! {
     assert_eq!(argument, 0x1234);
+    PAIR.check_left(left);
     loop {
         PAIR.back();
     }

@@ -63,13 +63,20 @@ impl Pair {
             unsafe { self.other.get().write(new) };
         }
         // SAFETY: both are this CPU's, interrupts are off.
-        unsafe { context::switch(self.main.get(), self.other.get()) };
+        let left = unsafe { context::switch(self.main.get(), self.other.get()) };
+        assert_eq!(left, self.other.get());
+    }
+
+    /// Whether `left` is the main context, which the other is switched to from.
+    pub fn check_left(&self, left: *mut Context) {
+        assert_eq!(left, self.main.get());
     }
 
     /// Goes back to the main context, from the other.
     pub fn back(&self) {
         // SAFETY: both are this CPU's, interrupts are off.
-        unsafe { context::switch(self.other.get(), self.main.get()) };
+        let left = unsafe { context::switch(self.other.get(), self.main.get()) };
+        self.check_left(left);
     }
 }
 
@@ -141,7 +148,7 @@ pub fn apic_of(cpu: usize) -> u32 {
 pub fn context_on(
     slot: usize,
     frames: &mut Bump,
-    entry: extern "C" fn(usize) -> !,
+    entry: context::Entry,
     argument: usize,
 ) -> Context {
     // SAFETY: this CPU's own region.
@@ -153,9 +160,9 @@ pub fn context_on(
 /// Uses a stack up; its guard page turns that into a double fault.
 pub fn overflow(frames: &mut Bump) -> ! {
     #[expect(unconditional_recursion, reason = "that is the test")]
-    extern "C" fn recurse(depth: usize) -> ! {
+    extern "C" fn recurse(depth: usize, left: *mut Context) -> ! {
         let block = core::hint::black_box([depth; 64]);
-        recurse(block[63] + 1)
+        recurse(block[63] + 1, left)
     }
     Pair::new().run(Some(context_on(stack::FIRST_SLOT, frames, recurse, 0)));
     unreachable!("nobody switches back")

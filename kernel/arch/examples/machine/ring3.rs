@@ -109,7 +109,7 @@ fn pages(frames: &mut Bump) -> AddressSpace {
     space
 }
 
-extern "C" fn enter(rip: usize) -> ! {
+extern "C" fn enter(rip: usize, _: *mut Context) -> ! {
     let frame = user::fresh_frame(rip as u64, (DATA + PAGE) as u64, 0);
     // SAFETY: interrupts are off, the pages are active, `run_case` set the kernel stack.
     unsafe { user::enter(frame) }

@@ -4,6 +4,7 @@
 
 use super::{arrived, current, switch, wait_until};
 use crate::cpu::{self, Cpu, critical, here};
+use crate::exec::Threads;
 use crate::{fallible, ipi, memory, process};
 use alloc::boxed::Box;
 use arch::stack;
@@ -12,6 +13,7 @@ use lwkt_sched::{
     Context, Join, Life, MayBlock, Name, Priority, Reason, Thread, ThreadCache, ThreadRef,
     Unstarted, Wake, Why,
 };
+use lwkt_token::Held;
 use percpu::{CpuId, Crit};
 
 /// What the kernel keeps about a thread: the target of its `ext`. Lives as long as the thread's memory: for ever.
@@ -88,6 +90,18 @@ impl Spares {
             self.more_count += 1;
         }
     }
+}
+
+/// A thread's memory: what the scheduler knows, and its tokens. Idle threads, which take none, have the first part alone.
+#[repr(C)]
+pub(crate) struct Whole {
+    thread: Thread,
+    pub(crate) held: Held,
+}
+
+impl Whole {
+    /// Where a thread's tokens are, from its beginning.
+    pub(crate) const HELD: usize = core::mem::offset_of!(Whole, held);
 }
 
 /// No memory for a thread or its stack.
@@ -225,22 +239,29 @@ fn body_of(memory: &Unstarted) -> &'static Body {
 #[cold]
 fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
     let slot = cpu.spares.with(crit, |spares| spares.next_slot);
-    let thread = boxed(Thread::new())?;
+    let whole = boxed(Whole { thread: Thread::new(), held: Held::new::<Threads>() })?;
     let mut body =
         boxed(Body { stack_top: 0, carrier: Cell::new(core::ptr::null()), next: Cell::new(None) })?;
     // SAFETY: each slot is mapped once, by its own CPU: `next_slot` moves on below, and what failed has mapped nothing.
     let stack = unsafe { stack::map(cpu.id().index() as u32, slot, &mut memory::Tables(crit)) };
     body.stack_top = stack.map_err(|_| OutOfMemory)?;
     cpu.spares.with(crit, |spares| spares.next_slot += 1);
-    let mut memory = Unstarted::new(Box::leak(thread));
+    let whole = Box::into_raw(whole);
+    // The tokens are found from the thread's address (`token`).
+    let _ = whole.expose_provenance();
+    // SAFETY: out of its box for ever; only the thread's part is lent.
+    let mut memory = Unstarted::new(unsafe { &mut (*whole).thread });
     memory.set_ext(core::ptr::from_mut(Box::leak(body)).expose_provenance());
     Ok(memory)
 }
 
 /// Where a thread begins: in the critical section of the switch that brought it here.
-extern "C" fn begin<F: FnOnce(&mut MayBlock) + Send + 'static>(argument: usize) -> ! {
+extern "C" fn begin<F: FnOnce(&mut MayBlock) + Send + 'static>(
+    argument: usize,
+    left: *mut arch::Context,
+) -> ! {
     // SAFETY: a switch is made in a critical section, and the new thread comes out of one (module head).
-    arrived(&unsafe { Crit::assume() });
+    arrived(&unsafe { Crit::assume() }, left.addr());
     cpu::leave();
     let f = core::ptr::with_exposed_provenance_mut::<F>(argument);
     // SAFETY: `start` made the word from a box for this thread, which begins once.

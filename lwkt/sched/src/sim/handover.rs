@@ -3,7 +3,7 @@
 use percpu::Crit;
 use shuttle::rand::Rng;
 
-use super::{Machine, call, drain, gate, joined_here, keep, me};
+use super::{Machine, TOKENS, call, drain, gate, joined_here, keep, me};
 use crate::{Conditions, Left, Next, Rare, Refusal, ThreadRef};
 
 pub(super) fn go(crit: &Crit, next: Next) {
@@ -92,21 +92,52 @@ pub(super) fn pass(me: ThreadRef) {
 
 /// Hands the CPU to `next`, and returns when it is handed back.
 pub(super) fn switch(crit: &Crit, next: ThreadRef) {
-    let me = me().thread;
-    open(next);
-    pass(me);
+    leave(next);
     arrive(crit);
 }
 
-pub(super) fn arrive(crit: &Crit) {
+fn leave(next: ThreadRef) {
     let me = me();
-    let arrived = me.with(|own| own.arrived(crit));
-    let Some((rare, left)) = arrived else { return };
-    if rare.contains(Rare::LOAN) {
-        let next = me.with(|own| own.repay(crit));
-        return go(crit, next);
+    me.cpu().left.set(Some(me.thread));
+    open(next);
+    pass(me.thread);
+}
+
+/// As the kernel's: see there.
+pub(super) fn step_aside(crit: &Crit) {
+    let mut next = me().with(|own| own.step_aside(crit));
+    while let Next::Switch(to) = next {
+        leave(to);
+        if !settle(crit).contains(Rare::LOAN) {
+            return;
+        }
+        next = me().with(|own| own.repay(crit));
     }
-    let Some(left) = left else { return };
+}
+
+pub(super) fn arrive(crit: &Crit) {
+    loop {
+        let rare = settle(crit);
+        if !rare.contains(Rare::LOAN) {
+            if rare.contains(Rare::TOKENS) {
+                TOKENS.get().expect("somebody who holds tokens").1(crit);
+            }
+            return;
+        }
+        let Next::Switch(victim) = me().with(|own| own.repay(crit)) else { return };
+        leave(victim);
+    }
+}
+
+/// Does what the thread that was left could not do itself; answers what is left to do for the one that came.
+fn settle(crit: &Crit) -> Rare {
+    let me = me();
+    let from = me.cpu().left.take();
+    let Some((rare, over)) = me.with(|own| own.arrived(crit)) else { return Rare::NONE };
+    if let (1.., Some(from)) = (rare.held(), from) {
+        TOKENS.get().expect("somebody who holds tokens").0(crit, from, rare.held());
+    }
+    let Some(left) = over else { return rare };
     match left {
         Left::Moved(thread, to) => call(crit, to, adopt, [thread.into_word(), 0, 0]),
         Left::Over(thread, joiner) => {
@@ -114,10 +145,11 @@ pub(super) fn arrive(crit: &Crit) {
             if let Some(joiner) = joiner {
                 joined_here(crit, joiner.into_word(), 0, 0);
             }
-            over(&me.machine);
+            over_one(&me.machine);
         }
-        Left::Waits(_) => over(&me.machine),
+        Left::Waits(_) => over_one(&me.machine),
     }
+    rare
 }
 
 fn adopt(crit: &Crit, thread: usize, _: usize, _: usize) {
@@ -127,7 +159,7 @@ fn adopt(crit: &Crit, thread: usize, _: usize, _: usize) {
 }
 
 /// A thread is over; with the last one the machine stops.
-fn over(machine: &Machine) {
+fn over_one(machine: &Machine) {
     let mut live = machine.live.lock().unwrap();
     *live -= 1;
     if *live == 0 {

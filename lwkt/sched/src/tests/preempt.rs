@@ -16,6 +16,7 @@ each_policy! {
     a_borrowed_switch_returns_to_its_victim a_sleep_and_an_exit_return_too
     each_refusal_has_its_reason what_was_refused_is_owed_and_made_up_for
     a_borrower_that_gives_way_lets_its_victim_run a_victim_that_was_taken_out_waits_after_the_return
+    tokens_of_a_victim_stay_with_it a_borrower_steps_aside_for_its_victim
     a_wake_is_kept_for_a_borrower priorities_change_under_a_loan a_victim_arrives_without_its_conditions
 }
 
@@ -58,6 +59,49 @@ fn a_borrowed_switch_returns_to_its_victim<Q: RunQueue>() {
     assert_eq!((counted.refusals(), own.switches() - switches), (0, 2));
     assert_eq!(own.yield_now(&crit), Next::Switch(better));
     assert_eq!(own.block(&crit, WHY), Next::Switch(equal));
+    own.check(&crit).unwrap();
+}
+
+fn tokens_of_a_victim_stay_with_it<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let high = waiting(own, "high", 28);
+    let victim = spawn(own, "victim", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(victim));
+    own.set_held(&crit, 3);
+    assert_eq!(own.preempt(&crit, high, FREE), Ok(high));
+    // Nothing is to be let go: the arrival says so, and the borrower counts from nothing.
+    assert_eq!(own.arrived(&crit), Some((Rare::NONE, None)));
+    assert_eq!(own.held(&crit), 0);
+    own.set_held(&crit, 2);
+    assert_eq!(own.block(&crit, LINE), Next::Switch(victim));
+    // What the borrower held is let go on the victim's stack.
+    let (rare, left) = own.arrived(&crit).unwrap();
+    assert_eq!((rare.held(), left), (2, None));
+    assert_eq!(own.resumed(&crit), Next::Same);
+    assert_eq!(own.held(&crit), 3);
+    own.check(&crit).unwrap();
+}
+
+fn a_borrower_steps_aside_for_its_victim<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let high = waiting(own, "high", 28);
+    let [victim, equal] = ["victim", "equal"].map(|name| spawn(own, name, 5));
+    assert_eq!(own.pick(&crit), Next::Switch(victim));
+    own.set_held(&crit, 1);
+    assert_eq!(own.preempt(&crit, high, FREE), Ok(high));
+    assert_eq!(own.arrived(&crit), Some((Rare::NONE, None)));
+    // It wants what its victim has, and is better than all others: a yield would let nobody run.
+    assert_eq!(own.step_aside(&crit), Next::Switch(victim));
+    let (rare, left) = own.arrived(&crit).unwrap();
+    assert_eq!((rare.held(), left), (0, None));
+    assert_eq!(own.resumed(&crit), Next::Same);
+    own.check(&crit).unwrap();
+    assert_eq!((own.held(&crit), state(own, high)), (1, State::Ready));
+    own.set_held(&crit, 0);
+    assert_eq!(own.yield_now(&crit), Next::Switch(high));
+    // Without a victim it is a yield.
+    assert_eq!(own.step_aside(&crit), Next::Same);
+    assert_eq!(own.block(&crit, LINE), Next::Switch(equal));
     own.check(&crit).unwrap();
 }
 

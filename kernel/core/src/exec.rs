@@ -41,7 +41,7 @@ unsafe impl Exec for Threads {
         thread::wake(crit, thread);
     }
 
-    #[inline]
+    #[inline(always)]
     fn block(crit: &Crit, cx: &mut MayBlock, why: Why) {
         assert!(arch::cpu::may_switch(), "a thread waits in its outermost critical section only");
         thread::block(crit, cx, why);

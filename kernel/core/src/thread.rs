@@ -48,7 +48,8 @@ pub fn give_way(_: &mut MayBlock) {
 /// Waits until somebody wakes this thread; may return without, so always in a loop.
 ///
 /// The critical section is the outermost: what was looked at in it cannot change before the thread waits.
-#[inline]
+// Always in line: a call would save registers that the switch saves, if they are live.
+#[inline(always)]
 pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
     debug_assert!(
         arch::cpu::may_switch(),
@@ -120,6 +121,7 @@ pub(crate) fn go(crit: &Crit, from: ThreadRef, next: Next) {
 }
 
 /// Waits for work on the stack of the blocked thread `from`.
+#[inline(always)]
 fn wait_here(crit: &Crit, from: ThreadRef) {
     loop {
         idle::rest(crit);
@@ -151,27 +153,26 @@ const_assert_eq!(Thread::CONTEXT + core::mem::offset_of!(Context, sp), 0);
 /// On the stack of the thread that came: whatever is rare about this switch from `left`.
 #[inline(always)]
 pub(crate) fn arrived(crit: &Crit, left: usize) {
-    if let Some((rare, over)) = here().scheduler.with(crit, |s| s.arrived(crit)) {
-        rarely(crit, left, rare, over);
+    if here().scheduler.with(crit, |s| s.is_rare(crit)) {
+        rarely(crit, left);
     }
 }
 
+// Out of line, all of it: the switch is in many places.
 #[cold]
-fn rarely(crit: &Crit, mut left: usize, mut rare: Rare, mut over: Option<Left>) {
-    loop {
-        settle(crit, left, rare, over);
+#[inline(never)]
+fn rarely(crit: &Crit, mut left: usize) {
+    let rare = loop {
+        let rare = settle(crit, left);
         if !rare.contains(Rare::LOAN) {
-            break;
+            break rare;
         }
         // The victim of a borrowed switch runs, whose borrower gave way to this thread: that arrives when the queue
         // chooses it again.
         let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.repay(crit)));
         let Next::Switch(victim) = next else { return };
         left = switch(from, victim);
-        let arrived = here().scheduler.with(crit, |s| s.arrived(crit));
-        let Some(again) = arrived else { return };
-        (rare, over) = again;
-    }
+    };
     if rare.contains(Rare::TOKENS) {
         token::take_again(crit);
     }
@@ -185,18 +186,18 @@ pub(crate) fn step_aside(crit: &Crit) {
     let (from, mut next) = here().scheduler.with(crit, |s| (s.current(), s.step_aside(crit)));
     while let Next::Switch(to) = next {
         let left = switch(from, to);
-        let arrived = here().scheduler.with(crit, |s| s.arrived(crit));
-        let Some((rare, over)) = arrived else { return };
-        settle(crit, left, rare, over);
-        if !rare.contains(Rare::LOAN) {
+        if !settle(crit, left).contains(Rare::LOAN) {
             return;
         }
         next = here().scheduler.with(crit, |s| s.repay(crit));
     }
 }
 
-/// Does what the thread that was left could not do itself.
-fn settle(crit: &Crit, left: usize, rare: Rare, over: Option<Left>) {
+/// Does what the thread that was left could not do itself; returns what is rare about the one that came.
+#[inline(always)]
+fn settle(crit: &Crit, left: usize) -> Rare {
+    let arrived = here().scheduler.with(crit, |s| s.arrived(crit));
+    let Some((rare, over)) = arrived else { return Rare::NONE };
     if rare.held() > 0 {
         // SAFETY: `switch` made the word from a thread.
         token::let_go(crit, unsafe { ThreadRef::from_word(left) }, rare.held(), over.as_ref());
@@ -211,6 +212,7 @@ fn settle(crit: &Crit, left: usize, rare: Rare, over: Option<Left>) {
         }
         Some(Left::Moved(..)) => unreachable!("threads of this kernel do not migrate"),
     }
+    rare
 }
 
 /// Makes the CPU's first flow of control its idle thread, and its scheduler.

@@ -14,6 +14,12 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// Where in a scheduler the running thread is.
     pub const CURRENT: usize = Self::CURRENT_AT;
 
+    /// Whether anything is rare about the switch that has just been made: if not, [`arrived`](Self::arrived) need not be asked.
+    #[inline]
+    pub fn is_rare(&self, _: &Crit) -> bool {
+        !self.rare.is_empty()
+    }
+
     /// How many tokens the running thread holds.
     pub fn held(&self, _: &Crit) -> usize {
         self.rare.held()

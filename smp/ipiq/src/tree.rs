@@ -7,12 +7,12 @@
 //!     ├─ 2 ── 9 ...                         4 nobody is left below place 0: the broadcast is over
 //! ```
 //! Context law: a tree is its root's; it is written when nothing of the last broadcast is on its way any more. A relay forwards inside
-//! a call, to at most [`CALL_TARGETS`] CPUs, and never waits: what meets a full ring goes through its outbox.
+//! a call, to at most [`Bell::FAN`] CPUs, and never waits: what meets a full ring goes through its outbox.
 
 use percpu::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicUsize, Ordering, hint};
 use percpu::{CpuId, CpuSet, Crit};
 
-use crate::{Bell, CALL_TARGETS, Call, CallFn, Fabric};
+use crate::{Bell, Call, CallFn, Fabric};
 
 /// A broadcast under way, in the part of a fabric that is its root's.
 ///
@@ -202,17 +202,18 @@ fn relay<B: Bell, const CPUS: usize, const DEPTH: usize>(
     fabric.arrive(root, place);
 }
 
-const _: () = assert!(CALL_TARGETS <= 4, "the drawing shows a fan of 4");
-
 #[cfg(all(test, not(feature = "loom")))]
 mod tests {
-    use super::{CALL_TARGETS, children, parent};
+    use super::{children, parent};
+
+    /// As in a kernel.
+    const FAN: usize = 4;
 
     /// Hops from a place up to the root.
     fn depth(mut place: usize) -> u32 {
         let mut hops = 0;
         while place != 0 {
-            place = parent(place, CALL_TARGETS);
+            place = parent(place, FAN);
             hops += 1;
         }
         hops
@@ -224,8 +225,8 @@ mod tests {
             let count = others + 1;
             let mut seen = vec![0; count];
             for place in 0..count {
-                for child in children(place, count, CALL_TARGETS) {
-                    assert_eq!(parent(child, CALL_TARGETS), place);
+                for child in children(place, count, FAN) {
+                    assert_eq!(parent(child, FAN), place);
                     seen[child] += 1;
                 }
             }

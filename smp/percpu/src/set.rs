@@ -102,6 +102,22 @@ impl CpuSet {
         self
     }
 
+    /// Returns the first that `f` returns, of the CPUs in rising order: for loops in which an [`Iter`] is too much.
+    #[inline(always)]
+    pub fn find_map<R>(&self, f: impl Fn(CpuId) -> Option<R>) -> Option<R> {
+        for (word, bits) in self.words.iter().enumerate() {
+            let mut bits = *bits;
+            while bits != 0 {
+                let cpu = CpuId::at(word * BITS + bits.trailing_zeros() as usize);
+                if let Some(found) = f(cpu) {
+                    return Some(found);
+                }
+                bits &= bits - 1;
+            }
+        }
+        None
+    }
+
     /// Goes through the CPUs in rising order.
     #[inline]
     pub fn iter(&self) -> Iter {

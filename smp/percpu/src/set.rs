@@ -67,7 +67,8 @@ impl CpuSet {
     /// Returns whether no CPU is in.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.words == [0; WORDS]
+        // Not by a comparison of arrays, which is a call.
+        self.words.iter().fold(0, |all, word| all | word) == 0
     }
 
     /// Returns how many CPUs are in.

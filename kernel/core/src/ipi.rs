@@ -57,7 +57,7 @@ unsafe fn rings_in<const DEPTH: usize>(base: usize, count: usize) -> &'static mu
 }
 
 /// With how many other CPUs each CPU can talk without asking for memory again, at most: then at 255 CPUs all rings take 36 MiB.
-const PARTNERS: usize = 124;
+const PARTNERS: usize = 122;
 
 /// Rings that each of `cpus` CPUs sets aside when it comes up: one to each CPU, and some for what its calls send.
 ///

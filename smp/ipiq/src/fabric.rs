@@ -23,8 +23,9 @@ pub trait Bell: Here {
     /// To how many other CPUs a broadcast is sent one by one; to more it goes along a tree.
     const LOOP_MOST: usize = 16;
 
-    /// To how many CPUs each place of a tree passes a broadcast on; at most [`CALL_TARGETS`].
-    const FAN: usize = CALL_TARGETS;
+    /// To how many CPUs each place of a tree passes a broadcast on, at most 4: what it executes for the tree may send to the rest of
+    /// [`CALL_TARGETS`].
+    const FAN: usize = 4;
 
     /// Interrupts a CPU, which then calls [`Fabric::drain`] when it next is outside a critical section.
     ///
@@ -73,7 +74,7 @@ pub struct Fabric<B, const CPUS: usize = MAX_CPUS, const DEPTH: usize = RING_DEP
 }
 
 /// To how many CPUs a call may send; a reserve that is below it asks for more.
-pub const CALL_TARGETS: usize = 4;
+pub const CALL_TARGETS: usize = 6;
 
 impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Makes a fabric without a ring.

@@ -100,6 +100,15 @@ impl Bonds {
         self.obeyed(master, turn);
     }
 
+    /// Finds a master whose turn is not the one that was obeyed last, and that turn.
+    #[inline]
+    fn find_new(&self, turn_of: impl Fn(CpuId) -> usize) -> Option<(CpuId, usize)> {
+        self.by.find_map(|master| {
+            let turn = turn_of(master);
+            (self.odd.contains(master) != (turn % 2 == 1)).then_some((master, turn))
+        })
+    }
+
     fn obeyed(&mut self, master: CpuId, turn: usize) {
         if turn % 2 == 1 {
             self.odd.insert(master);
@@ -145,15 +154,13 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
 
     /// Obeys each master that has said something new; returns whether this CPU may go on. Part of a drain.
     #[inline]
-    pub(crate) fn obey(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>) -> bool {
-        let (by, odd) = node.state.with(crit, |state| (state.bonds.by, state.bonds.odd));
-        for master in by.starting_at(me) {
-            let said = self.masters().on(master);
-            // Pairs with: `Master::say`, release.
-            let turn = said.turn.load(Ordering::Acquire);
-            if odd.contains(master) != (turn % 2 == 1) {
-                self.obey_one(crit, node, master, turn);
-            }
+    pub(crate) fn obey(&self, crit: &Crit, node: &Node<DEPTH>) -> bool {
+        // Pairs with: `Master::say`, release.
+        let turn_of = |master| self.masters().on(master).turn.load(Ordering::Acquire);
+        while let Some((master, turn)) =
+            node.state.with(crit, |state| state.bonds.find_new(turn_of))
+        {
+            self.obey_one(crit, node, master, turn);
         }
         node.state.with(crit, |state| !state.bonds.is_parked() || state.bonds.masters)
     }

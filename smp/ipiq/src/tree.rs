@@ -7,12 +7,12 @@
 //!     ├─ 2 ── 9 ...                         4 nobody is left below place 0: the broadcast is over
 //! ```
 //! Context law: a tree is its root's; it is written when nothing of the last broadcast is on its way any more. A relay forwards inside
-//! a call, to at most [`CALL_TARGETS`] CPUs, and never waits: what meets a full ring goes through its outbox.
+//! a call, to at most [`Bell::FAN`] CPUs, and never waits: what meets a full ring goes through its outbox.
 
 use percpu::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicUsize, Ordering, hint};
 use percpu::{CpuId, CpuSet, Crit};
 
-use crate::{Bell, CALL_TARGETS, Call, CallFn, Fabric};
+use crate::{Bell, Call, CallFn, Fabric};
 
 /// A broadcast under way, in the part of a fabric that is its root's.
 ///
@@ -146,43 +146,47 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         !self.trees().on(me).is_busy()
     }
 
-    /// Step 2: sends a root's broadcast from a place to those right below it.
-    fn forward(&self, crit: &Crit, me: CpuId, root: CpuId, place: usize) {
+    /// Step 2: sends a root's broadcast from a place to those right below it; returns how many these are.
+    fn forward(&self, crit: &Crit, me: CpuId, root: CpuId, place: usize) -> usize {
         let tree = self.trees().on(root);
         let fabric = core::ptr::from_ref(self).expose_provenance();
-        for child in tree.children(place, B::FAN) {
+        let children = tree.children(place, B::FAN);
+        let below = children.len();
+        for child in children {
             let relay = Call::new(relay::<B, CPUS, DEPTH>, [fabric, root.index(), child]);
-            self.nodes().on(me).counters.relayed.add(crit, 1);
             self.send(crit, tree.member(child), relay);
         }
+        self.nodes().on(me).counters.relayed.add(crit, below as u64);
+        below
     }
 
-    /// Steps 3 and 4, for a place that is done with itself.
-    fn arrive(&self, root: CpuId, place: usize) {
+    /// Steps 3 and 4, for a place that is done with itself and has `below` places right below it.
+    fn arrive(&self, root: CpuId, place: usize, below: usize) {
         let tree = self.trees().on(root);
-        let mut place = place;
+        // A place waits for those right below it and for itself; place 0 has nothing to do itself.
+        let (mut place, mut awaited) = (place, below + 1);
         loop {
-            // A place waits for those right below it, and for itself; place 0 has nothing to do itself.
-            let (arrived, awaited) = match place {
-                0 => (&tree.arrived, tree.children(0, B::FAN).len()),
-                _ => {
-                    let below = tree.children(place, B::FAN).len();
-                    (&self.arrived().on(tree.member(place)).0[root.index()], below + 1)
+            // Where nobody else arrives there is nothing to count.
+            if awaited > 1 {
+                let arrived = match place {
+                    0 => &tree.arrived,
+                    _ => &self.arrived().on(tree.member(place)).0[root.index()],
+                };
+                // Acquire and release: the last one to arrive has seen what the others did, and shows it to who comes after it.
+                // Pairs with: itself, on the other CPUs.
+                if usize::from(arrived.fetch_add(1, Ordering::AcqRel)) + 1 != awaited {
+                    return;
                 }
-            };
-            // Acquire and release: the last one to arrive has seen what the others did, and shows it to who comes after it.
-            // Pairs with: itself, on the other CPUs.
-            if usize::from(arrived.fetch_add(1, Ordering::AcqRel)) + 1 != awaited {
-                return;
+                // Relaxed: what comes next for this root comes after step 4.
+                arrived.store(0, Ordering::Relaxed);
             }
-            // Relaxed: what comes next for this root comes after step 4.
-            arrived.store(0, Ordering::Relaxed);
             if place == 0 {
                 // Pairs with: `is_busy`, acquire.
                 tree.busy.store(false, Ordering::Release);
                 return;
             }
             place = parent(place, B::FAN);
+            awaited = tree.children(place, B::FAN).len() + usize::from(place != 0);
         }
     }
 }
@@ -197,22 +201,23 @@ fn relay<B: Bell, const CPUS: usize, const DEPTH: usize>(
     // SAFETY: `forward` made the word from the fabric, which its root keeps until the broadcast is over: in a kernel it is static.
     let fabric = unsafe { &*core::ptr::with_exposed_provenance::<Fabric<B, CPUS, DEPTH>>(fabric) };
     let root = CpuId::at(root);
-    fabric.forward(crit, B::here(crit), root, place);
+    let below = fabric.forward(crit, B::here(crit), root, place);
     fabric.trees().on(root).call().run(crit);
-    fabric.arrive(root, place);
+    fabric.arrive(root, place, below);
 }
-
-const _: () = assert!(CALL_TARGETS <= 4, "the drawing shows a fan of 4");
 
 #[cfg(all(test, not(feature = "loom")))]
 mod tests {
-    use super::{CALL_TARGETS, children, parent};
+    use super::{children, parent};
+
+    /// As in a kernel.
+    const FAN: usize = 4;
 
     /// Hops from a place up to the root.
     fn depth(mut place: usize) -> u32 {
         let mut hops = 0;
         while place != 0 {
-            place = parent(place, CALL_TARGETS);
+            place = parent(place, FAN);
             hops += 1;
         }
         hops
@@ -224,8 +229,8 @@ mod tests {
             let count = others + 1;
             let mut seen = vec![0; count];
             for place in 0..count {
-                for child in children(place, count, CALL_TARGETS) {
-                    assert_eq!(parent(child, CALL_TARGETS), place);
+                for child in children(place, count, FAN) {
+                    assert_eq!(parent(child, FAN), place);
                     seen[child] += 1;
                 }
             }

@@ -43,6 +43,7 @@ for_each_policy! {
     passive_then_full;
     acknowledge;
     park_run_release;
+    park_another_next;
     two_masters_park_each_other;
     tree_of_relays;
 }
@@ -333,6 +334,32 @@ fn park_run_release<K: Knocking>() {
             }
         }
         target.join().unwrap();
+    });
+}
+
+/// CPU 1 is parked and let go, and then CPU 2: what is said to that one is not taken for a word to CPU 1, which may be late.
+fn park_another_next<K: Knocking>() {
+    model(1, || {
+        let fabric = few::<K, 3, 2>();
+        let target = |me: usize| {
+            move || {
+                play(fabric, me, 0);
+                // Over when it was let go.
+                halt(fabric, me);
+                fabric.drain(&crit());
+                assert_eq!(ran(), 1);
+            }
+        };
+        let others = [thread::spawn(target(1)), thread::spawn(target(2))];
+        play(fabric, 0, 2);
+        for cpu in [1, 2] {
+            let crit = crit();
+            let parked = fabric.park(&crit, &CpuSet::one(CpuId::at(cpu)));
+            if cpu == 2 {
+                parked.run_on_all(|_| ());
+            }
+        }
+        others.into_iter().for_each(|other| other.join().unwrap());
     });
 }
 

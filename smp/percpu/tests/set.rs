@@ -22,6 +22,10 @@ proptest! {
         prop_assert_eq!(x.is_empty(), a.is_empty());
         prop_assert_eq!(x.first().map(CpuId::index), a.first().copied());
         prop_assert!(x.iter().map(CpuId::index).eq(a.iter().copied()));
+        for at in [0, 1, 7, 39] {
+            let found = x.find_map(|cpu| (cpu.index() >= at).then_some(cpu.index()));
+            prop_assert_eq!(found, a.range(at..).next().copied());
+        }
         prop_assert_eq!(x.and(&y), set(&(&a & &b)));
         prop_assert_eq!(x.or(&y), set(&(&a | &b)));
         prop_assert_eq!(x.minus(&y), set(&(&a - &b)));

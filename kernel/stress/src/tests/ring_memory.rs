@@ -9,7 +9,7 @@ use percpu::{CpuId, Crit};
 
 check! {
     name: "kernel/ring_memory",
-    doc: "Boot sets the memory of rings aside: neighbours, and on up to 124 CPUs all with all, take no more; 255 CPUs 40 MiB at most.",
+    doc: "Boot sets the memory of rings aside: neighbours, and on up to 122 CPUs all with all, take no more; 255 CPUs 40 MiB at most.",
     kind: Test,
     run: ring_memory,
 }
@@ -17,7 +17,7 @@ check! {
 /// What all rings may take, with as many CPUs as there can be.
 const MOST: u64 = 40 << 20;
 /// CPUs of which each may talk to all without further memory.
-const ALL_TO_ALL: usize = 124;
+const ALL_TO_ALL: usize = 122;
 
 fn ring_memory(run: &mut Run<'_>, _: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();

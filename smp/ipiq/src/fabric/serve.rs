@@ -189,7 +189,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let node = self.nodes.on(me);
         loop {
             // Orders are executed here: they, too, may have sent something.
-            let goes_on = self.obey(crit, me, node);
+            let goes_on = self.obey(crit, node);
             let is_flushed = self.flush(crit, node);
             if goes_on || !is_flushed || node.doorbell.is_marked() {
                 return goes_on && is_flushed;

@@ -56,12 +56,21 @@ impl Interrupts {
 
     /// The line of the highest priority that is due, which it is no more.
     fn take_due(&self) -> Option<&Slot> {
-        let due = self.due.load(Ordering::Relaxed);
-        let bits = (0..LINES).filter(|line| due & (1 << line) != 0);
-        let line = bits.max_by_key(|line| self.slots[*line].priority())?;
+        let mut due = self.due.load(Ordering::Relaxed);
+        if due == 0 {
+            return None;
+        }
+        let mut best = Line::numbered(due.trailing_zeros() as usize);
+        while due & (due - 1) != 0 {
+            due &= due - 1;
+            let next = Line::numbered(due.trailing_zeros() as usize);
+            if self.slot(next).priority() > self.slot(best).priority() {
+                best = next;
+            }
+        }
         // Before the slot is looked at: a raise that comes from here on sets the bit again.
-        arch::irq::clear_bits(&self.due, 1 << line);
-        Some(&self.slots[line])
+        arch::irq::clear_bits(&self.due, 1 << best.number());
+        Some(self.slot(best))
     }
 }
 

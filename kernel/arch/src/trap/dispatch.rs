@@ -30,10 +30,7 @@ fn interrupt(number: u8) {
         vector::TIMER => arch_timer(),
         vector::DOORBELL => arch_doorbell(),
         vector::WAKE => apic::end_of_interrupt(),
-        vector::LINE..LINE_END => {
-            apic::end_of_interrupt();
-            upcall::core_line(number - vector::LINE);
-        }
+        vector::LINE..LINE_END => arch_line(u32::from(number)),
         _ => {
             if apic::in_service(number) {
                 apic::end_of_interrupt();
@@ -45,6 +42,11 @@ fn interrupt(number: u8) {
 
 /// After the last line.
 const LINE_END: u8 = vector::LINE + vector::LINES;
+
+pub(super) extern "C" fn arch_line(number: u32) {
+    apic::end_of_interrupt();
+    upcall::core_line(number as u8 - vector::LINE);
+}
 
 pub(super) extern "C" fn arch_timer() {
     apic::end_of_interrupt();

@@ -4,7 +4,7 @@
 //! any vector      full Frame on the current stack (ring 3: the context's kernel stack), `swapgs` from ring 3
 //! 1, 2, 8, 18     full Frame on a stack of their own; above the frame lies the address of the CPU's head,
 //!                 because at this instant `gs` may be anybody's (1 from ring 3: moved to the kernel stack)
-//! timer, doorbell from ring 0: the nine registers that a function call may change, and no more; the doorbell
+//! timer, doorbell, lines from ring 0: the nine registers that a function call may change, and no more; the doorbell
 //!                 inside a critical section one, since it only leaves a mark
 //! ```
 //! `clac` comes first everywhere: ring 0 may have been inside a copy. On a CPU without SMAP it is no
@@ -81,6 +81,8 @@ global_asm!(
     ".else",
     "jmp {critical_entry}",
     ".endif",
+    ".elseif number >= {line} && number < {line} + {lines}",
+    "jmp {line_entry}",
     ".else",
     "jmp {common_entry}",
     ".endif",
@@ -92,8 +94,11 @@ global_asm!(
     with_error = const WITH_ERROR,
     critical = const CRITICAL,
     debug = const vector::DEBUG,
+    line = const vector::LINE,
+    lines = const vector::LINES,
     debug_entry = sym debug_entry,
     critical_entry = sym critical_entry,
+    line_entry = sym line_entry,
     common_entry = sym common_entry,
 );
 
@@ -187,18 +192,52 @@ extern "C" fn debug_entry() {
     )
 }
 
+macro_rules! push_volatile {
+    () => {
+        "push rax\npush rcx\npush rdx\npush rsi\npush rdi\npush r8\npush r9\npush r10\npush r11"
+    };
+}
+macro_rules! pop_volatile {
+    () => {
+        "pop r11\npop r10\npop r9\npop r8\npop rdi\npop rsi\npop rdx\npop rcx\npop rax"
+    };
+}
+
+/// Stack: `vector | error | rip | cs | rflags | rsp | ss`.
+#[unsafe(naked)]
+extern "C" fn line_entry() {
+    naked_asm!(
+        "test byte ptr [rsp + {cs}], 3",
+        "jnz {common_entry}",
+        clac!(),
+        "cld",
+        push_volatile!(),
+        "mov edi, [rsp + {vector}]",
+        "call {handler}",
+        pop_volatile!(),
+        "add rsp, 16",
+        "iretq",
+        cs = const CS_FROM_VECTOR,
+        vector = const 9 * size_of::<u64>(),
+        handler = sym super::dispatch::arch_line,
+        common_entry = sym common_entry,
+    )
+}
+
 /// The registers that a function call may change, and no more.
 macro_rules! call_handler {
     () => {
-        "cld\n\
-         push rax\npush rcx\npush rdx\npush rsi\npush rdi\npush r8\npush r9\npush r10\npush r11\n\
-         call {handler}\n\
-         pop r11\npop r10\npop r9\npop r8\npop rdi\npop rsi\npop rdx\npop rcx\npop rax\n\
-         iretq\n\
-         3:\n\
-         push 0\n\
-         push {vector}\n\
-         jmp {common_entry}"
+        concat!(
+            "cld\n",
+            push_volatile!(),
+            "\ncall {handler}\n",
+            pop_volatile!(),
+            "\niretq\n\
+             3:\n\
+             push 0\n\
+             push {vector}\n\
+             jmp {common_entry}"
+        )
     };
 }
 

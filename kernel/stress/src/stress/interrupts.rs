@@ -26,7 +26,7 @@ check! {
 /// Victims on each CPU.
 const EACH: usize = 3;
 /// Rounds of a full run, over all victims.
-const ROUNDS: u64 = 120_000;
+const ROUNDS: u64 = 40_000;
 /// Words of memory that a victim works on.
 const WORDS: usize = 16;
 /// Different sums: what each comes to is known before the first interrupt.

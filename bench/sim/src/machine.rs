@@ -1,17 +1,17 @@
 //! The machine: what happens next, on which CPU, and what that changes.
 //!
 //! ```text
-//!          doorbell, timer, a look around
-//!          ┌──────────────(1)──────────────┐
-//!          ▼                               │
-//!        PATH ◀──(2) service over─── THREAD, IDLE
-//!        │  ▲ └────────(3) all steps done ─▶ the chosen thread, or idle
-//!        └──┘ (4) next step
+//!  THREAD ──(1) doorbell, timer──────────────────▶ PATH ◀─┐
+//!    ▲ └────(2) its work is over─────────────────▶ │ │ └──┘ (4) next step
+//!    └──────(3) all steps done, somebody to run────┘ │
+//!   IDLE ◀──(3) all steps done, nobody to run────────┘
+//!      └────(1) doorbell, timer, time to look around─▶ PATH
 //! ```
 //! A CPU is in a kernel path, in a thread's own work, or idle. A path is a critical section: steps that nothing interrupts,
 //! each with a cost, and an effect when that has passed; what arrives meanwhile is served at its end, as the kernel does.
 //! A thread's work is interrupted and goes on afterwards (`paths` has the steps, `life` what threads do between).
 
+mod ends;
 mod life;
 mod mail;
 mod paths;
@@ -20,18 +20,17 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use ipiq::doorbell::Doorbell;
-use lwkt_sched::{Priority, RunQueue, Scheduler, ThreadRef};
+use lwkt_sched::{RunQueue, Scheduler, ThreadRef};
 use percpu::CpuId;
 
 use self::life::{Job, Phase};
 use self::mail::Letter;
 use self::paths::Step;
-use crate::Setting;
 use crate::chance::Chance;
 use crate::costs::Costs;
 use crate::ground::{self, Link};
-use crate::measure::{self, Report, Wakes};
-use crate::workload::{Affinity, Source, Time, Workload};
+use crate::measure::Report;
+use crate::workload::{Affinity, Workload};
 
 /// What happens at a moment on a CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,89 +138,6 @@ pub struct Machine<'a, Q: RunQueue> {
 }
 
 impl<'a, Q: RunQueue> Machine<'a, Q> {
-    /// A machine whose CPUs have just come up, with all threads started.
-    pub fn boot(workload: &'a Workload, costs: &'a Costs, setting: Setting) -> Self {
-        ground::set_now(0);
-        let cpus = (0..setting.cpus).map(|cpu| Cpu {
-            own: ground::scheduler(CpuId::at(cpu)),
-            bell: Doorbell::new(),
-            links: BTreeMap::new(),
-            steps: VecDeque::new(),
-            parked: VecDeque::new(),
-            doing: Doing::Idle,
-            turn: 0,
-            rung: false,
-            timer_due: false,
-            armed: None,
-            tick: None,
-            gives_way: false,
-            waiting: 0,
-            gives: None,
-            asks: false,
-            next_look: 0,
-        });
-        let mut machine = Self {
-            workload,
-            costs,
-            now: 0,
-            events: BinaryHeap::new(),
-            foreseen: 0,
-            cpus: cpus.collect(),
-            threads: Vec::new(),
-            groups: workload.groups.iter().map(|_| GroupState::default()).collect(),
-            brings: Vec::new(),
-            idle: setting.cpus,
-            waiting: 0,
-            report: Report { duration: workload.duration, ..Report::default() },
-        };
-        for group in 0..workload.groups.len() {
-            for index in 0..workload.groups[group].threads(setting.cpus) {
-                machine.start(group, index, setting);
-            }
-        }
-        machine
-    }
-
-    fn start(&mut self, number: usize, index: usize, setting: Setting) {
-        let group = &self.workload.groups[number];
-        let priority = Priority::new(group.priority).expect("the file was looked at");
-        let cpu = group.cpu_of(index, setting.cpus);
-        let me = self.threads.len();
-        let memory = ground::thread(&group.name, priority, me);
-        let thread = self.cpus[cpu].own.spawn(&ground::crit(), memory);
-        let chance = Chance::of(setting.seed, 2 * number, index);
-        let mut arrivals = Chance::of(setting.seed, 2 * number + 1, index);
-        let next_arrival = match group.source {
-            // Threads whose jobs come at fixed intervals take turns: else all would wait at once.
-            Source::Arrivals(Time::Fixed(apart)) => {
-                1 + apart * index as u64 / group.threads(setting.cpus) as u64
-            }
-            Source::Arrivals(time) => arrivals.time(time),
-            Source::Requests | Source::Always => 0,
-        };
-        self.threads.push(Simulated {
-            thread,
-            group: number,
-            index,
-            chance,
-            phase: Phase::Begin,
-            job: Job::default(),
-            left: 0,
-            inbox: VecDeque::new(),
-            unanswered: 0,
-            released: false,
-            next_arrival,
-            backlog: 0,
-            arrivals,
-            deadline: 0,
-            waits: false,
-            woken: None,
-            cpu_time: 0,
-        });
-        self.groups[number].members.push(me);
-        self.begins_to_wait(cpu, me, None);
-    }
-
     /// Runs for as long as the workload says.
     pub fn run(mut self) -> Report {
         for cpu in 0..self.cpus.len() {
@@ -336,33 +252,5 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
     /// Whether a thread may be moved.
     fn may_move(&self, thread: usize) -> bool {
         self.workload.groups[self.threads[thread].group].on == Affinity::Spread
-    }
-
-    fn conclude(mut self) -> Report {
-        for cpu in 0..self.cpus.len() {
-            self.charge(cpu);
-            self.cpus[cpu].own.check(&ground::crit()).expect("the laws of the scheduler");
-            self.report.switches += self.cpus[cpu].own.switches();
-            self.report.waits += self.cpus[cpu].own.waits();
-        }
-        self.late_arrivals();
-        let Self { workload, groups, threads, mut report, .. } = self;
-        for (group, state) in workload.groups.iter().zip(groups) {
-            let members: Vec<&Simulated> = state.members.iter().map(|at| &threads[*at]).collect();
-            let shares: Vec<u64> = members.iter().map(|one| one.cpu_time).collect();
-            let unfinished =
-                members.iter().map(|one| one.unfinished(workload.duration)).sum::<u64>();
-            report.groups.push(measure::Group {
-                name: group.name.clone(),
-                threads: members.len(),
-                came: state.came,
-                done: state.done,
-                in_flight: unfinished + state.travelling,
-                wakes: Wakes::of(state.wakes),
-                jain: measure::jain(&shares),
-                cpu_time: shares.iter().sum(),
-            });
-        }
-        report
     }
 }

@@ -28,6 +28,7 @@ Examples:
   ./x stress --plant lost-wake    a bug on purpose: which tests see it, and what they say
   ./x run --mode tcg --smp 16     16 CPUs, emulated in parallel: wall cycles, not a claim
   ./x bench --set runq=bitmap,list   each policy by itself, then side by side
+  ./x sim web --cpus 64           a workload on 64 virtual CPUs, each run queue a column
   ./x boot -- -d int              the kernel in this terminal, QEMU logging interrupts
   ./x boot --gdb                  the same, waiting for a debugger
   ./x test                        everything that must hold; what continuous integration runs
@@ -70,6 +71,8 @@ pub enum Verb {
     Bench(BenchArgs),
     /// Run stress tests in the kernel, under one interleaving or many.
     Stress(StressArgs),
+    /// Run a workload on virtual CPUs, with the kernel's own schedulers: policies side by side.
+    Sim(SimArgs),
     /// Boot the kernel in this terminal, as text.
     Boot(BootArgs),
     /// Say what this machine has, what is missing, and what to type.
@@ -289,6 +292,37 @@ pub struct BootArgs {
     pub gdb: bool,
 }
 
+/// `./x sim`
+#[derive(Args, Debug)]
+pub struct SimArgs {
+    /// A workload that ships, by its name, or a file NAME.toml.
+    #[arg(value_name = "WORKLOAD", required_unless_present = "list")]
+    pub workload: Option<PathBuf>,
+
+    /// Print the workloads that ship, run nothing.
+    #[arg(long)]
+    pub list: bool,
+
+    /// Virtual CPUs, 1 to 1024.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub cpus: u32,
+
+    /// Only these run queues, in this order; all without it.
+    #[arg(long = "set", value_name = "runq=NAME,..", value_parser = Axis::parse)]
+    pub set: Vec<Axis>,
+
+    #[command(flatten)]
+    pub seed: Seed,
+
+    /// Take costs from this baseline instead of the last in bench/baselines.
+    #[arg(long, value_name = "FILE", value_parser = existing_file)]
+    pub costs: Option<PathBuf>,
+
+    /// Write the figures as JSON lines to this file, `-` for standard output.
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+}
+
 /// `./x test`
 #[derive(Args, Debug)]
 pub struct TestArgs {
@@ -327,7 +361,7 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Verb, (St
             (error.render().to_string(), Status::Passed)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => (
-            "x: which verb? run, test, bench, stress, boot or doctor (./x --help)".to_owned(),
+            "x: which verb? run, test, bench, stress, sim, boot or doctor (./x --help)".to_owned(),
             Status::Usage,
         ),
         _ => (one_line(&error.render().to_string()), Status::Usage),

@@ -100,6 +100,19 @@ pub fn refusal(machine: &Machine, most: Most) -> Option<String> {
     None
 }
 
+/// The values of the one key that makes a difference to a verb: those that were asked for, or all there are.
+pub fn names_of(set: &[Axis], key: &str) -> Result<Vec<&'static str>, String> {
+    match set {
+        [] => {
+            let known = KEYS.iter().find(|one| one.name == key).map(|one| one.names);
+            Ok(known.unwrap_or_default().to_vec())
+        }
+        [axis] if axis.key.name == key => Ok(axis.names.clone()),
+        [axis] => Err(format!("this knows --set {key}= only, not {}=", axis.key.name)),
+        _ => Err(format!("several values go behind one --set {key}=")),
+    }
+}
+
 /// How many combinations a verb can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Most {

@@ -59,7 +59,7 @@ pub trait RunQueue: Sized {
 
 percpu::variants! {
     /// The policies, by name; the first is the default.
-    DAMSELFLY_RUNQ:
+    DAMSELFLY_RUNQ as RunQueue:
     bitmap: Bitmap,
     list: List,
     fair: Fair,

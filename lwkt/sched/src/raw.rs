@@ -6,7 +6,7 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU16, Ordering};
 
 use percpu::CpuId;
 
@@ -64,7 +64,7 @@ pub struct Thread {
     pub(crate) state: Cell<State>,
     pub(crate) token: Cell<Token>,
     pub(crate) timed_out: Cell<bool>,
-    home: AtomicU8,
+    home: AtomicU16,
     pub(crate) joined: Cell<bool>,
     pub(crate) life: Cell<Life>,
     pub(crate) why: Cell<Why>,
@@ -110,7 +110,7 @@ impl Thread {
             state: Cell::new(State::Unstarted),
             token: Cell::new(Token::NONE),
             timed_out: Cell::new(false),
-            home: AtomicU8::new(0),
+            home: AtomicU16::new(0),
             joined: Cell::new(false),
             life: Cell::new(Life::Detached),
             why: Cell::new(Why::NOTHING),
@@ -134,7 +134,9 @@ impl Thread {
     #[inline]
     pub fn home(&self) -> CpuId {
         // Pairs with: `set_home`, release.
-        CpuId::from(self.home.load(Ordering::Acquire))
+        let number = self.home.load(Ordering::Acquire);
+        // SAFETY: `new` and `set_home` store numbers of CPUs, and nobody else stores.
+        unsafe { CpuId::at_unchecked(number.into()) }
     }
 
     #[inline]
@@ -144,8 +146,8 @@ impl Thread {
 
     pub(crate) fn set_home(&self, cpu: CpuId) {
         // Pairs with: `home`, acquire: whoever finds the thread at its new home also finds all that its old home did.
-        const { assert!(percpu::MAX_CPUS <= 1 << u8::BITS, "a home is one byte") }
-        self.home.store(cpu.index() as u8, Ordering::Release);
+        const { assert!(percpu::MAX_CPUS <= 1 << u16::BITS, "a home is two bytes") }
+        self.home.store(cpu.index() as u16, Ordering::Release);
     }
 
     /// Where the thread continues.

@@ -40,7 +40,7 @@ pub(crate) struct Incoming<const CPUS: usize, const DEPTH: usize>(
 #[cfg(not(feature = "loom"))]
 const _: () = {
     assert!(size_of::<percpu::Block<Node<RING_DEPTH>>>() == 512);
-    assert!(size_of::<percpu::Block<Incoming<MAX_CPUS, RING_DEPTH>>>() == 2048);
+    assert!(size_of::<percpu::Block<Incoming<MAX_CPUS, RING_DEPTH>>>() == 8 * MAX_CPUS);
 };
 
 /// What only the CPU itself touches.

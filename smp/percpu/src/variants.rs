@@ -5,8 +5,31 @@
 /// `variants! { /// doc  VARIABLE: name: Type, ... }` expands to the modules `name` and their types, to the `NAMES`,
 /// and to `Chosen`: the type whose name stood in the environment variable when this was compiled, or the first. An
 /// unknown name does not compile.
+///
+/// `VARIABLE as Trait: ...`, with the trait that all of them implement, adds `by_name`: what a host program that has all of
+/// them does with the one that somebody names.
 #[macro_export]
 macro_rules! variants {
+    ($(#[$doc:meta])* $variable:ident as $trait:ident: $($name:ident: $type:ident,)+) => {
+        $crate::variants! { $(#[$doc])* $variable: $($name: $type,)+ }
+
+        /// Something to do with any of them.
+        pub trait Use {
+            /// What comes of it.
+            type Result;
+
+            /// Does it with `V`.
+            fn with<V: $trait>(self) -> Self::Result;
+        }
+
+        /// Has `user` do it with the one of this name; `None` if no line of the table has the name.
+        pub fn by_name<U: Use>(name: &str, user: U) -> Option<U::Result> {
+            $(if name == stringify!($name) {
+                return Some(user.with::<$type>());
+            })+
+            None
+        }
+    };
     ($(#[$doc:meta])* $variable:ident: $($name:ident: $type:ident,)+) => {
         $(mod $name;
         pub use $name::$type;)+

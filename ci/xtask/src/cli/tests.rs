@@ -115,6 +115,19 @@ fn a_baseline_is_renewed_with_a_reason() {
 }
 
 #[test]
+fn a_simulation_needs_a_workload() {
+    let Ok(Verb::Sim(args)) = parsed("sim web --cpus 1024 --set runq=fair --seed 3") else {
+        panic!("it is right")
+    };
+    assert_eq!((args.cpus, args.seed.seed, args.set.len()), (1024, 3, 1));
+    assert!(matches!(parsed("sim --list"), Ok(Verb::Sim(args)) if args.list));
+    assert!(refused("sim").contains("WORKLOAD"));
+    assert!(refused("sim web --cpus 1025").contains("1..=1024"));
+    assert!(refused("sim web --set runq=none").contains("there are runq="));
+    assert!(refused("sim web --costs /no/such/file").contains("No such file"));
+}
+
+#[test]
 fn the_hosted_comparison_has_no_machine_and_no_baseline() {
     let Ok(Verb::Bench(args)) = parsed("bench --hosted ring --quick --json -") else {
         panic!("it is right")

@@ -1,4 +1,4 @@
-use super::{Axis, Most, combinations, refusal};
+use super::{Axis, Most, combinations, names_of, refusal};
 use crate::cli::{Machine, Verb, parse_from};
 
 fn machine(words: &str) -> Machine {
@@ -37,6 +37,15 @@ fn each_value_is_a_combination() {
             "runq=list ipi=eager"
         ]
     );
+}
+
+#[test]
+fn a_verb_of_one_key_takes_some_of_its_values_or_all() {
+    let of = |words: &str, key| names_of(&machine(words).set, key);
+    assert_eq!(of("x", "runq"), Ok(lwkt_sched::queue::NAMES.to_vec()));
+    assert_eq!(of("--set runq=fair,list", "runq"), Ok(vec!["fair", "list"]));
+    assert!(of("--set runq=fair", "another").is_err());
+    assert!(of("--set runq=fair --set runq=list", "runq").is_err());
 }
 
 #[test]

@@ -65,6 +65,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(documents("docs", "rustdoc has no warning, on the host's crates", Vec::new()));
     steps.push(documents("docs-bare", "the same, on the bare machine's", bare));
     steps.push(host());
+    steps.push(many_cpus());
     for (feature, word) in
         [("loom", "every interleaving within the bound"), ("shuttle", "random interleavings")]
     {
@@ -152,6 +153,19 @@ fn host() -> Step {
         let mut test = tool_cargo();
         counted(
             test.args(["test", "--quiet", "--no-fail-fast"]).arg("--target-dir").arg(place::out()),
+        )
+    })
+}
+
+/// The host's tests have as many CPUs as a kernel; these have as many as the simulator.
+fn many_cpus() -> Step {
+    step("many-cpus", "percpu, lwkt-sched and the simulator hold with room for 1,024 CPUs", || {
+        let mut test = tool_cargo();
+        counted(
+            test.args(["test", "--quiet", "--no-fail-fast", "--features", "sim/cpus-1024"])
+                .args(["-p", "percpu", "-p", "lwkt-sched", "-p", "sim"])
+                .arg("--target-dir")
+                .arg(place::out()),
         )
     })
 }

@@ -8,7 +8,7 @@ use super::*;
 
 /// Who is below whom: a crate depends on rows further down only. A new crate gets a place here.
 const ROWS: [&[&str]; 9] = [
-    &["xtask", "image"],
+    &["xtask", "image", "sim"],
     &["runner", "kernel-stress", "bench-suite", "bench-report"],
     &["kernel-core", "programs", "bench-user", "layer"],
     &["arch", "servers", "lwkt-port", "lwkt-token", "dispatch", "program"],

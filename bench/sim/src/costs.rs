@@ -1,0 +1,148 @@
+//! What a step of a kernel path costs: instructions that the kernel's benchmarks counted, one nanosecond each.
+//!
+//! | cost | of the benchmarks (each by its operations) |
+//! |---|---|
+//! | `switch` | `kernel/switch` |
+//! | `wake` | `kernel/block_wake` - `kernel/switch` |
+//! | `message` | (`kernel/port_do` - 2 `kernel/block_wake`) / 2: a message, or its reply, queued and taken |
+//! | `send` | `ipi/push_pop`: into the ring, and out of it on the other side |
+//! | `enter` | `ipi/one_way` - `ipi/push_pop` - [`RING`]: into the handler, and the look at the doorbell |
+//! | `leave` | (`ipi/round_trip` - 2 `ipi/one_way`) / 2: out of the handler |
+//! | `idle` | `ipi/remote_ack_idle` - `ipi/remote_ack`: out of the halt, and into it again |
+//!
+//! A policy costs what a kernel with it needs, if such a baseline is there (`./x bench --set runq=NAME --bless 'why'`); if
+//! not, what the default needs: the key says which. A timer's handler is entered and left like the doorbell's. What no
+//! benchmark measures is declared below.
+
+use std::path::Path;
+
+use bench_report::Baseline;
+
+/// Writing to the interrupt controller: no benchmark ends between that and the interrupt.
+pub const RING: u64 = 15;
+/// From there to the target's first instruction. Nothing that counts instructions sees it.
+pub const FLIGHT: u64 = 500;
+/// Between two looks whether a full ring has room.
+pub const PAUSE: u64 = 100;
+/// The time after which a running thread is asked to give way, while others wait for its CPU.
+pub const TICK: u64 = 10_000_000;
+/// A look at all other CPUs for one that has too much to do.
+pub const LOOK_AROUND: u64 = 100;
+/// The time between two of these on an idle CPU.
+pub const LOOKS_APART: u64 = 1_000_000;
+
+/// The declared ones, as they are printed.
+pub const DECLARED: [(&str, u64); 6] = [
+    ("ring", RING),
+    ("flight", FLIGHT),
+    ("pause", PAUSE),
+    ("tick", TICK),
+    ("look around", LOOK_AROUND),
+    ("looks apart", LOOKS_APART),
+];
+
+macro_rules! costs {
+    ($($(#[$doc:meta])* $name:ident: $formula:expr,)+) => {
+        /// What each step costs, in nanoseconds, and by which key's figures.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Costs {
+            /// The key.
+            pub key: String,
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        impl Costs {
+            /// By these figures.
+            ///
+            /// # Errors
+            /// The benchmark that has no figure in instructions, or the cost that comes out below zero.
+            pub fn of(baseline: &Baseline) -> Result<Self, String> {
+                Ok(Self {
+                    key: baseline.run.baseline_name(),
+                    $($name: {
+                        let formula: fn(&Figures) -> Result<f64, String> = $formula;
+                        whole(stringify!($name), formula(&Figures(baseline))?)?
+                    },)+
+                })
+            }
+
+            /// Each with its name.
+            pub fn each(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name)),+]
+            }
+        }
+    };
+}
+
+costs! {
+    /// A switch to another thread of the CPU.
+    switch: |of| of.per_op("kernel/switch"),
+    /// Waking a thread of the CPU, and its wait before.
+    wake: |of| Ok(of.per_op("kernel/block_wake")? - of.per_op("kernel/switch")?),
+    /// A message, or its reply, queued and taken.
+    message: |of| Ok(of.per_op("kernel/port_do")? / 2.0 - of.per_op("kernel/block_wake")?),
+    /// A call into a ring and out of it.
+    send: |of| of.per_op("ipi/push_pop"),
+    /// Into a handler.
+    enter: |of| Ok(of.per_op("ipi/one_way")? - of.per_op("ipi/push_pop")? - RING as f64),
+    /// Out of a handler.
+    leave: |of| Ok(of.per_op("ipi/round_trip")? / 2.0 - of.per_op("ipi/one_way")?),
+    /// Out of the halt and into it again.
+    idle: |of| Ok(of.per_op("ipi/remote_ack_idle")? - of.per_op("ipi/remote_ack")?),
+}
+
+struct Figures<'a>(&'a Baseline);
+
+impl Figures<'_> {
+    fn per_op(&self, bench: &str) -> Result<f64, String> {
+        match self.0.figures.get(bench) {
+            Some(figure) if figure.unit == "insns" && figure.ops != 0 => {
+                Ok(figure.value as f64 / figure.ops as f64)
+            }
+            Some(figure) => Err(format!("{bench} counts {}, not instructions", figure.unit)),
+            None => Err(format!("the baseline has no figure of {bench}, which a cost comes of")),
+        }
+    }
+}
+
+fn whole(name: &str, cost: f64) -> Result<u64, String> {
+    let rounded = cost.round();
+    if (0.0..1e9).contains(&rounded) {
+        Ok(rounded as u64)
+    } else {
+        Err(format!("the cost '{name}' comes out as {cost}"))
+    }
+}
+
+impl Costs {
+    /// The costs of a policy by the file of a baseline, or by the last that is in a folder of them; by the one beside it that is
+    /// of that policy, if there is one.
+    ///
+    /// # Errors
+    /// The file, and what is wrong with it, in a line.
+    pub fn read(path: &Path, policy: &str) -> Result<Self, String> {
+        let usual = if path.is_dir() { last_in(path)? } else { path.to_owned() };
+        let stem = usual.file_stem().unwrap_or_default().to_string_lossy();
+        let own = usual.with_file_name(format!("{stem}_runq={policy}.json"));
+        let file = if own.is_file() { own } else { usual };
+        let named = |why: String| format!("{}: {why}", file.display());
+        let bytes = std::fs::read(&file).map_err(|error| named(error.to_string()))?;
+        let baseline: Baseline = serde_json::from_slice(&bytes)
+            .map_err(|error| named(format!("not a baseline: {error}")))?;
+        if baseline.run.mode != "insns" {
+            return Err(named(format!("figures in mode {}, not insns", baseline.run.mode)));
+        }
+        Self::of(&baseline).map_err(named)
+    }
+}
+
+/// The last baseline by name of those for which nothing special was asked: their names end with the number of CPUs.
+fn last_in(folder: &Path) -> Result<std::path::PathBuf, String> {
+    let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let usual = |path: &std::path::PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| name.ends_with("_smp4.json"))
+    };
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(usual);
+    files.max().ok_or_else(|| format!("{}: no baseline of 4 CPUs in it", folder.display()))
+}

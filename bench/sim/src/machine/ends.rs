@@ -1,0 +1,128 @@
+//! A machine's two ends: CPUs that come up, with threads that are not yet begun, and what has become of them.
+
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use ipiq::doorbell::Doorbell;
+use lwkt_sched::{Priority, RunQueue};
+use percpu::CpuId;
+
+use super::life::{Job, Phase};
+use super::{Cpu, Doing, GroupState, Machine, Simulated};
+use crate::chance::Chance;
+use crate::measure::{self, Report, Wakes};
+use crate::workload::{Source, Time, Workload};
+use crate::{Costs, Setting, ground};
+
+impl<'a, Q: RunQueue> Machine<'a, Q> {
+    /// A machine whose CPUs have just come up, with all threads started.
+    pub fn boot(workload: &'a Workload, costs: &'a Costs, setting: Setting) -> Self {
+        ground::set_now(0);
+        let cpus = (0..setting.cpus).map(|cpu| Cpu {
+            own: ground::scheduler(CpuId::at(cpu)),
+            bell: Doorbell::new(),
+            links: BTreeMap::new(),
+            steps: VecDeque::new(),
+            parked: VecDeque::new(),
+            doing: Doing::Idle,
+            turn: 0,
+            rung: false,
+            timer_due: false,
+            armed: None,
+            tick: None,
+            gives_way: false,
+            waiting: 0,
+            gives: None,
+            asks: false,
+            next_look: 0,
+        });
+        let mut machine = Self {
+            workload,
+            costs,
+            now: 0,
+            events: BinaryHeap::new(),
+            foreseen: 0,
+            cpus: cpus.collect(),
+            threads: Vec::new(),
+            groups: workload.groups.iter().map(|_| GroupState::default()).collect(),
+            brings: Vec::new(),
+            idle: setting.cpus,
+            waiting: 0,
+            report: Report { duration: workload.duration, ..Report::default() },
+        };
+        for group in 0..workload.groups.len() {
+            for index in 0..workload.groups[group].threads(setting.cpus) {
+                machine.start(group, index, setting);
+            }
+        }
+        machine
+    }
+
+    fn start(&mut self, number: usize, index: usize, setting: Setting) {
+        let group = &self.workload.groups[number];
+        let priority = Priority::new(group.priority).expect("the file was looked at");
+        let cpu = group.cpu_of(index, setting.cpus);
+        let me = self.threads.len();
+        let memory = ground::thread(&group.name, priority, me);
+        let thread = self.cpus[cpu].own.spawn(&ground::crit(), memory);
+        let chance = Chance::of(setting.seed, 2 * number, index);
+        let mut arrivals = Chance::of(setting.seed, 2 * number + 1, index);
+        let next_arrival = match group.source {
+            // Threads whose jobs come at fixed intervals take turns: else all would wait at once.
+            Source::Arrivals(Time::Fixed(apart)) => {
+                1 + apart * index as u64 / group.threads(setting.cpus) as u64
+            }
+            Source::Arrivals(time) => arrivals.time(time),
+            Source::Requests | Source::Always => 0,
+        };
+        self.threads.push(Simulated {
+            thread,
+            group: number,
+            index,
+            chance,
+            phase: Phase::Begin,
+            job: Job::default(),
+            left: 0,
+            inbox: VecDeque::new(),
+            unanswered: 0,
+            released: false,
+            next_arrival,
+            backlog: 0,
+            arrivals,
+            deadline: 0,
+            waits: false,
+            woken: None,
+            cpu_time: 0,
+        });
+        self.groups[number].members.push(me);
+        self.begins_to_wait(cpu, me, None);
+    }
+
+    /// What the run found.
+    pub(super) fn conclude(mut self) -> Report {
+        for cpu in 0..self.cpus.len() {
+            self.charge(cpu);
+            self.cpus[cpu].own.check(&ground::crit()).expect("the laws of the scheduler");
+            self.report.switches += self.cpus[cpu].own.switches();
+            self.report.waits += self.cpus[cpu].own.waits();
+        }
+        self.late_arrivals();
+        let Self { workload, groups, threads, mut report, .. } = self;
+        for (group, state) in workload.groups.iter().zip(groups) {
+            let members: Vec<&Simulated> = state.members.iter().map(|at| &threads[*at]).collect();
+            let shares: Vec<u64> = members.iter().map(|one| one.cpu_time).collect();
+            let unfinished =
+                members.iter().map(|one| one.unfinished(workload.duration)).sum::<u64>();
+            report.groups.push(measure::Group {
+                name: group.name.clone(),
+                threads: members.len(),
+                came: state.came,
+                done: state.done,
+                in_flight: unfinished + state.travelling,
+                wakes: Wakes::of(state.wakes),
+                jain: measure::jain(&shares),
+                cpu_time: shares.iter().sum(),
+            });
+        }
+        report
+    }
+}

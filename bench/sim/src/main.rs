@@ -1,0 +1,111 @@
+//! `./x sim`: workloads on virtual CPUs, a column for each policy.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use sim::options::Options;
+use sim::{Costs, Run, Setting, Workload, json, table};
+
+/// As of `./x`: the command line makes no sense; something could not be done.
+const USAGE: u8 = 2;
+const BROKEN: u8 = 3;
+
+enum Wrong {
+    Usage(String),
+    Broken(String),
+}
+
+fn main() -> ExitCode {
+    let done = Options::parse(std::env::args().skip(1)).map_err(Wrong::Usage).and_then(|options| {
+        match &options.workload {
+            None => list(&options.workloads),
+            Some(asked) => run(asked, &options),
+        }
+    });
+    let (wrong, status) = match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Wrong::Usage(wrong)) => (wrong, USAGE),
+        Err(Wrong::Broken(wrong)) => (wrong, BROKEN),
+    };
+    eprintln!("x: {wrong}");
+    ExitCode::from(status)
+}
+
+/// The workloads that ship.
+fn shipped(folder: &Path) -> Result<Vec<PathBuf>, Wrong> {
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| Wrong::Broken(format!("{}: {error}", folder.display())))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension() == Some(OsStr::new("toml")))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn list(folder: &Path) -> Result<(), Wrong> {
+    let mut text = String::new();
+    for file in shipped(folder)? {
+        let Workload { name, about, .. } = Workload::read(&file).map_err(Wrong::Broken)?;
+        text += &format!("{name:<10} {about}\n");
+    }
+    say(&text)
+}
+
+/// Where the workload is: a file, or one that ships, by its name.
+fn find(asked: &Path, folder: &Path) -> Result<PathBuf, Wrong> {
+    if asked.extension() == Some(OsStr::new("toml")) {
+        return Ok(asked.to_owned());
+    }
+    let files = shipped(folder)?;
+    let names: Vec<_> = files.iter().filter_map(|file| file.file_stem()?.to_str()).collect();
+    match names.iter().position(|name| Path::new(name) == asked) {
+        Some(at) => Ok(files[at].clone()),
+        None => Err(Wrong::Usage(format!(
+            "no workload is called '{}'; there are {}, or a file NAME.toml",
+            asked.display(),
+            names.join(", ")
+        ))),
+    }
+}
+
+fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
+    let workload = Workload::read(&find(asked, &options.workloads)?).map_err(Wrong::Usage)?;
+    let setting = Setting { cpus: options.cpus, seed: options.seed };
+    let mut runs = Vec::new();
+    let mut lines = String::new();
+    for policy in &options.policies {
+        let costs = Costs::read(&options.costs, policy).map_err(Wrong::Broken)?;
+        let report = sim::run(policy, &workload, &costs, setting).map_err(Wrong::Usage)?;
+        let run = Run { policy, costs, report };
+        lines += &json::lines(&workload, setting, &run);
+        runs.push(run);
+    }
+    let text = table::head(&workload, setting) + &table::table(&runs);
+    match options.json.as_deref() {
+        None => say(&text),
+        // The table goes where it is in nobody's way.
+        Some(file) if file == Path::new("-") => {
+            eprint!("{text}");
+            say(&lines)
+        }
+        Some(file) => {
+            std::fs::write(file, lines)
+                .map_err(|error| Wrong::Broken(format!("{}: {error}", file.display())))?;
+            say(&text)
+        }
+    }
+}
+
+/// Writes to standard output. Who reads it may leave.
+fn say(text: &str) -> Result<(), Wrong> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Wrong::Broken(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

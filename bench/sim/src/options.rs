@@ -1,0 +1,100 @@
+//! The command line, which `./x sim` writes.
+
+use std::path::PathBuf;
+
+/// What to run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Options {
+    /// A workload's file, or the name of one that ships; none to list them.
+    pub workload: Option<PathBuf>,
+    /// The policies, in the order of the columns.
+    pub policies: Vec<String>,
+    /// Virtual CPUs.
+    pub cpus: usize,
+    /// The seed.
+    pub seed: u64,
+    /// A baseline, or a folder of them, that the costs come of.
+    pub costs: PathBuf,
+    /// The folder of the workloads that ship.
+    pub workloads: PathBuf,
+    /// Where JSON lines go; `-` is the standard output.
+    pub json: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// What is wrong, in a line.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+        let mut options = Options {
+            workload: None,
+            policies: Vec::new(),
+            cpus: 4,
+            seed: 1,
+            costs: "bench/baselines".into(),
+            workloads: "bench/sim/workloads".into(),
+            json: None,
+        };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--runq" => options.policies = value()?.split(',').map(str::to_owned).collect(),
+                "--cpus" => options.cpus = cpus(&value()?)?,
+                "--seed" => {
+                    let text = value()?;
+                    options.seed = text.parse().map_err(|_| format!("--seed {text}?"))?;
+                }
+                "--costs" => options.costs = value()?.into(),
+                "--workloads" => options.workloads = value()?.into(),
+                "--json" => options.json = Some(value()?.into()),
+                flag if flag.starts_with('-') => return Err(format!("unknown flag {flag}")),
+                _ if options.workload.is_some() => return Err("one workload at a time".into()),
+                _ => options.workload = Some(argument.into()),
+            }
+        }
+        if options.policies.is_empty() {
+            options.policies =
+                lwkt_sched::queue::NAMES.iter().map(|name| (*name).to_owned()).collect();
+        }
+        Ok(options)
+    }
+}
+
+fn cpus(text: &str) -> Result<usize, String> {
+    let most = percpu::MAX_CPUS;
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or(format!("--cpus {text}: 1 to {most}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        Options::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn arguments_are_read() {
+        let options = parse("web --runq list,fair --cpus 16 --seed 3 --json -").expect("right");
+        assert_eq!((options.workload, options.policies.len()), (Some("web".into()), 2));
+        assert_eq!((options.cpus, options.seed, options.json), (16, 3, Some("-".into())));
+        let options = parse("").expect("right");
+        assert_eq!(options.policies, lwkt_sched::queue::NAMES);
+        assert_eq!(options.workload, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert_eq!(parse("--cpus 0"), Err(format!("--cpus 0: 1 to {}", percpu::MAX_CPUS)));
+        assert_eq!(
+            parse("--cpus 100000"),
+            Err(format!("--cpus 100000: 1 to {}", percpu::MAX_CPUS))
+        );
+        assert_eq!(parse("--seed x"), Err("--seed x?".into()));
+        assert_eq!(parse("--json"), Err("--json needs a value".into()));
+        assert_eq!(parse("--frob"), Err("unknown flag --frob".into()));
+        assert_eq!(parse("web mixed"), Err("one workload at a time".into()));
+    }
+}

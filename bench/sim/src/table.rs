@@ -1,0 +1,150 @@
+//! The look: policies side by side, a row for each measure.
+//!
+//! ```text
+//!                               bitmap        list
+//! worker  wake to run p50         1.2 us      1.2 us
+//! ```
+
+use crate::costs::DECLARED;
+use crate::{Group, Report, Run, Setting, Workload};
+
+const LABEL: usize = 34;
+const FIGURE: usize = 13;
+
+/// What was run, and what no benchmark measures of it.
+pub fn head(workload: &Workload, setting: Setting) -> String {
+    let Setting { cpus, seed } = setting;
+    let Workload { name, about, duration, .. } = workload;
+    let declared: Vec<String> =
+        DECLARED.iter().map(|(name, cost)| format!("{name} {}", time(*cost))).collect();
+    format!(
+        "sim      {name}: {about}\n         {cpus} CPUs, {} of virtual time, seed {seed}; an \
+         instruction is a nanosecond\ndeclared {}\n",
+        time(*duration),
+        declared.join(", "),
+    )
+}
+
+/// The figures of several policies, side by side, and the costs that they rest on.
+pub fn table(runs: &[Run<'_>]) -> String {
+    let mut text = row("", runs.iter().map(|run| run.policy.to_owned()));
+    let Some(first) = runs.first() else { return text };
+    for (at, group) in first.report.groups.iter().enumerate() {
+        for (label, figure) in OF_A_GROUP {
+            let label = format!("{}  {label}", group.name);
+            text +=
+                &row(&label, runs.iter().map(|run| figure(&run.report.groups[at], &run.report)));
+        }
+    }
+    for (label, figure) in OF_ALL {
+        text += &row(label, runs.iter().map(|run| figure(&run.report)));
+    }
+    for (at, (cost, _)) in first.costs.each().into_iter().enumerate() {
+        let label = format!("cost of '{cost}', instructions");
+        text += &row(&label, runs.iter().map(|run| run.costs.each()[at].1.to_string()));
+    }
+    for run in runs {
+        text += &format!("costs    {} by {}\n", run.policy, run.costs.key);
+    }
+    text
+}
+
+type OfGroup = fn(&Group, &Report) -> String;
+
+const OF_A_GROUP: [(&str, OfGroup); 8] = [
+    ("threads", |group, _| group.threads.to_string()),
+    ("jobs a second", |group, report| whole(group.done as f64 * 1e9 / report.duration as f64)),
+    ("jobs in flight at the end", |group, _| group.in_flight.to_string()),
+    ("wake to run p50", |group, _| wake(group, group.wakes.p50)),
+    ("wake to run p99", |group, _| wake(group, group.wakes.p99)),
+    ("wake to run p99.9", |group, _| wake(group, group.wakes.p999)),
+    ("wake to run longest", |group, _| wake(group, group.wakes.max)),
+    ("Jain's index of CPU time", |group, _| format!("{:.4}", group.jain)),
+];
+
+type OfAll = fn(&Report) -> String;
+
+const OF_ALL: [(&str, OfAll); 11] = [
+    ("switches", |report| report.switches.to_string()),
+    ("waits", |report| report.waits.to_string()),
+    ("ticks that had one give way", |report| report.ticks.to_string()),
+    ("migrations", |report| report.migrations.to_string()),
+    ("messages between CPUs", |report| report.messages.to_string()),
+    ("IPIs sent", |report| report.ipis_sent.to_string()),
+    ("IPIs avoided", |report| report.ipis_avoided.to_string()),
+    ("sends that found no room", |report| report.ring_full.to_string()),
+    ("time in threads", |report| time(report.working)),
+    ("time in kernel paths", |report| time(report.in_kernel)),
+    ("idle while work waits", |report| time(report.idle_while_waiting)),
+];
+
+fn row(label: &str, figures: impl Iterator<Item = String>) -> String {
+    let cells: String = figures.map(|figure| format!(" {figure:>FIGURE$}")).collect();
+    format!("{label:<LABEL$}{cells}").trim_end().to_owned() + "\n"
+}
+
+fn wake(group: &Group, nanos: u64) -> String {
+    if group.wakes.count == 0 { "-".to_owned() } else { time(nanos) }
+}
+
+fn whole(number: f64) -> String {
+    format!("{number:.0}")
+}
+
+/// A time with three digits or so.
+fn time(nanos: u64) -> String {
+    let nanos = nanos as f64;
+    match nanos {
+        ..1e3 => format!("{nanos} ns"),
+        ..1e6 => format!("{:.2} us", nanos / 1e3),
+        ..1e9 => format!("{:.2} ms", nanos / 1e6),
+        _ => format!("{:.3} s", nanos / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        let times = [0, 999, 1000, 1_234_567, 2_500_000_000].map(time);
+        assert_eq!(times, ["0 ns", "999 ns", "1.00 us", "1.23 ms", "2.500 s"]);
+    }
+
+    #[test]
+    fn policies_stand_side_by_side_and_nobody_woken_has_no_time() {
+        let group = Group {
+            name: "worker".to_owned(),
+            threads: 2,
+            came: 3,
+            done: 2,
+            in_flight: 1,
+            wakes: crate::Wakes::default(),
+            jain: 1.0,
+            cpu_time: 7,
+        };
+        let report = Report { duration: 1_000_000_000, groups: vec![group], ..Report::default() };
+        let costs = crate::Costs {
+            key: "key".to_owned(),
+            switch: 36,
+            wake: 1,
+            message: 2,
+            send: 3,
+            enter: 4,
+            leave: 5,
+            idle: 6,
+        };
+        let run = |policy| Run { policy, costs: costs.clone(), report: report.clone() };
+        let text = table(&[run("one"), run("two")]);
+        let line = |label: &str| text.lines().find(|line| line.starts_with(label)).expect(label);
+        assert_eq!(
+            line("worker  wake to run p50").split_whitespace().skip(5).collect::<Vec<_>>(),
+            ["-", "-"]
+        );
+        assert!(line("worker  jobs a second").ends_with("2             2"));
+        assert!(line("cost of 'switch'").ends_with("36            36"));
+        assert!(text.ends_with("costs    two by key\n"));
+        assert!(text.lines().all(|line| line.len() <= 80));
+    }
+}

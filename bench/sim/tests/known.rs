@@ -1,0 +1,233 @@
+//! Machines so simple that it is known what comes out.
+
+use lwkt_sched::queue::NAMES;
+use sim::costs::{FLIGHT, RING, TICK};
+use sim::{Costs, Group, Report, Setting, Workload};
+
+/// Costs that no two sums of are the same.
+fn costs() -> Costs {
+    Costs {
+        key: "test".into(),
+        switch: 1,
+        wake: 20,
+        message: 300,
+        send: 4000,
+        enter: 50_000,
+        leave: 600_000,
+        idle: 7_000_000,
+    }
+}
+
+fn free() -> Costs {
+    Costs {
+        key: "free".into(),
+        switch: 0,
+        wake: 0,
+        message: 0,
+        send: 0,
+        enter: 0,
+        leave: 0,
+        idle: 0,
+    }
+}
+
+fn workload(text: &str) -> Workload {
+    Workload::parse("test", &format!("about = \"A test.\"\n{text}")).expect("a good workload")
+}
+
+/// What each policy makes of it.
+fn each(text: &str, costs: &Costs, cpus: usize) -> Vec<Report> {
+    let (workload, setting) = (workload(text), Setting { cpus, seed: 1 });
+    let run = |name: &&str| sim::run(name, &workload, costs, setting).expect("a policy");
+    let reports: Vec<Report> = NAMES.iter().map(run).collect();
+    for report in &reports {
+        conserved(report);
+    }
+    reports
+}
+
+fn conserved(report: &Report) {
+    for Group { name, came, done, in_flight, .. } in &report.groups {
+        assert_eq!(*came, done + in_flight, "{name}: {report:?}");
+    }
+}
+
+#[test]
+fn a_sleeper_on_an_idle_cpu_runs_after_the_timers_path() {
+    let text = "duration = \"1s\"
+        [group.one]
+        count = 1
+        arrivals = { every = \"50ms\" }
+        service = { fixed = \"1ms\" }";
+    let c = costs();
+    let path = c.idle + c.enter + c.wake + c.leave + c.switch;
+    for report in each(text, &c, 1) {
+        let one = &report.groups[0];
+        // The first job is there when the thread begins.
+        assert_eq!((one.wakes.count, one.wakes.p50, one.wakes.max), (19, path, path));
+        assert_eq!((one.came, one.done, one.cpu_time), (20, 20, 20_000_000));
+        // The first turn, each wait, and the way back from all but the last.
+        assert_eq!((report.waits, report.switches), (20, 1 + 20 + 19));
+        assert_eq!((report.messages, report.migrations, report.ticks), (0, 0, 0));
+    }
+}
+
+#[test]
+fn a_request_takes_a_doorbell_each_way() {
+    let text = "duration = \"1s\"
+        [group.client]
+        count = 1
+        on = [0]
+        service = { fixed = \"100ms\" }
+        send = { to = \"server\" }
+        [group.server]
+        count = 1
+        on = [1]
+        service = { fixed = \"10ms\" }";
+    let c = costs();
+    let there = c.send + RING + FLIGHT + c.idle + c.enter + c.message + c.wake + c.leave + c.switch;
+    for report in each(text, &c, 2) {
+        let [client, server] = &report.groups[..] else { panic!("two groups") };
+        assert_eq!((client.wakes.p50, server.wakes.p50), (there, there));
+        assert_eq!((client.wakes.max, server.wakes.max), (there, there));
+        assert_eq!(report.ipis_sent, report.messages);
+        assert_eq!((report.ipis_avoided, report.ring_full), (0, 0));
+        assert_eq!(report.messages, server.came + server.done);
+    }
+}
+
+#[test]
+fn equals_that_never_wait_have_equal_time() {
+    let text = "duration = \"3s\"
+        [group.batch]
+        count = 3
+        service = { fixed = \"7ms\" }";
+    for report in each(text, &free(), 1) {
+        let batch = &report.groups[0];
+        assert_eq!((batch.cpu_time, report.working), (3_000_000_000, 3_000_000_000));
+        assert_eq!((batch.jain, batch.wakes.count), (1.0, 0));
+        // Fair shares let who has had no more than the others go on.
+        let most = report.duration / TICK;
+        assert!((most / 2..=most).contains(&report.ticks), "{}", report.ticks);
+    }
+}
+
+/// What the tick is for: who is woken waits for it, and no longer.
+#[test]
+fn who_is_woken_waits_for_the_tick_of_who_never_stops() {
+    let text = "duration = \"2s\"
+        [group.batch]
+        count = 1
+        service = { fixed = \"1s\" }
+        [group.sleeper]
+        count = 1
+        arrivals = { every = \"100ms\" }
+        service = { fixed = \"1ms\" }";
+    for report in each(text, &free(), 1) {
+        let sleeper = &report.groups[1];
+        assert_eq!((sleeper.wakes.p50, sleeper.wakes.max), (TICK, TICK));
+    }
+}
+
+#[test]
+fn a_cpu_that_idles_beside_a_thread_that_waits_is_counted() {
+    let text = "duration = \"1s\"
+        [group.two]
+        count = 2
+        on = [0]
+        service = { fixed = \"1ms\" }";
+    for report in each(text, &free(), 2) {
+        assert_eq!(report.idle_while_waiting, 1_000_000_000);
+    }
+    for report in each(text, &free(), 1) {
+        assert_eq!(report.idle_while_waiting, 0);
+    }
+}
+
+#[test]
+fn idle_cpus_pull_what_may_move() {
+    let text = |migrate: &str, on: &str| {
+        format!(
+            "duration = \"1s\"
+            migrate = \"{migrate}\"
+            [group.solver]
+            count = 6
+            on = {on}
+            service = {{ exponential = \"5ms\" }}
+            barrier = true"
+        )
+    };
+    let total = |text: &str| -> (u64, u64) {
+        let reports = each(text, &Costs { idle: 12, ..free() }, 4);
+        let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum();
+        (sum(|report| report.migrations), sum(|report| report.idle_while_waiting))
+    };
+    let (never, waste) = total(&text("never", "\"spread\""));
+    assert_eq!(never, 0);
+    let (pulled, less) = total(&text("pull", "\"spread\""));
+    assert!(pulled > 100 && less < waste / 2, "{pulled} moved, {less} of {waste} are left");
+    assert_eq!(total(&text("pull", "[0, 1, 2, 3]")).0, 0);
+}
+
+#[test]
+fn a_full_ring_loses_nothing_and_a_busy_target_needs_few_doorbells() {
+    let text = "duration = \"20ms\"
+        [group.client]
+        count = 1
+        on = [0]
+        service = { fixed = \"1ns\" }
+        send = { to = \"server\", window = 1000 }
+        [group.server]
+        count = 1
+        on = [1]
+        service = { fixed = \"100ns\" }";
+    for report in each(text, &Costs { message: 100, send: 20, enter: 100, ..free() }, 2) {
+        assert!(report.ring_full > 100 && report.groups[1].done > 1000, "{report:?}");
+        assert!(report.ipis_avoided > 10 * report.ipis_sent, "{report:?}");
+    }
+}
+
+#[test]
+fn a_barrier_lets_nobody_ahead() {
+    let text = "duration = \"200ms\"
+        [group.solver]
+        per_cpu = 3
+        service = { exponential = \"1ms\" }
+        barrier = true";
+    for report in each(text, &costs_of_a_kernel(), 4) {
+        let solver = &report.groups[0];
+        assert!(solver.done > 12 * 10 && solver.came - solver.done <= 12, "{solver:?}");
+    }
+}
+
+fn costs_of_a_kernel() -> Costs {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines");
+    Costs::read(std::path::Path::new(folder), NAMES[0]).expect("the baseline of the tree")
+}
+
+/// The parts, put together, come near to what the benchmark of the whole counts.
+#[test]
+fn the_costs_of_a_wake_across_cpus_add_up_to_what_was_counted() {
+    let c = costs_of_a_kernel();
+    let sum = c.send + RING + c.enter + c.wake + c.leave + c.idle + c.switch;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines/");
+    let file = std::fs::read_dir(folder).expect("baselines").filter_map(|entry| {
+        let path = entry.ok()?.path();
+        path.to_string_lossy().ends_with("_smp4.json").then_some(path)
+    });
+    let file = std::fs::read(file.max().expect("one")).expect("to be read");
+    let baseline: bench_report::Baseline = serde_json::from_slice(&file).expect("a baseline");
+    let counted = baseline.figures["kernel/wake_cross"].value / 2;
+    assert!(sum.abs_diff(counted) * 10 <= counted, "{sum} by the parts, {counted} counted");
+}
+
+#[test]
+fn a_baseline_without_a_figure_says_which() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines/");
+    let file = std::fs::read_dir(folder).expect("baselines").find_map(|e| Some(e.ok()?.path()));
+    let text = std::fs::read_to_string(file.expect("one")).expect("to be read");
+    let mut baseline: bench_report::Baseline = serde_json::from_str(&text).expect("a baseline");
+    baseline.figures.remove("ipi/one_way");
+    let said = Costs::of(&baseline).expect_err("a cost comes of it");
+    assert_eq!(said, "the baseline has no figure of ipi/one_way, which a cost comes of");
+}

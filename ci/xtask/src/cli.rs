@@ -99,7 +99,7 @@ pub struct Machine {
 
     /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
     /// silent, deadlock, overflow), or a bug that stress tests find (lose, double, reorder, lost-doorbell,
-    /// lost-wake, leak-page).
+    /// lost-wake, leak-page, double-reply).
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
 

@@ -16,7 +16,9 @@ pub enum Faults {
     None,
     /// Pages may leak.
     Pages,
-    /// Messages and wakes may get lost, too.
+    /// Replies of ports may be delivered twice: all messages of the test stay until no more are.
+    Replies,
+    /// All others: messages and wakes may get lost, too.
     All,
 }
 
@@ -39,7 +41,8 @@ pub fn allow(faults: Faults) {
     let in_force = CHOSEN.get().copied().filter(|bug| match faults {
         Faults::None => false,
         Faults::Pages => *bug == Bug::LeakPage,
-        Faults::All => true,
+        Faults::Replies => *bug == Bug::DoubleReply,
+        Faults::All => *bug != Bug::DoubleReply,
     });
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
     #[cfg(feature = "plants")]
@@ -48,8 +51,10 @@ pub fn allow(faults: Faults) {
         Bug::Double => Some(ipiq::plant::Bug::Double),
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
         Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
-        Bug::LostWake | Bug::LeakPage => None,
+        Bug::LostWake | Bug::LeakPage | Bug::DoubleReply => None,
     }));
+    #[cfg(feature = "plants")]
+    lwkt_port::plant::choose(in_force == Some(Bug::DoubleReply));
 }
 
 fn number(bug: Bug) -> u8 {

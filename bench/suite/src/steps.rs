@@ -31,7 +31,7 @@ pub(crate) fn spin(peer: &Peer<'_>) {
     }
 }
 
-fn partner(cpu: CpuId, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Handle {
+pub(crate) fn partner(cpu: CpuId, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Handle {
     thread::spawn_on(cpu, Name::new("partner"), Priority::SERVER, f)
         .expect("memory for a benchmark's thread")
 }
@@ -118,6 +118,32 @@ impl Ask {
         Message::new(Ask { number, last: false })
     }
 
+    /// Such a message that is not on a stack, for as long as the kernel runs.
+    pub(crate) fn owned(number: u64) -> Owned<Ask> {
+        Owned::new(alloc::boxed::Box::leak(alloc::boxed::Box::new(Self::after(number))))
+    }
+
+    /// Gives the memory of such a message back.
+    pub(crate) fn free(message: Owned<Ask>) {
+        // SAFETY: `owned` leaked it out of a box, and no handle to it is left.
+        drop(unsafe { alloc::boxed::Box::from_raw(message.into_inner()) });
+    }
+
+    /// The message that ends who answers.
+    pub(crate) const fn last() -> Message<Ask> {
+        Message::new(Ask { number: 0, last: true })
+    }
+
+    /// Whether it is.
+    pub(crate) fn is_last(&self) -> bool {
+        self.last
+    }
+
+    /// Asks for the number after this one.
+    pub(crate) fn go_on(&mut self, number: u64) {
+        self.number = number;
+    }
+
     /// The answer.
     #[inline(always)]
     pub(crate) fn answer(&self) -> u64 {
@@ -141,7 +167,7 @@ fn serve(cx: &mut MayBlock) {
 }
 
 /// Runs `body` while a thread of `cpu` answers at the port.
-fn with_server(cpu: CpuId, body: impl FnOnce(&mut MayBlock, &'static ThreadPort<Ask>)) {
+pub(crate) fn with_server(cpu: CpuId, body: impl FnOnce(&mut MayBlock, &'static ThreadPort<Ask>)) {
     let mut cx = may_block();
     let server = partner(cpu, serve);
     assert!(PORT.assign(server.thread()), "the port of benchmarks has no other owner");

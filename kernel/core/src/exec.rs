@@ -1,8 +1,9 @@
 //! The kernel under the ports of `lwkt-port`: threads, critical sections and messages between CPUs as they are here.
 
 use crate::cpu::{self, Machine, here};
-use crate::{ipi, thread};
-use lwkt_port::Exec;
+use crate::{ipi, thread, timer};
+use ipiq::Call;
+use lwkt_port::{CallFn, Exec};
 use lwkt_sched::{MayBlock, ThreadRef, Why};
 use percpu::{CpuId, Crit, Here};
 
@@ -14,7 +15,7 @@ pub enum Threads {}
 // 1. `critical` ends what it begins, and the number is the head's own (`Machine`).
 // 2. A message between CPUs runs once, in a critical section, in the order of the sends, and its ring publishes what was
 //    done before it (`ipiq`).
-// 3. `block` checks that the section is the only one; `thread::wake` reaches a thread on any CPU.
+// 3. `block` and `block_until` check that the section is the only one; `thread::wake` reaches a thread on any CPU.
 unsafe impl Exec for Threads {
     #[inline(always)]
     fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
@@ -32,8 +33,17 @@ unsafe impl Exec for Threads {
     }
 
     #[inline]
-    fn call(crit: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]) {
+    fn call(crit: &Crit, to: CpuId, func: CallFn, args: [usize; 3]) {
         ipi::send(crit, to, func, args);
+    }
+
+    fn call_burst(
+        crit: &Crit,
+        to: CpuId,
+        func: CallFn,
+        args: impl IntoIterator<Item = [usize; 3]>,
+    ) {
+        ipi::send_burst(crit, to, args.into_iter().map(|args| Call::new(func, args)));
     }
 
     #[inline]
@@ -45,5 +55,22 @@ unsafe impl Exec for Threads {
     fn block(crit: &Crit, cx: &mut MayBlock, why: Why) {
         assert!(arch::cpu::may_switch(), "a thread waits in its outermost critical section only");
         thread::block(crit, cx, why);
+    }
+
+    fn block_until(crit: &Crit, cx: &mut MayBlock, why: Why, deadline: u64) {
+        assert!(
+            arch::cpu::crit_depth() == 1,
+            "a thread waits in its outermost critical section only"
+        );
+        thread::sleep_until(crit, cx, why, deadline);
+    }
+
+    fn now() -> u64 {
+        timer::now()
+    }
+
+    fn relax(crit: &Crit) {
+        ipi::fabric().drain(crit);
+        arch::irq::pause();
     }
 }

@@ -20,7 +20,9 @@ pub enum Faults {
     Repeats,
     /// Tokens may be lost over waits.
     Tokens,
-    /// Messages and wakes may get lost, too.
+    /// Replies of ports may be delivered twice: all messages of the test stay until no more are.
+    Replies,
+    /// All others: messages and wakes may get lost, too.
     All,
 }
 
@@ -45,7 +47,8 @@ pub fn allow(faults: Faults) {
         Faults::Pages => *bug == Bug::LeakPage,
         Faults::Repeats => *bug == Bug::StaleIndex,
         Faults::Tokens => *bug == Bug::TokenNotReacquired,
-        Faults::All => true,
+        Faults::Replies => *bug == Bug::DoubleReply,
+        Faults::All => *bug != Bug::DoubleReply,
     });
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
     #[cfg(feature = "plants")]
@@ -55,8 +58,10 @@ pub fn allow(faults: Faults) {
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
         Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
         Bug::StaleIndex => Some(ipiq::plant::Bug::StaleIndex),
-        Bug::LostWake | Bug::LeakPage | Bug::TokenNotReacquired => None,
+        Bug::LostWake | Bug::LeakPage | Bug::TokenNotReacquired | Bug::DoubleReply => None,
     }));
+    #[cfg(feature = "plants")]
+    lwkt_port::plant::choose(in_force == Some(Bug::DoubleReply));
 }
 
 fn number(bug: Bug) -> u8 {

@@ -107,11 +107,13 @@ pub enum Bug {
     LeakPage,
     /// A token that a thread held when it began to wait.
     TokenNotReacquired,
+    /// The reply to a message, which comes twice.
+    DoubleReply,
 }
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 14] = [
+    pub const ALL: [(&str, Self); 15] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -126,6 +128,7 @@ impl Plant {
         ("lost-wake", Self::Bug(Bug::LostWake)),
         ("leak-page", Self::Bug(Bug::LeakPage)),
         ("token-not-reacquired", Self::Bug(Bug::TokenNotReacquired)),
+        ("double-reply", Self::Bug(Bug::DoubleReply)),
     ];
 
     /// What is called so.

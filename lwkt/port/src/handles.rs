@@ -3,12 +3,16 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use core::sync::atomic::Ordering;
+
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
 
-use crate::mailbox::answer;
-use crate::port::Offered;
+use crate::abort::ask;
+use crate::offered::Offered;
+use crate::plant;
 use crate::raw::{NotSend, Raw};
-use crate::{Body, Error, Exec, Message, Port};
+use crate::reply::answer;
+use crate::{Aborting, Body, Error, Exec, Message, Port, Replies};
 
 /// A message that is the holder's: to prepare, to send, or to take apart.
 ///
@@ -110,7 +114,17 @@ impl<B: Body> Received<B> {
 
     /// The thread that sent it.
     pub fn sender(&self) -> ThreadRef {
-        self.raw().message().sender.get().expect("set before the message left its sender")
+        self.raw().sender()
+    }
+
+    /// Whether the sender has asked for it (edge A5): nobody needs the work any more. To be answered all the same.
+    pub fn abort_requested(&self) -> bool {
+        // Relaxed: a mark that says nothing of other memory.
+        self.raw().message().wanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn watch(&self) -> Raw<B> {
+        self.raw().watch()
     }
 
     /// Replies (edge 4).
@@ -121,9 +135,16 @@ impl<B: Body> Received<B> {
         }
     }
 
-    /// Passes the message on (edge 6): the reply from there goes to the sender.
+    /// Passes the message on (edge 6): the reply from there goes to the sender. One that the sender has asked for is
+    /// answered `Aborted` instead (edge A8).
+    #[track_caller]
     pub fn forward<P: Port<B>>(mut self, to: &'static P) {
+        let asked = self.abort_requested();
         if let Some(message) = self.0.take() {
+            if asked {
+                return B::Exec::crit(|crit| answer(crit, message, Err(Error::Aborted)));
+            }
+            message.message().urgent.set(false);
             let watch = message.watch();
             if let Some(reply) = to.put(Offered::forwarded(message)).into_done() {
                 B::Exec::crit(|crit| answer(crit, watch, reply));
@@ -162,28 +183,84 @@ impl<B: Body> Sent<B> {
         Replied::of(self.message)
     }
 
+    /// Waits for the reply (edge 9) until `deadline`, in nanoseconds as [`Exec::now`] counts.
+    ///
+    /// # Errors
+    /// It has not come: the handle comes back.
+    pub fn wait_until(self, cx: &mut MayBlock, deadline: u64) -> Result<Replied<B>, Self> {
+        if wait_until(&self.message, cx, deadline) {
+            Ok(Replied::of(self.message))
+        } else {
+            Err(self)
+        }
+    }
+
     /// The reply, if it is there (edge 9).
     ///
     /// # Errors
     /// It is not: the handle comes back.
     pub fn poll(self) -> Result<Replied<B>, Self> {
-        if B::Exec::crit(|_| self.message.message().done.get()) {
-            Ok(Replied::of(self.message))
-        } else {
-            Err(self)
-        }
+        if B::Exec::crit(|_| self.is_done()) { Ok(Replied::of(self.message)) } else { Err(self) }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.message.message().done.get()
+    }
+
+    /// Asks for the message (edge A1). The one reply is waited for as before.
+    pub fn abort(self) -> Aborting<B> {
+        Aborting::of(self.message)
+    }
+
+    /// Gives the message up: nobody waits for it by itself. One that nobody has received is taken out of its port
+    /// (edge A3); either way it comes back with the others of `replies`.
+    ///
+    /// What was given up cannot be waited for:
+    ///
+    /// ```compile_fail,E0382
+    /// # use lwkt_port::*;
+    /// fn lost<B: Body>(cx: &mut lwkt_sched::MayBlock, sent: Sent<B>, replies: &mut Replies<B>) {
+    ///     sent.give_up(replies);
+    ///     let _ = sent.wait(cx);
+    /// }
+    /// ```
+    pub fn give_up(self, replies: &mut Replies<B>) {
+        replies.outstanding += 1;
+        B::Exec::crit(|crit| {
+            if self.is_done() {
+                return replies.mailbox().queue(crit, self.message);
+            }
+            self.message.message().reply_to.set(Some(replies.mailbox()));
+            ask(crit, &self.message);
+        });
     }
 }
 
 /// Waits until `message` is marked as answered.
 pub(crate) fn wait_for<B: Body>(message: &Raw<B>, cx: &mut MayBlock) {
     B::Exec::crit(|crit| {
-        let marks = message.message();
-        while !marks.done.get() {
-            marks.waiting.set(true);
-            B::Exec::block(crit, cx, Why::on(Reason::Message, marks));
+        let it = message.message();
+        while !it.done.get() {
+            it.waiting.set(true);
+            B::Exec::block(crit, cx, Why::on(Reason::Message, it));
         }
     });
+}
+
+/// Waits until `message` is marked as answered, or until `deadline`; whether it is.
+pub(crate) fn wait_until<B: Body>(message: &Raw<B>, cx: &mut MayBlock, deadline: u64) -> bool {
+    B::Exec::crit(|crit| {
+        let it = message.message();
+        loop {
+            let done = it.done.get();
+            if done || B::Exec::now() >= deadline {
+                it.waiting.set(false);
+                return done;
+            }
+            it.waiting.set(true);
+            B::Exec::block_until(crit, cx, Why::on(Reason::Message, it), deadline);
+        }
+    })
 }
 
 /// A message that has come back with its reply.
@@ -203,7 +280,7 @@ impl<B: Body> Replied<B> {
 
 /// Takes the reply out of an answered message.
 pub(crate) fn reply_of<B: Body>(message: &Raw<B>) -> Result<B::Reply, Error> {
-    message.message().reply.take().expect("an answered message has its reply")
+    message.message().reply.take().unwrap_or_else(plant::no_reply)
 }
 
 macro_rules! debug {

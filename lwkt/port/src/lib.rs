@@ -5,8 +5,21 @@
 //! Only a synchronous `do` borrows a message, because it returns after the reply. The same memory is request and reply;
 //! nothing is copied or allocated.
 //!
+//! | port | who handles a message | when |
+//! |---|---|---|
+//! | [`ThreadPort`] | its one thread, on its CPU | when it receives; priority messages ([`ThreadPort::urgent`]) first |
+//! | [`SpinPort`] | any of several threads, on any CPU | when one receives; the only port with a lock |
+//! | [`SyncPort`] | its handler, in the sender | at once, unless the handler keeps it |
+//! | [`Group`] | one of the ports that are its members | as that does |
+//! | [`ReplyPort`] | the sender, who collects replies there | nothing can be sent to it |
+//! | [`NullPort`], [`PanicPort`] | nobody | at once, always the same; a panic that names the sender |
+//!
+//! A sender waits for one message, for whichever is first ([`Replies`], [`wait_any`], [`PortSet`]), or until a deadline; asks for
+//! one back ([`Aborting`]), or gives it up; or sends many under one doorbell ([`Batch`]).
+//!
 //! Context law: a port's queue and a message's marks are touched by the home CPU of their thread alone; a message for
-//! a port of another CPU travels there as a remote call, which is the one that would wake the receiver anyway.
+//! a port of another CPU travels there as a remote call, which is the one that would wake the receiver anyway. A thread
+//! that moves takes both along: what comes to a home that it has left is sent after it.
 //! Whatever waits takes a `MayBlock`; a handler that runs in its caller has none.
 //!
 //! Neighbours: `lwkt-sched` below; the kernel ties both to the machine through [`Exec`].
@@ -16,24 +29,47 @@
 #[cfg(test)]
 extern crate std;
 
+mod abort;
+mod batch;
 mod exec;
+mod group;
 mod handles;
+mod held;
 mod mailbox;
 mod message;
+mod null;
+mod offered;
+#[cfg(feature = "plants")]
+pub mod plant;
+#[cfg(not(feature = "plants"))]
+mod plant;
 mod port;
+mod queue;
 mod raw;
+mod replies;
 mod reply;
+mod set;
+mod spin;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod thread;
 mod wait;
+mod waiters;
 
-pub use exec::Exec;
+pub use abort::{Aborter, Aborting};
+pub use batch::Batch;
+pub use exec::{CallFn, Exec};
+pub use group::{ByBody, ByCpu, Group, InTurn, Rule};
 pub use handles::{Owned, Received, Replied, Sent};
+pub use held::Held;
 pub use message::{Body, Error, Message};
-pub use port::{Offered, Outcome, Port, Taken};
-pub use reply::{Replies, ReplyPort};
+pub use null::{NullPort, PanicPort};
+pub use offered::{Offered, Outcome, Taken};
+pub use port::Port;
+pub use replies::{Replies, ReplyPort};
+pub use set::{Member, PortSet, Seat, Watcher};
+pub use spin::{Receiver, SpinPort};
 pub use sync::{Handler, SyncPort};
-pub use thread::{Server, ThreadPort};
-pub use wait::{Source, wait_any};
+pub use thread::{Server, ThreadPort, Urgent};
+pub use wait::{Source, wait_any, wait_any_until};

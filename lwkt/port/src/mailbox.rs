@@ -5,52 +5,71 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
-use percpu::Crit;
+use percpu::{CpuId, Crit};
 
+use crate::message::Heed;
+use crate::queue::Queue;
 use crate::raw::{Home, Raw, arguments, parameters};
+use crate::reply::answer;
+use crate::set::Link;
 use crate::{Body, Error, Exec};
 
-/// A FIFO of messages, and whether the owner waits for one.
-pub(crate) struct Queue<B: Body> {
-    ends: Option<(Raw<B>, Raw<B>)>,
-    waiting: bool,
-    claimed: bool,
+/// Who is told of the next message: nobody, the owner, the set that the mailbox is in, or both.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Watch(u8);
+
+impl Watch {
+    const NOBODY: Self = Self(0);
+    const OWNER: Self = Self(1);
+    const SET: Self = Self(2);
 }
 
-impl<B: Body> Queue<B> {
-    fn push(&mut self, message: Raw<B>) {
-        message.link(None);
-        self.ends = Some(match self.ends.take() {
-            None => (message.watch(), message),
-            Some((first, last)) => {
-                last.link(Some(message.watch()));
-                (first, message)
-            }
-        });
-    }
-
-    fn pop(&mut self) -> Option<Raw<B>> {
-        let (first, last) = self.ends.take()?;
-        self.ends = first.take_link().map(|next| (next, last));
-        Some(first)
-    }
+/// What the home of the owner has to itself.
+struct Inner<B: Body> {
+    queue: Queue<B>,
+    watch: Watch,
+    claimed: bool,
+    /// Messages that were received and are to be aborted by a call.
+    held: Queue<B>,
 }
 
 /// A queue of messages with one owner thread.
 pub(crate) struct Mailbox<B: Body> {
     /// The owner as a word, 0 if there is none. Written on its home CPU, read everywhere.
     owner: AtomicUsize,
-    queue: Home<Queue<B>>,
+    inner: Home<Inner<B>>,
+    pub(crate) link: Home<Link<B::Exec>>,
+}
+
+/// Where a mailbox is, seen from here.
+pub(crate) enum Side {
+    /// Nobody receives.
+    Closed,
+    /// The owner, who lives here.
+    Here(ThreadRef),
+    /// On another CPU, as far as is known here.
+    There(CpuId),
 }
 
 impl<B: Body> Mailbox<B> {
     pub const fn new() -> Self {
-        let queue = Queue { ends: None, waiting: false, claimed: false };
-        Self { owner: AtomicUsize::new(0), queue: Home::new(queue) }
+        let (queue, held) = (Queue::new(), Queue::new());
+        let inner = Inner { queue, watch: Watch::NOBODY, claimed: false, held };
+        Self { owner: AtomicUsize::new(0), inner: Home::new(inner), link: Home::new(Link::NONE) }
+    }
+
+    /// Lends what the owner's home has to itself. A debug build looks whether this is it.
+    #[inline(always)]
+    fn with<R>(&self, crit: &Crit, f: impl FnOnce(&mut Inner<B>) -> R) -> R {
+        debug_assert!(
+            self.owner().is_none_or(|owner| owner.home() == B::Exec::here(crit)),
+            "a mailbox touched away from its owner's home"
+        );
+        self.inner.with(crit, f)
     }
 
     #[allow(unsafe_code)]
-    pub fn owner(&self) -> Option<ThreadRef> {
+    fn owner(&self) -> Option<ThreadRef> {
         // Pairs with: `assign`, `close`: the queue as they left it.
         let word = self.owner.load(Ordering::Acquire);
         // SAFETY: only `assign` stores a word that is not 0, and it comes from a thread.
@@ -70,13 +89,19 @@ impl<B: Body> Mailbox<B> {
     /// The running thread receives from now on. Fails if another owns it, or it does so already.
     pub fn claim(&self, crit: &Crit) -> bool {
         let me = B::Exec::current(crit);
-        self.assign(me)
-            && self.queue.with(crit, |queue| !core::mem::replace(&mut queue.claimed, true))
+        self.assign(me) && self.with(crit, |inner| !core::mem::replace(&mut inner.claimed, true))
     }
 
     /// Edge 7. The owner leaves: what is queued, and what comes from now on, is answered `Closed`.
-    pub fn close(&self, crit: &Crit) {
-        self.queue.with(crit, |queue| (queue.claimed, queue.waiting) = (false, false));
+    ///
+    /// # Panics
+    /// If a message is held that was received here: the call of its abort would come too late.
+    pub fn close(&'static self, crit: &Crit) {
+        crate::set::leave(crit, self);
+        self.with(crit, |inner| {
+            assert!(inner.held.is_empty(), "a message is held at a port that is closed");
+            (inner.claimed, inner.watch) = (false, Watch::NOBODY);
+        });
         while let Some(message) = self.pop(crit) {
             answer(crit, message, Err(Error::Closed));
         }
@@ -84,39 +109,79 @@ impl<B: Body> Mailbox<B> {
         self.owner.store(0, Ordering::Release);
     }
 
+    /// Where the queue may be touched. `Here` holds until this critical section ends: only its home lets a thread go.
+    #[inline]
+    pub fn side(&self, crit: &Crit) -> Side {
+        let Some(owner) = self.owner() else { return Side::Closed };
+        let home = owner.home();
+        if home == B::Exec::here(crit) { Side::Here(owner) } else { Side::There(home) }
+    }
+
     /// Edges 1, 2 and 6: `message` goes to the port, by way of the owner's CPU.
     #[inline]
     pub fn put(&'static self, crit: &Crit, message: Raw<B>) {
-        let Some(owner) = self.owner() else {
-            return answer(crit, message, Err(Error::Closed));
-        };
-        let home = owner.home();
-        if home != B::Exec::here(crit) {
-            return B::Exec::call(crit, home, put_there::<B>, arguments(message, Some(self)));
+        message.set_place(Some(self));
+        self.route(crit, message);
+    }
+
+    #[inline]
+    pub fn route(&'static self, crit: &Crit, message: Raw<B>) {
+        match self.side(crit) {
+            Side::Closed => answer(crit, message, Err(Error::Closed)),
+            Side::Here(owner) => self.push(crit, owner, message),
+            Side::There(home) => {
+                B::Exec::call(crit, home, put_there::<B>, arguments(message, Some(self)));
+            }
         }
-        self.push(crit, owner, message);
+    }
+
+    /// As [`put`](Self::put), before those that are not urgent.
+    pub fn put_urgent(&'static self, crit: &Crit, message: Raw<B>) {
+        message.set_place(Some(self));
+        match self.side(crit) {
+            Side::Closed => answer(crit, message, Err(Error::Closed)),
+            Side::Here(owner) => self.enter(crit, owner, |queue| queue.push_urgent(message)),
+            Side::There(home) => {
+                B::Exec::call(crit, home, put_urgent_there::<B>, arguments(message, Some(self)));
+            }
+        }
     }
 
     /// At the owner's home.
-    fn push(&self, crit: &Crit, owner: ThreadRef, message: Raw<B>) {
-        let waiting = self.queue.with(crit, |queue| {
-            queue.push(message);
-            core::mem::take(&mut queue.waiting)
+    pub fn push(&'static self, crit: &Crit, owner: ThreadRef, message: Raw<B>) {
+        self.enter(crit, owner, |queue| queue.push(message));
+    }
+
+    #[inline(always)]
+    fn enter(&'static self, crit: &Crit, owner: ThreadRef, push: impl FnOnce(&mut Queue<B>)) {
+        let watch = self.with(crit, |inner| {
+            push(&mut inner.queue);
+            core::mem::replace(&mut inner.watch, Watch::NOBODY)
         });
-        if waiting {
+        match watch {
+            Watch::NOBODY => {}
+            Watch::OWNER => B::Exec::wake(crit, owner),
+            _ => self.surface(crit, owner, watch),
+        }
+    }
+
+    #[cold]
+    fn surface(&'static self, crit: &Crit, owner: ThreadRef, watch: Watch) {
+        let set_waits = watch.0 & Watch::SET.0 != 0 && crate::set::surface(crit, self);
+        if set_waits || watch.0 & Watch::OWNER.0 != 0 {
             B::Exec::wake(crit, owner);
         }
     }
 
     /// Queues a message that was answered at once. By the owner.
-    pub fn queue(&self, crit: &Crit, message: Raw<B>) {
-        self.queue.with(crit, |queue| queue.push(message));
+    pub fn queue(&'static self, crit: &Crit, message: Raw<B>) {
+        self.push(crit, B::Exec::current(crit), message);
     }
 
     /// The next message. By the owner.
     #[inline]
     pub fn pop(&self, crit: &Crit) -> Option<Raw<B>> {
-        self.queue.with(crit, Queue::pop)
+        self.with(crit, |inner| inner.queue.pop())
     }
 
     /// The next message; waits for it. By the owner.
@@ -132,54 +197,74 @@ impl<B: Body> Mailbox<B> {
         })
     }
 
+    /// The next message; waits for it until `deadline`. By the owner.
+    pub fn next_until(&'static self, cx: &mut MayBlock, deadline: u64) -> Option<Raw<B>> {
+        B::Exec::crit(|crit| {
+            loop {
+                if let Some(message) = self.pop(crit) {
+                    return Some(message);
+                }
+                if B::Exec::now() >= deadline {
+                    self.watch(crit, false);
+                    return None;
+                }
+                self.watch(crit, true);
+                B::Exec::block_until(crit, cx, Why::on(Reason::Port, self), deadline);
+            }
+        })
+    }
+
     /// Whether there is a message. By the owner.
     pub fn ready(&self, crit: &Crit) -> bool {
-        self.queue.with(crit, |queue| queue.ends.is_some())
+        self.with(crit, |inner| !inner.queue.is_empty())
     }
 
     /// The next message wakes the owner, or does not. By the owner.
     #[inline]
     pub fn watch(&self, crit: &Crit, waiting: bool) {
-        self.queue.with(crit, |queue| queue.waiting = waiting);
+        self.with(crit, |inner| match waiting {
+            true => inner.watch.0 |= Watch::OWNER.0,
+            false => inner.watch.0 &= !Watch::OWNER.0,
+        });
+    }
+
+    /// The next message tells the set that the mailbox is in. By the owner.
+    pub fn watch_for_set(&self, crit: &Crit) {
+        self.with(crit, |inner| inner.watch.0 |= Watch::SET.0);
+    }
+
+    /// It is in no set any more. By the owner.
+    pub fn unwatch_for_set(&self, crit: &Crit) {
+        self.with(crit, |inner| inner.watch.0 &= !Watch::SET.0);
+    }
+
+    /// Takes `message` out of the queue if it is in. At the owner's home.
+    pub fn unlink(&self, crit: &Crit, message: &Raw<B>) -> Option<Raw<B>> {
+        self.with(crit, |inner| inner.queue.unlink(message))
+    }
+
+    /// Holds a message that was received here. By the owner.
+    pub fn hold(&self, crit: &Crit, message: &Raw<B>, heed: Heed) {
+        message.message().heed.set(Some(heed));
+        self.with(crit, |inner| inner.held.push(message.watch()));
+    }
+
+    /// Holds the message no longer: what was to be called, if it was not. At the owner's home.
+    pub fn release(&self, crit: &Crit, message: &Raw<B>) -> Option<Heed> {
+        let held = self.with(crit, |inner| inner.held.unlink(message))?;
+        held.message().heed.take()
     }
 }
 
 /// A message arrives for a port whose owner lived here when it was sent.
-fn put_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+pub(crate) fn put_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
     if let (message, Some(port)) = parameters::<B>(message, to) {
-        port.put(crit, message);
+        port.route(crit, message);
     }
 }
 
-/// Edge 4: the answer goes to the sender, by way of its CPU.
-#[inline]
-pub(crate) fn answer<B: Body>(crit: &Crit, message: Raw<B>, reply: Result<B::Reply, Error>) {
-    message.message().reply.set(Some(reply));
-    deliver(crit, message);
-}
-
-/// Edge 5, at the sender's home: sends the answer there, or marks it or queues it here.
-fn deliver<B: Body>(crit: &Crit, message: Raw<B>) {
-    let marks = message.message();
-    let Some(sender) = marks.sender.get() else { return };
-    let home = sender.home();
-    if home != B::Exec::here(crit) {
-        return B::Exec::call(crit, home, deliver_there::<B>, arguments(message, None));
+fn put_urgent_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+    if let (message, Some(port)) = parameters::<B>(message, to) {
+        port.put_urgent(crit, message);
     }
-    match marks.reply_to.get() {
-        Some(replies) => replies.push(crit, sender, message),
-        None => {
-            let waiting = marks.waiting.get();
-            // From here on the message is the sender's.
-            marks.done.set(true);
-            if waiting {
-                B::Exec::wake(crit, sender);
-            }
-        }
-    }
-}
-
-/// An answer arrives for a sender that lived here when it was sent.
-fn deliver_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
-    deliver(crit, parameters::<B>(message, to).0);
 }

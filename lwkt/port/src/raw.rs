@@ -1,14 +1,16 @@
-//! Pointers to messages, and the only unsafe code of this crate: why each access has the message to itself.
+//! Pointers to messages, and the unsafe code of this crate but for `waiters`: why each access has the message to itself.
 #![allow(unsafe_code)]
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
+use lwkt_sched::ThreadRef;
 use percpu::Crit;
 
 use crate::mailbox::Mailbox;
-use crate::{Body, Message};
+use crate::{Body, Message, SpinPort};
 
 /// The right to a message, as one pointer. Whoever has it owns the message; it is moved, never copied, but by
 /// [`Raw::watch`].
@@ -31,8 +33,8 @@ impl<B: Body> Raw<B> {
 
     /// The message's marks.
     pub fn message(&self) -> &Message<B> {
-        // SAFETY: 1. The message outlives its right (`of_static`, `lend`). 2. `Message` is cells: the owner's CPU
-        // alone touches them.
+        // SAFETY: 1. The message outlives its right (`of_static`, `lend`). 2. `Message` is cells, of which whoever may
+        // touch the message touches his (`Message`), and atomics.
         unsafe { self.0.as_ref() }
     }
 
@@ -46,10 +48,57 @@ impl<B: Body> Raw<B> {
         unsafe { &mut *self.message().body.get() }
     }
 
-    /// A second pointer for the sender's side, which reads `done` and writes `waiting` on its own CPU, where also the
-    /// reply arrives, and takes the message back when it is done.
+    /// A second pointer for the sender's side, which touches its marks on its own CPU, where also the reply arrives, and
+    /// takes the message back when it is there; and for a request for the message, which the sender waits for first.
     pub fn watch(&self) -> Self {
         Self(self.0)
+    }
+
+    /// Whether both are rights to one message.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    /// Who has sent the message, which has left its sender.
+    #[inline(always)]
+    pub fn sender(&self) -> ThreadRef {
+        // SAFETY: `Offered::depart` stored a thread before the message left.
+        unsafe { ThreadRef::from_word(self.message().sender.get()) }
+    }
+
+    /// The queue that the message was put into last.
+    pub fn place(&self) -> Place<B> {
+        // Pairs with: `set_place`, release: the queue as it was made.
+        let word = self.message().place.load(Ordering::Acquire);
+        let address = word & !Place::<B>::SPIN;
+        if word & Place::<B>::SPIN != 0 {
+            // SAFETY: the bit says that `set_place_spin` stored it, of a `&'static`.
+            return Place::Spin(unsafe { &*core::ptr::with_exposed_provenance(address) });
+        }
+        // SAFETY: null, or stored by `set_place` of a `&'static`.
+        unsafe { core::ptr::with_exposed_provenance::<Mailbox<B>>(address).as_ref() }
+            .map_or(Place::Nowhere, Place::Mailbox)
+    }
+
+    /// Notes the queue that the message goes into; none if it is kept.
+    #[inline(always)]
+    pub fn set_place(&self, queue: Option<&'static Mailbox<B>>) {
+        let word = queue.map_or(0, |queue| core::ptr::from_ref(queue).expose_provenance());
+        // Pairs with: `place`, acquire.
+        self.message().place.store(word, Ordering::Release);
+    }
+
+    /// Notes that the message goes into the queue of a lock.
+    pub fn set_place_spin(&self, queue: &'static SpinPort<B>) {
+        let word = core::ptr::from_ref(queue).expose_provenance() | Place::<B>::SPIN;
+        // Pairs with: `place`, acquire.
+        self.message().place.store(word, Ordering::Release);
+    }
+
+    /// It as a word.
+    #[cfg(feature = "plants")]
+    pub fn word(&self) -> usize {
+        self.0.as_ptr().expose_provenance()
     }
 
     fn into_word(self) -> usize {
@@ -64,13 +113,51 @@ impl<B: Body> Raw<B> {
         Self(unsafe { NonNull::new_unchecked(message) })
     }
 
+    #[inline]
     pub fn link(&self, next: Option<Self>) {
         self.message().next.set(next.map(|next| next.0));
     }
 
-    pub fn take_link(&self) -> Option<Self> {
-        self.message().next.take().map(Self)
+    #[inline]
+    pub fn next(&self) -> Option<Self> {
+        self.message().next.get().map(Self)
     }
+}
+
+/// A queue that a message can be in.
+pub(crate) enum Place<B: Body> {
+    /// None: whoever has the message keeps it.
+    Nowhere,
+    /// Of a thread.
+    Mailbox(&'static Mailbox<B>),
+    /// Of a lock.
+    Spin(&'static SpinPort<B>),
+}
+
+impl<B: Body> Place<B> {
+    /// Tells the two apart in a word: both are aligned to words.
+    const SPIN: usize = 1;
+
+    /// Whether both are one place.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nowhere, Self::Nowhere) => true,
+            (Self::Mailbox(one), Self::Mailbox(other)) => core::ptr::eq(*one, *other),
+            (Self::Spin(one), Self::Spin(other)) => core::ptr::eq(*one, *other),
+            _ => false,
+        }
+    }
+}
+
+/// Something that stays, as a word of a call.
+pub(crate) fn word_of<T>(it: &'static T) -> usize {
+    core::ptr::from_ref(it).expose_provenance()
+}
+
+/// What [`word_of`] made a word of; called by the functions that are sent with one, with the same type.
+pub(crate) fn static_of<T>(word: usize) -> &'static T {
+    // SAFETY: made from a `&'static T`, as above.
+    unsafe { &*core::ptr::with_exposed_provenance(word) }
 }
 
 /// Lends `message` to `f`, which returns when the message was answered, and does not unwind (the kernel never does).
@@ -116,6 +203,40 @@ impl<T> Home<T> {
         // SAFETY: 1. One CPU (above), in a critical section: nobody else on it. 2. The owner changes home by message, and
         // ownership by a release and an acquire of the owner's word: accesses before are seen after. 3. No nesting (above).
         f(unsafe { &mut *self.0.get() })
+    }
+}
+
+/// A place for something that stays, filled and emptied while others look.
+pub(crate) struct Slot<T>(AtomicPtr<T>);
+
+impl<T> Slot<T> {
+    pub const fn new() -> Self {
+        Self(AtomicPtr::new(core::ptr::null_mut()))
+    }
+
+    #[inline]
+    pub fn get(&self) -> Option<&'static T> {
+        // Pairs with: `fill`, release.
+        let it = self.0.load(Ordering::Acquire);
+        // SAFETY: null, or stored by `fill` of a `&'static T`.
+        unsafe { it.cast_const().as_ref() }
+    }
+
+    /// Fills an empty place; whether it was empty.
+    pub fn fill(&self, it: &'static T) -> bool {
+        let it = core::ptr::from_ref(it).cast_mut();
+        // Pairs with: `get`, acquire.
+        self.0
+            .compare_exchange(core::ptr::null_mut(), it, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Empties the place, and answers what was in it.
+    pub fn empty(&self) -> Option<&'static T> {
+        // Pairs with: `fill`, release.
+        let it = self.0.swap(core::ptr::null_mut(), Ordering::Acquire);
+        // SAFETY: null, or stored by `fill` of a `&'static T`.
+        unsafe { it.cast_const().as_ref() }
     }
 }
 

@@ -1,99 +1,118 @@
-//! Reply-only ports: where the replies to what a thread has sent queue up.
+//! The way back: an answer goes to the sender, and so does the end of a request for a message.
+//!
+//! Context law: the marks of a message are touched on its sender's home alone; every other CPU sends there, and a home
+//! that the sender has left sends after it. Edges as in [`Message`](crate::Message) and [`Aborting`](crate::Aborting).
 
-use core::fmt;
-use core::marker::PhantomData;
+use percpu::Crit;
 
-use lwkt_sched::MayBlock;
+use crate::plant;
+use crate::raw::{Raw, arguments, parameters};
+use crate::{Body, Error, Exec};
 
-use crate::handles::Replied;
-use crate::mailbox::Mailbox;
-use crate::raw::NotSend;
-use crate::{Body, Exec};
-
-/// A port for replies only: nothing can be sent to it, and its messages are the owner's.
-///
-/// ```compile_fail
-/// # use lwkt_port::*;
-/// fn request<B: Body>(port: &'static ReplyPort<B>, message: Owned<B>) {
-///     let sent = port.send(message);
-/// }
-/// ```
-pub struct ReplyPort<B: Body> {
-    mailbox: Mailbox<B>,
+/// Edge 4: the answer goes to the sender, by way of its CPU.
+#[inline]
+pub(crate) fn answer<B: Body>(crit: &Crit, message: Raw<B>, reply: Result<B::Reply, Error>) {
+    message.message().reply.set(Some(reply));
+    deliver(crit, message);
 }
 
-impl<B: Body> ReplyPort<B> {
-    /// A port that belongs to nobody yet.
-    pub const fn new() -> Self {
-        Self { mailbox: Mailbox::new() }
+/// Edge 5, at the sender's home: sends the answer there, or marks it or queues it here.
+#[inline]
+fn deliver<B: Body>(crit: &Crit, message: Raw<B>) {
+    let sender = message.sender();
+    let home = sender.home();
+    if home != B::Exec::here(crit) {
+        return B::Exec::call(crit, home, deliver_there::<B>, arguments(message, None));
     }
-
-    /// The running thread has its replies here from now on. `None` if a thread does so already.
-    pub fn claim(&'static self, _: &mut MayBlock) -> Option<Replies<B>> {
-        let claimed = B::Exec::crit(|crit| self.mailbox.claim(crit));
-        claimed.then(|| Replies { port: self, outstanding: 0, thread: PhantomData })
+    let it = message.message();
+    if it.reply_to.get().is_some() {
+        return collect(crit, message);
     }
-}
-
-impl<B: Body> Default for ReplyPort<B> {
-    fn default() -> Self {
-        Self::new()
+    let waiting = it.waiting.get();
+    // From here on the message is the sender's, if nobody asks for it.
+    it.done.set(true);
+    if waiting {
+        B::Exec::wake(crit, sender);
     }
 }
 
-/// The replies to what a thread has sent with [`Port::send_to`](crate::Port::send_to). It stays with its thread.
-///
-/// # Panics
-/// When it is dropped while replies are outstanding: they would be lost.
-pub struct Replies<B: Body> {
-    port: &'static ReplyPort<B>,
-    pub(crate) outstanding: usize,
-    thread: NotSend,
+/// Edge 5 of a message that comes back with others, once nobody asks for it.
+fn collect<B: Body>(crit: &Crit, message: Raw<B>) {
+    let it = message.message();
+    it.done.set(true);
+    let (Some(replies), true) = (it.reply_to.get(), it.is_back()) else { return };
+    settle(&message);
+    replies.push(crit, message.sender(), message);
 }
 
-impl<B: Body> Replies<B> {
-    pub(crate) fn mailbox(&self) -> &'static Mailbox<B> {
-        &self.port.mailbox
+/// Edge A7: a request for `message` is over; its sender may have the message when it is answered.
+pub(crate) fn over<B: Body>(crit: &Crit, message: Raw<B>) {
+    let sender = message.sender();
+    let home = sender.home();
+    if home != B::Exec::here(crit) {
+        return B::Exec::call(crit, home, over_there::<B>, arguments(message, None));
     }
-
-    /// How many messages are on their way.
-    pub fn outstanding(&self) -> usize {
-        self.outstanding
+    let it = message.message();
+    it.asking.set(false);
+    if !it.done.get() {
+        return;
     }
-
-    /// The next message that came back, if one did (edge 9).
-    pub fn get(&mut self) -> Option<Replied<B>> {
-        let message = B::Exec::crit(|crit| self.mailbox().pop(crit))?;
-        self.outstanding -= 1;
-        Some(Replied::of(message))
-    }
-
-    /// The next message that comes back; waits for it (edge 9). `None`: none is on its way.
-    pub fn wait_any(&mut self, cx: &mut MayBlock) -> Option<Replied<B>> {
-        self.outstanding = self.outstanding.checked_sub(1)?;
-        Some(Replied::of(self.mailbox().next(cx)))
+    if it.reply_to.get().is_some() {
+        collect(crit, message);
+    } else if it.waiting.get() {
+        B::Exec::wake(crit, sender);
     }
 }
 
-impl<B: Body> Drop for Replies<B> {
-    fn drop(&mut self) {
-        assert!(
-            self.outstanding == 0,
-            "{} replies outstanding at a reply port that is dropped",
-            self.outstanding
-        );
-        B::Exec::crit(|crit| self.mailbox().close(crit));
+/// Edge 10, which is A3 and A7 in one: `message` goes back to the sender that has asked for it.
+pub(crate) fn give_back<B: Body>(crit: &Crit, message: Raw<B>) {
+    message.message().reply.set(Some(Err(Error::Aborted)));
+    return_to(crit, message);
+}
+
+fn return_to<B: Body>(crit: &Crit, message: Raw<B>) {
+    let home = message.sender().home();
+    if home != B::Exec::here(crit) {
+        return B::Exec::call(crit, home, return_there::<B>, arguments(message, None));
+    }
+    let it = message.message();
+    it.asking.set(false);
+    deliver(crit, message);
+}
+
+fn return_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+    return_to(crit, parameters::<B>(message, to).0);
+}
+
+/// Nobody wants the message back any more: it is back.
+pub(crate) fn settle<B: Body>(message: &Raw<B>) {
+    let it = message.message();
+    if it.asked.get() {
+        // Relaxed: the next to read it gets the message from who writes here.
+        it.wanted.store(false, core::sync::atomic::Ordering::Relaxed);
     }
 }
 
-impl<B: Body> fmt::Debug for ReplyPort<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyPort").finish_non_exhaustive()
+/// An answer arrives for a sender that lived here when it was sent.
+fn deliver_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+    let (message, _) = parameters::<B>(message, to);
+    plant::double_reply(crit, &message);
+    deliver(crit, message);
+}
+
+/// What the planted bug does.
+#[cfg(feature = "plants")]
+pub(crate) fn deliver_again<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+    let (message, _) = parameters::<B>(message, to);
+    let home = message.sender().home();
+    if home != B::Exec::here(crit) {
+        return B::Exec::call(crit, home, deliver_again::<B>, arguments(message, None));
+    }
+    if message.message().reply_to.get().is_none() {
+        deliver(crit, message);
     }
 }
 
-impl<B: Body> fmt::Debug for Replies<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replies").finish_non_exhaustive()
-    }
+fn over_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+    over(crit, parameters::<B>(message, to).0);
 }

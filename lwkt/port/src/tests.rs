@@ -1,6 +1,8 @@
 //! Ports over the machine of simulated CPUs, in many orders.
 
+mod abort;
 mod claims;
+mod kinds;
 mod orders;
 mod single;
 
@@ -19,7 +21,9 @@ unsafe impl Exec for Sim {
         sim::crit(f)
     }
 
+    /// A point at which others may come between, also within a critical section.
     fn here(_: &Crit) -> CpuId {
+        shuttle::thread::yield_now();
         sim::here()
     }
 
@@ -37,6 +41,18 @@ unsafe impl Exec for Sim {
 
     fn block(crit: &Crit, cx: &mut MayBlock, why: Why) {
         sim::block_in(crit, cx, why);
+    }
+
+    fn block_until(crit: &Crit, cx: &mut MayBlock, why: Why, deadline: u64) {
+        sim::sleep_in(crit, cx, why, deadline);
+    }
+
+    fn now() -> u64 {
+        sim::now()
+    }
+
+    fn relax(_: &Crit) {
+        shuttle::thread::yield_now();
     }
 }
 

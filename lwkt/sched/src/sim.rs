@@ -226,6 +226,8 @@ pub fn spawn_with(
     let kept = crit(|_| me.cpu().own.borrow_mut().1.take());
     let thread = begin(&me.machine, priority, Life::Joinable, name, kept.unwrap_or_else(memory), f);
     let handle = Handle(thread.thread());
+    // What is sent to the thread from now on goes where it will be.
+    handle.0.set_home(CpuId::at(cpu));
     crit(|crit| send(crit, CpuId::at(cpu), start, [thread.into_word(), 0, 0]));
     handle
 }
@@ -386,12 +388,16 @@ pub fn block_in(crit: &Crit, _: &mut MayBlock, why: Why) {
 }
 
 /// Sleeps until woken or until `deadline`; answers whether it was the deadline.
-pub fn sleep(_: &mut MayBlock, why: Why, deadline: u64) -> bool {
-    crit(|crit| {
-        let next = me().with(|own| own.sleep(crit, why, deadline));
-        go(crit, next);
-        me().with(|own| own.timed_out(crit))
-    })
+pub fn sleep(cx: &mut MayBlock, why: Why, deadline: u64) -> bool {
+    crit(|crit| sleep_in(crit, cx, why, deadline))
+}
+
+/// Sleeps within the one critical section of the thread.
+pub fn sleep_in(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) -> bool {
+    assert_eq!(DEPTH.with(Cell::get), 1, "sleeps in a nested critical section");
+    let next = me().with(|own| own.sleep(crit, why, deadline));
+    go(crit, next);
+    me().with(|own| own.timed_out(crit))
 }
 
 /// Goes to CPU `to`.

@@ -16,7 +16,8 @@ use crate::collect::Collected;
 use crate::{build, place};
 
 /// The stress tests that are run with each bug.
-const TESTS: &str = "kernel/churn,kernel/cpusync,kernel/storm,kernel/tokens,kernel/wakes";
+const TESTS: &str =
+    "kernel/abort,kernel/churn,kernel/cpusync,kernel/storm,kernel/tokens,kernel/wakes";
 
 /// A bug, and the tests that must see it, with their messages.
 type Seen = (&'static str, &'static [(&'static str, &'static str)]);
@@ -24,7 +25,7 @@ type Seen = (&'static str, &'static [(&'static str, &'static str)]);
 const WAKE: &str =
     "a wake was lost ([..]): thread [..] on CPU [..] was woken [..] times and saw [..]";
 
-const SEEN: [Seen; 8] = [
+const SEEN: [Seen; 9] = [
     (
         "lose",
         &[
@@ -65,6 +66,10 @@ const SEEN: [Seen; 8] = [
             "kernel/tokens",
             "[..] times two threads had a token at once, [..] increments lost[..]",
         )],
+    ),
+    (
+        "double-reply",
+        &[("kernel/abort", "[..] replies were delivered twice: a message came back that was away")],
     ),
 ];
 

@@ -36,6 +36,21 @@ pub fn serve(port: &'static ThreadPort<Double>, count: usize, cx: &mut MayBlock)
     }
 }
 
+/// A thread on `cpu` that serves when it is told to, at the second port.
+pub fn serve_later(
+    cpu: usize,
+    port: &'static ThreadPort<Double>,
+    count: usize,
+) -> (sim::Handle, &'static ThreadPort<Double>) {
+    let go = thread_port();
+    let handle = sim::spawn(cpu, "server", move |cx| {
+        serve(go, 1, cx);
+        serve(port, count, cx);
+    });
+    assert!(port.assign(handle.thread()) && go.assign(handle.thread()));
+    (handle, go)
+}
+
 #[test]
 fn a_sync_port_answers_in_the_caller() {
     once(|cx| {
@@ -44,7 +59,7 @@ fn a_sync_port_answers_in_the_caller() {
         assert_eq!(port.do_(cx, &mut one), Ok(42));
         assert!(one.body().seen);
         // No queue, no mark.
-        assert!(one.sender.get().is_none() && !one.done.get());
+        assert!(one.sender.get() == 0);
         let replied = port.send(owned(4)).poll().expect("answered at once");
         let (reply, mut message) = replied.take();
         assert_eq!(reply, Ok(8));

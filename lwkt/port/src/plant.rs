@@ -1,0 +1,66 @@
+//! A bug on purpose, to show that tests see it: a reply that is delivered twice, the second time when the next one is. In
+//! the code with feature `plants` only, and there only while it is chosen.
+//!
+//! Law: whoever chooses it keeps the memory of all messages until it is chosen no more.
+
+use percpu::Crit;
+
+use crate::raw::Raw;
+use crate::{Body, Error};
+
+/// Says whether replies are delivered twice, now and then, from now on.
+#[cfg(feature = "plants")]
+pub fn choose(doubles: bool) {
+    chosen::set(doubles);
+}
+
+/// At the sender's home, before `message` is delivered: delivers another again, and remembers this one, now and then.
+#[inline(always)]
+pub(crate) fn double_reply<B: Body>(crit: &Crit, message: &Raw<B>) {
+    #[cfg(feature = "plants")]
+    chosen::strike(crit, message);
+    #[cfg(not(feature = "plants"))]
+    let _ = (crit, message);
+}
+
+/// What an answered message says that has no reply in it: it was taken out already, by who got the first of two.
+#[cold]
+pub(crate) fn no_reply<R>() -> Result<R, Error> {
+    if cfg!(feature = "plants") {
+        return Err(Error::Dropped);
+    }
+    panic!("an answered message has its reply")
+}
+
+#[cfg(feature = "plants")]
+mod chosen {
+    use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+    use percpu::Crit;
+    use spin::Mutex;
+
+    use crate::exec::CallFn;
+    use crate::raw::Raw;
+    use crate::{Body, reply};
+
+    static CHOSEN: AtomicBool = AtomicBool::new(false);
+    static TIMES: AtomicUsize = AtomicUsize::new(0);
+    /// A reply to be delivered again, and by what.
+    static AGAIN: Mutex<Option<(CallFn, usize)>> = Mutex::new(None);
+
+    pub fn set(doubles: bool) {
+        CHOSEN.store(doubles, Relaxed);
+        *AGAIN.lock() = None;
+    }
+
+    /// Each 11th time.
+    pub fn strike<B: Body>(crit: &Crit, message: &Raw<B>) {
+        let marked = message.message().reply_to.get().is_none();
+        if CHOSEN.load(Relaxed) && marked && TIMES.fetch_add(1, Relaxed) % 11 == 10 {
+            let again = AGAIN.lock().replace((reply::deliver_again::<B>, message.word()));
+            if let Some((deliver, word)) = again {
+                deliver(crit, word, 0, 0);
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::thread::{Scheduler, Spares};
 use crate::timer::{self, Timer};
 use arch::CpuHead;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use lwkt_events::{Callouts, Waiters};
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -32,6 +33,8 @@ pub struct Cpu {
     pub(crate) rests: Rests,
     /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
     pub(crate) deadline: AtomicU64,
+    pub(crate) waiters: Own<Waiters>,
+    pub(crate) callouts: Own<Callouts>,
 }
 
 /// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
@@ -89,6 +92,8 @@ impl Cpu {
             timer_due: AtomicBool::new(false),
             rests: Rests::new(),
             deadline: AtomicU64::new(timer::NEVER),
+            waiters: own!(Waiters::new()),
+            callouts: own!(Callouts::new()),
         }
     }
 

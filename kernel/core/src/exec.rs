@@ -1,9 +1,9 @@
-//! The kernel under the ports of `lwkt-port`: threads, critical sections and messages between CPUs as they are here.
+//! The kernel under ports, wait queues and callouts: threads, critical sections and messages between CPUs as they are here.
 
 use crate::cpu::{self, Machine, here};
-use crate::{ipi, thread};
-use lwkt_port::Exec;
-use lwkt_sched::{MayBlock, ThreadRef, Why};
+use crate::{ipi, plant, thread, timer};
+use lwkt_events::{Callouts, Events, Waiters};
+use lwkt_sched::{Exec, MayBlock, ThreadRef, Why};
 use percpu::{CpuId, Crit, Here};
 
 /// The threads of this kernel: messages name it as where they travel (`type Exec = Threads`).
@@ -48,5 +48,38 @@ unsafe impl Exec for Threads {
             "a thread waits in its outermost critical section only"
         );
         thread::block(crit, cx, why);
+    }
+}
+
+// SAFETY: 1. what is lent stands in the block of the CPU that asks, one for each. 2. Threads stay on their CPU.
+unsafe impl Events for Threads {
+    #[inline(always)]
+    fn waiters<R>(crit: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R {
+        here().waiters.with(crit, f)
+    }
+
+    #[inline(always)]
+    fn callouts<R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
+        here().callouts.with(crit, f)
+    }
+
+    #[inline]
+    fn sleep(crit: &Crit, cx: &mut MayBlock, why: Why, deadline: u64) {
+        thread::sleep_until(crit, cx, why, deadline);
+    }
+
+    #[inline(always)]
+    fn now() -> u64 {
+        timer::now()
+    }
+
+    #[inline]
+    fn set_deadline(crit: &Crit, deadline: Option<u64>) {
+        timer::set_callout(crit, deadline);
+    }
+
+    #[inline(always)]
+    fn drains_early() -> bool {
+        plant::drains_early()
     }
 }

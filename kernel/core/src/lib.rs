@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod boot;
+pub mod callout;
 pub mod chaos;
 pub mod console;
 pub mod cpu;
@@ -23,6 +24,7 @@ pub mod records;
 mod report;
 pub mod thread;
 pub mod timer;
+pub mod wait_queue;
 
 #[global_allocator]
 static HEAP: memory::Heap = memory::Heap;

@@ -48,7 +48,7 @@ pub fn allow(faults: Faults) {
         Bug::Double => Some(ipiq::plant::Bug::Double),
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
         Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
-        Bug::LostWake | Bug::LeakPage => None,
+        Bug::LostWake | Bug::LeakPage | Bug::DrainFiring => None,
     }));
 }
 
@@ -66,6 +66,12 @@ pub(crate) fn leaks_page() -> bool {
 #[inline]
 pub(crate) fn loses_wake() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
+}
+
+/// Whether this drain of a callout returns although its handler runs: one in ten that come to that does.
+#[inline]
+pub(crate) fn drains_early() -> bool {
+    cfg!(feature = "plants") && strikes(Bug::DrainFiring, 10)
 }
 
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.

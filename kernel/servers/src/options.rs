@@ -103,11 +103,13 @@ pub enum Bug {
     LostWake,
     /// A page that was given back.
     LeakPage,
+    /// That a drain waits for the handler of its callout.
+    DrainFiring,
 }
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 12] = [
+    pub const ALL: [(&str, Self); 13] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -120,6 +122,7 @@ impl Plant {
         ("lost-doorbell", Self::Bug(Bug::LostDoorbell)),
         ("lost-wake", Self::Bug(Bug::LostWake)),
         ("leak-page", Self::Bug(Bug::LeakPage)),
+        ("drain-firing", Self::Bug(Bug::DrainFiring)),
     ];
 
     /// What is called so.

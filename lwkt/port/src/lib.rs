@@ -16,7 +16,6 @@
 #[cfg(test)]
 extern crate std;
 
-mod exec;
 mod handles;
 mod mailbox;
 mod message;
@@ -29,8 +28,8 @@ mod tests;
 mod thread;
 mod wait;
 
-pub use exec::Exec;
 pub use handles::{Owned, Received, Replied, Sent};
+pub use lwkt_sched::Exec;
 pub use message::{Body, Error, Message};
 pub use port::{Offered, Outcome, Port, Taken};
 pub use reply::{Replies, ReplyPort};

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use percpu::CpuId;
 
-use crate::{Name, Priority, Rare, State, Why, start::Life};
+use crate::{Alarm, Name, Node, Priority, Rare, State, Why, start::Life};
 
 /// Where a thread that is off its CPU continues. The architecture fills it on a switch and defines what it means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,13 +61,7 @@ pub struct Thread {
     pub(crate) life: Cell<Life>,
     pub(crate) why: Cell<Why>,
     ext: Cell<usize>,
-    // The timer queue: a pairing heap.
-    pub(crate) deadline: Cell<u64>,
-    pub(crate) turn: Cell<u64>,
-    pub(crate) armed: Cell<bool>,
-    pub(crate) child: Cell<Option<ThreadRef>>,
-    pub(crate) sibling: Cell<Option<ThreadRef>>,
-    pub(crate) parent: Cell<Option<ThreadRef>>,
+    pub(crate) alarm: Alarm<ThreadRef>,
     // All threads of a CPU.
     pub(crate) all_next: Cell<Option<ThreadRef>>,
     pub(crate) all_previous: Cell<Option<ThreadRef>>,
@@ -105,12 +99,7 @@ impl Thread {
             life: Cell::new(Life::Detached),
             why: Cell::new(Why::NOTHING),
             ext: Cell::new(0),
-            deadline: Cell::new(0),
-            turn: Cell::new(0),
-            armed: Cell::new(false),
-            child: Cell::new(None),
-            sibling: Cell::new(None),
-            parent: Cell::new(None),
+            alarm: Alarm::new(),
             all_next: Cell::new(None),
             all_previous: Cell::new(None),
             joiner: Cell::new(None),
@@ -209,6 +198,13 @@ impl core::ops::Deref for ThreadRef {
     #[inline]
     fn deref(&self) -> &Thread {
         self.0
+    }
+}
+
+impl Node for ThreadRef {
+    #[inline]
+    fn alarm(&self) -> &Alarm<Self> {
+        &self.0.alarm
     }
 }
 

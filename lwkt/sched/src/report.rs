@@ -103,7 +103,7 @@ impl Iterator for Threads<'_> {
             state: if thread == self.current { State::Running } else { state },
             priority: thread.priority.get(),
             why: if waits { thread.why.get() } else { Why::NOTHING },
-            deadline: thread.armed.get().then(|| thread.deadline.get()),
+            deadline: thread.alarm.deadline(),
         })
     }
 }

@@ -24,7 +24,7 @@ pub struct Scheduler<Q: RunQueue = Bitmap> {
     queue: Q,
     idle: ThreadRef,
     leaving: Option<(ThreadRef, CpuId)>,
-    timers: Timers,
+    timers: Timers<ThreadRef>,
     all: All,
 }
 
@@ -134,7 +134,7 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     /// The earliest deadline of this CPU.
     pub fn next_deadline(&self, _: &Crit) -> Option<u64> {
-        self.timers.first().map(|thread| thread.deadline.get())
+        self.timers.first_deadline()
     }
 
     /// Wakes the threads whose deadline is not after `now` (edge 7), one at each step of the iterator.
@@ -292,7 +292,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         }
     }
 
-    pub(crate) fn parts(&self) -> (&Q, &Timers, &All, Option<ThreadRef>) {
+    pub(crate) fn parts(&self) -> (&Q, &Timers<ThreadRef>, &All, Option<ThreadRef>) {
         (&self.queue, &self.timers, &self.all, self.leaving.map(|(thread, _)| thread))
     }
 

@@ -86,7 +86,7 @@ fn core_main(info: &'static BootInfo) -> ! {
     if let Err(error) = started {
         textln!("no programs: {error:?}");
     }
-    if callout::start().is_err() {
+    if callout::prepare().is_err() {
         refuse(format_args!("no memory for the callout threads"));
     }
     let main = thread::spawn(Name::new("main"), Priority::SERVER, main);

@@ -7,8 +7,9 @@
 //! Nothing armed: no deadline, no interrupt. The thread runs before all but interrupt threads when its CPU next chooses: nobody
 //! is preempted for it. How callouts come and go is decided in `lwkt-events`.
 
+use crate::cpu::{self, here};
 use crate::exec::Threads;
-use crate::{cpu, thread};
+use crate::{ipi, thread};
 use lwkt_events::serve_one;
 use lwkt_sched::{Name, Priority};
 use percpu::Crit;
@@ -20,20 +21,30 @@ pub type Callout<T = ()> = lwkt_events::Callout<Threads, T>;
 /// What its handler is given.
 pub type Firing<T = ()> = lwkt_events::Firing<Threads, T>;
 
-/// Starts the callout thread of each CPU, once all CPUs run.
+/// Makes the callout thread of each CPU, once all CPUs run. It begins when there is work for it.
 ///
 /// # Errors
 /// There is no memory for one.
-pub(crate) fn start() -> Result<(), thread::OutOfMemory> {
+pub(crate) fn prepare() -> Result<(), thread::OutOfMemory> {
     cpu::all().try_for_each(|cpu| {
-        let name = Name::new("callouts");
-        thread::spawn_detached(cpu.id(), name, Priority::SOFT, |cx| {
-            loop {
-                serve_one::<Threads>(cx);
-            }
+        ipi::call(cpu.id(), |crit| {
+            let made = thread::prepare(crit, Name::new("callouts"), Priority::SOFT, |cx| {
+                loop {
+                    serve_one::<Threads>(cx);
+                }
+            })?;
+            here().callout_thread.with(crit, |thread| *thread = Some(made));
+            Ok(())
         })
-        .map(drop)
     })
+}
+
+/// Starts the callout thread of this CPU, if that is still to be done.
+#[cold]
+pub(crate) fn start(crit: &Crit) {
+    if let Some(thread) = here().callout_thread.with(crit, Option::take) {
+        here().scheduler.with(crit, |s| s.spawn(crit, thread));
+    }
 }
 
 /// The time of the first has come.

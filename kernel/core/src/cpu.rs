@@ -12,6 +12,7 @@ use crate::timer::{self, Timer};
 use arch::CpuHead;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use lwkt_events::{Callouts, Waiters};
+use lwkt_sched::Unstarted;
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -35,6 +36,8 @@ pub struct Cpu {
     pub(crate) deadline: AtomicU64,
     pub(crate) waiters: Own<Waiters>,
     pub(crate) callouts: Own<Callouts>,
+    /// Its callout thread, until that has begun.
+    pub(crate) callout_thread: Own<Option<Unstarted>>,
 }
 
 /// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
@@ -94,6 +97,7 @@ impl Cpu {
             deadline: AtomicU64::new(timer::NEVER),
             waiters: own!(Waiters::new()),
             callouts: own!(Callouts::new()),
+            callout_thread: own!(None),
         }
     }
 

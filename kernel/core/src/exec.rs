@@ -1,7 +1,7 @@
 //! The kernel under ports, wait queues and callouts: threads, critical sections and messages between CPUs as they are here.
 
 use crate::cpu::{self, Machine, here};
-use crate::{ipi, plant, thread, timer};
+use crate::{callout, ipi, plant, thread, timer};
 use lwkt_events::{Callouts, Events, Waiters};
 use lwkt_sched::{Exec, MayBlock, ThreadRef, Why};
 use percpu::{CpuId, Crit, Here};
@@ -76,6 +76,10 @@ unsafe impl Events for Threads {
     #[inline]
     fn set_deadline(crit: &Crit, deadline: Option<u64>) {
         timer::set_callout(crit, deadline);
+    }
+
+    fn start_thread(crit: &Crit) {
+        callout::start(crit);
     }
 
     #[inline(always)]

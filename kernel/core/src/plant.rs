@@ -16,6 +16,8 @@ pub enum Faults {
     None,
     /// Pages may leak.
     Pages,
+    /// Drains may return early.
+    Drains,
     /// Messages and wakes may get lost, too.
     All,
 }
@@ -39,6 +41,7 @@ pub fn allow(faults: Faults) {
     let in_force = CHOSEN.get().copied().filter(|bug| match faults {
         Faults::None => false,
         Faults::Pages => *bug == Bug::LeakPage,
+        Faults::Drains => *bug == Bug::DrainFiring,
         Faults::All => true,
     });
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);

@@ -7,7 +7,7 @@
 mod life;
 
 pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_detached, spawn_on};
-pub(crate) use life::{body, exit};
+pub(crate) use life::{body, exit, prepare};
 
 use crate::cpu::{self, critical, here};
 use crate::{idle, ipi, process};

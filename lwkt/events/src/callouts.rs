@@ -20,6 +20,8 @@ pub struct Callouts {
     thread: Option<ThreadRef>,
     /// The one whose handler it runs.
     running: Option<CalloutRef>,
+    /// The moment that the timer was told of last; `None`: of none, or it has come.
+    told: Option<u64>,
 }
 
 /// What follows when a handler has returned, or a callout has come from another CPU.
@@ -33,12 +35,20 @@ pub(crate) struct Finished {
 impl Callouts {
     /// Nothing armed.
     pub const fn new() -> Self {
-        Self { armed: Timers::new(), due: Timers::new(), thread: None, running: None }
+        Self { armed: Timers::new(), due: Timers::new(), thread: None, running: None, told: None }
     }
 
-    /// When the first is due.
-    pub fn first_deadline(&self) -> Option<u64> {
-        self.armed.first_deadline()
+    /// What the timer is to be told, if that is news.
+    #[inline]
+    pub(crate) fn news(&mut self) -> Option<Option<u64>> {
+        let first = self.armed.first_deadline();
+        (core::mem::replace(&mut self.told, first) != first).then_some(first)
+    }
+
+    /// The moment has come that the timer was told of; the number of the latest arming.
+    pub(crate) fn begin_to_fire(&mut self) -> u64 {
+        self.told = None;
+        self.armed.turn()
     }
 
     /// Arms a callout of this CPU `here`; `Some`: it went to that CPU, which is to be told.
@@ -118,14 +128,9 @@ impl Callouts {
         }
     }
 
-    /// The number of the latest arming.
-    pub(crate) fn turn(&self) -> u64 {
-        self.armed.turn()
-    }
-
-    /// The callout thread, if there is something for it to do.
-    pub(crate) fn idle_thread(&self) -> Option<ThreadRef> {
-        self.thread.filter(|_| self.due.first().is_some() && self.running.is_none())
+    /// The callout thread, if there is something for it to do and it does nothing; `Some(None)`: it has not come yet.
+    pub(crate) fn idle_thread(&self) -> Option<Option<ThreadRef>> {
+        (self.due.first().is_some() && self.running.is_none()).then_some(self.thread)
     }
 
     /// The next threaded one that is due, to be run now by `thread`, the callout thread (edge 6).

@@ -24,8 +24,13 @@ pub unsafe trait Events: Exec {
     /// Nanoseconds since boot.
     fn now() -> u64;
 
-    /// Has this CPU call [`fire`](crate::fire) at that moment or soon after, and at no other: `None`, never.
+    /// Has this CPU call [`fire`](crate::fire) once, at that moment or soon after, and at no other: `None`, never.
     fn set_deadline(crit: &Crit, deadline: Option<u64>);
+
+    /// Has this CPU's callout thread begin, which has not yet come to [`serve_one`](crate::serve_one): there is work for it.
+    fn start_thread(crit: &Crit) {
+        let _ = crit;
+    }
 
     /// Whether this drain is to return although the handler runs: a bug on purpose, for tests that must see it.
     #[inline(always)]

@@ -24,7 +24,8 @@ use crate::{Callout, Callouts, Events, Firing, WaitQueue, Waiters, When, fire, s
 type Call = (fn(&Crit, usize, usize, usize), [usize; 3]);
 
 struct Cpu {
-    inbox: Mutex<VecDeque<Call>>,
+    /// What comes, and from where: in order for each source.
+    inbox: Mutex<VecDeque<(usize, Call)>>,
     arrival: Notify,
     thread: ThreadRef,
 }
@@ -57,10 +58,17 @@ fn leak<T>(value: T) -> &'static mut T {
 /// The modelled kernel; `EARLY` has the bug on purpose.
 enum Model<const EARLY: bool = false> {}
 
+/// The next message: what later CPUs sent may overtake what earlier ones did.
+fn take_call() -> Option<Call> {
+    let mut inbox = own().cpus[own().here].inbox.lock().unwrap();
+    let last = inbox.iter().map(|(source, _)| *source).max()?;
+    let place = inbox.iter().position(|(source, _)| *source == last)?;
+    inbox.remove(place).map(|(_, call)| call)
+}
+
 fn serve(crit: &Crit) {
     loop {
-        let one = own().cpus[own().here].inbox.lock().unwrap().pop_front();
-        let Some((func, [a, b, c])) = one else { return };
+        let Some((func, [a, b, c])) = take_call() else { return };
         func(crit, a, b, c);
     }
 }
@@ -100,7 +108,7 @@ unsafe impl<const EARLY: bool> Exec for Model<EARLY> {
 
     fn call(_: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]) {
         let cpu = &own().cpus[to.index()];
-        cpu.inbox.lock().unwrap().push_back((func, args));
+        cpu.inbox.lock().unwrap().push_back((own().here, (func, args)));
         cpu.arrival.notify();
     }
 
@@ -275,7 +283,7 @@ fn leaving_the_set() {
 /// Who has waited too long leaves the thing to the other; who takes it gives it on. Both end, so it was never lost.
 #[test]
 fn wake_one_against_deadline() {
-    model::<Job, 3>(1, || {
+    model::<Job, 3>(2, || {
         let (queue, things) = (queue(), &*leak(AtomicUsize::new(0)));
         let give = move || {
             things.fetch_add(1, Ordering::Relaxed);
@@ -326,10 +334,18 @@ fn shared() -> &'static Shared {
     })
 }
 
-fn wait_for(flag: &AtomicBool) {
-    while !flag.load(Ordering::Acquire) {
-        thread::yield_now();
-    }
+/// Sets the flag for which the CPU waits.
+fn tell(flag: &AtomicBool, cpu: usize) {
+    flag.store(true, Ordering::Release);
+    crit(|crit| Model::<false>::wake(crit, own().cpus[cpu].thread));
+}
+
+fn wait_for(cx: &mut MayBlock, flag: &AtomicBool) {
+    crit(|crit| {
+        while !flag.load(Ordering::Acquire) {
+            Model::<false>::block(crit, cx, Why::NOTHING);
+        }
+    });
 }
 
 fn draining<const EARLY: bool>(preemptions: usize) {
@@ -340,13 +356,13 @@ fn draining<const EARLY: bool>(preemptions: usize) {
         [
             Box::new(move |cx| {
                 callout.reset(cx, When::At(0), CpuId::at(0));
-                shared.armed.store(true, Ordering::Release);
+                tell(&shared.armed, 1);
                 while !shared.over.load(Ordering::Relaxed) {
                     serve_one::<Model<EARLY>>(cx);
                 }
             }),
             Box::new(move |cx| {
-                wait_for(&shared.armed);
+                wait_for(cx, &shared.armed);
                 let _ = callout.drain(cx);
                 // The memory is ours: that of the handler, and the callout's own.
                 shared.memory.with_mut(|_| ());
@@ -379,11 +395,11 @@ fn drain_against_move() {
             Box::new(move |cx| {
                 callout.reset(cx, When::At(100), CpuId::at(0));
                 callout.reset(cx, When::At(100), CpuId::at(1));
-                shared.armed.store(true, Ordering::Release);
+                tell(&shared.armed, 2);
             }),
             Box::new(move |_| ()),
             Box::new(move |cx| {
-                wait_for(&shared.armed);
+                wait_for(cx, &shared.armed);
                 assert!(callout.drain(cx) == Ok(true));
                 callout.seize();
             }),

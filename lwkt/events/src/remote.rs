@@ -105,14 +105,16 @@ fn finish<X: Events>(crit: &Crit, callout: CalloutRef) {
     }
 }
 
-/// Changes what this CPU has armed, and tells its timer.
+/// Changes what this CPU has armed, and tells its timer what is new for it.
 #[inline]
 fn change<X: Events, R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
-    let (result, first) = X::callouts(crit, |callouts| {
+    let (result, news) = X::callouts(crit, |callouts| {
         let result = f(callouts);
-        (result, callouts.first_deadline())
+        (result, callouts.news())
     });
-    X::set_deadline(crit, first);
+    if let Some(deadline) = news {
+        X::set_deadline(crit, deadline);
+    }
     result
 }
 
@@ -121,15 +123,17 @@ fn change<X: Events, R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
 /// What a handler arms for at once is due at the next interrupt: this ends.
 pub fn fire<X: Events>(crit: &Crit) {
     let now = X::now();
-    let turn = X::callouts(crit, |callouts| callouts.turn());
+    let turn = X::callouts(crit, Callouts::begin_to_fire);
     while let Some(callout) = X::callouts(crit, |callouts| callouts.expire(now, turn)) {
         if let Entry::Short(run) = callout.entry {
             run(crit, callout);
             finish::<X>(crit, callout);
         }
     }
-    if let Some(thread) = change::<X, _>(crit, |callouts| callouts.idle_thread()) {
-        X::wake(crit, thread);
+    match change::<X, _>(crit, |callouts| callouts.idle_thread()) {
+        None => {}
+        Some(Some(thread)) => X::wake(crit, thread),
+        Some(None) => X::start_thread(crit),
     }
 }
 

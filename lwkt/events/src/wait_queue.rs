@@ -145,7 +145,7 @@ impl<X: Events> WaitQueue<X> {
     #[cold]
     fn add(&self, here: CpuId) {
         self.cpus.insert(here);
-        // Pairs with: `others`, the fence.
+        // Pairs with: `wake_all` and `wake_elsewhere`, the fences.
         fence(Ordering::SeqCst);
     }
 
@@ -186,15 +186,20 @@ impl<X: Events> WaitQueue<X> {
     /// From a handler of a message: with few CPUs in the set only (a handler sends to few).
     pub fn wake_all(&'static self, crit: &Crit) {
         self.wake_all_here(crit);
-        for cpu in others(self, X::here(crit)) {
+        let here = X::here(crit);
+        // Pairs with: `add`, the fence.
+        fence(Ordering::SeqCst);
+        for cpu in self.cpus.load().starting_at(here).filter(|cpu| *cpu != here) {
             X::call(crit, cpu, all_here::<X>, [self.word(), 0, 0]);
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn wake_elsewhere(&'static self, crit: &Crit, answer: Option<&Answer>) -> Woken {
         let here = X::here(crit);
-        match others(self, here).next() {
+        // Pairs with: `add`, the fence.
+        fence(Ordering::SeqCst);
+        match self.cpus.next_after(here) {
             Some(cpu) => {
                 let answer =
                     answer.map_or(0, |answer| core::ptr::from_ref(answer).expose_provenance());
@@ -221,13 +226,6 @@ impl<X: Events> WaitQueue<X> {
     }
 }
 
-/// The other CPUs of the set, from the own number upwards: step 2 and 3 of who wakes.
-fn others<X: Events>(queue: &WaitQueue<X>, here: CpuId) -> impl Iterator<Item = CpuId> {
-    // Pairs with: `add`, the fence.
-    fence(Ordering::SeqCst);
-    queue.cpus.load().starting_at(here).filter(move |cpu| *cpu != here)
-}
-
 /// The message of a wake-one, which began at CPU `origin`.
 fn one_here<X: Events>(crit: &Crit, queue: usize, origin: usize, answer: usize) {
     let (queue, here) = (WaitQueue::<X>::of_word(queue), X::here(crit));
@@ -237,8 +235,7 @@ fn one_here<X: Events>(crit: &Crit, queue: usize, origin: usize, answer: usize) 
     queue.cpus.remove(here);
     // How far the wake has come since it began.
     let so_far = |cpu: CpuId| (cpu.index() + MAX_CPUS - origin) % MAX_CPUS;
-    let next = queue.cpus.load().starting_at(here).find(|cpu| *cpu != here);
-    match next.filter(|next| so_far(*next) > so_far(here)) {
+    match queue.cpus.next_after(here).filter(|next| so_far(*next) > so_far(here)) {
         Some(next) => X::call(crit, next, one_here::<X>, [queue.word(), origin, answer]),
         None => give::<X>(crit, answer, NOBODY),
     }

@@ -58,3 +58,17 @@ fn first_n_are_the_first() {
     assert_eq!(CpuSet::one(CpuId::at(200)).iter().collect::<Vec<_>>(), [CpuId::at(200)]);
     assert_eq!(CpuId::new(MAX_CPUS), None);
 }
+
+#[test]
+fn the_next_cpu_of_a_set_is_the_iterators() {
+    let members = [0, 5, 63, 64, 130, 255].map(CpuId::at);
+    let set = AtomicCpuSet::default();
+    assert_eq!(set.next_after(CpuId::at(7)), None);
+    for member in members {
+        set.insert(member);
+        for from in (0..percpu::MAX_CPUS).map(CpuId::at) {
+            let expected = set.load().starting_at(from).find(|cpu| *cpu != from);
+            assert_eq!(set.next_after(from), expected, "after {from}");
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::collect::Collected;
 use crate::{build, place};
 
 /// The stress tests that are run with each bug.
-const TESTS: &str = "kernel/churn,kernel/storm,kernel/wakes";
+const TESTS: &str = "kernel/callouts,kernel/churn,kernel/storm,kernel/wakes";
 
 /// A bug, and the tests that must see it, with their messages.
 type Seen = (&'static str, &'static [(&'static str, &'static str)]);
@@ -24,7 +24,7 @@ type Seen = (&'static str, &'static [(&'static str, &'static str)]);
 const WAKE: &str =
     "a wake was lost ([..]): thread [..] on CPU [..] was woken [..] times and saw [..]";
 
-const SEEN: [Seen; 6] = [
+const SEEN: [Seen; 7] = [
     (
         "lose",
         &[
@@ -58,6 +58,13 @@ const SEEN: [Seen; 6] = [
     ),
     ("lost-wake", &[("kernel/wakes", WAKE)]),
     ("leak-page", &[("kernel/churn", "[..] pages leaked")]),
+    (
+        "drain-firing",
+        &[(
+            "kernel/callouts",
+            "[..] times a handler ran although a drain of its callout had returned",
+        )],
+    ),
 ];
 
 /// The step.

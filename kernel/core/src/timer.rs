@@ -25,19 +25,18 @@ pub struct Timer {
     chaos: u64,
     callout: u64,
     watch: u64,
-    /// The first of these, `watch` aside.
-    first: u64,
+    /// The first of `chaos` and `callout`, which change seldom.
+    seldom: u64,
 }
 
 impl Timer {
     pub(crate) const fn new() -> Self {
-        Self { tick: NEVER, chaos: NEVER, callout: NEVER, watch: NEVER, first: NEVER }
+        Self { tick: NEVER, chaos: NEVER, callout: NEVER, watch: NEVER, seldom: NEVER }
     }
 
-    #[inline]
     fn change<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
         let result = f(self);
-        self.first = self.tick.min(self.chaos).min(self.callout);
+        self.seldom = self.chaos.min(self.callout);
         result
     }
 }
@@ -70,7 +69,7 @@ pub(crate) fn clock_scale() -> (u64, u64) {
 
 /// Sets or clears the tick of the CPU process that runs here in ring 3.
 pub(crate) fn set_tick(crit: &Crit, deadline: Option<u64>) {
-    here().timer.with(crit, |timer| timer.change(|t| t.tick = deadline.unwrap_or(NEVER)));
+    here().timer.with(crit, |timer| timer.tick = deadline.unwrap_or(NEVER));
     rearm(crit);
 }
 
@@ -145,7 +144,7 @@ pub(crate) fn fired(crit: &Crit) {
 
 fn earliest(crit: &Crit) -> u64 {
     let sleeping = here().scheduler.with(crit, |s| s.next_deadline(crit)).unwrap_or(NEVER);
-    here().timer.with(crit, |timer| sleeping.min(timer.first))
+    here().timer.with(crit, |timer| sleeping.min(timer.tick).min(timer.seldom))
 }
 
 fn arm(deadline: u64) {

@@ -71,10 +71,10 @@ pub(crate) fn loses_wake() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
 }
 
-/// Whether this drain of a callout returns although its handler runs: one in ten that come to that does.
+/// Whether this drain of a callout returns although its handler runs: one in four that come to that does.
 #[inline]
 pub(crate) fn drains_early() -> bool {
-    cfg!(feature = "plants") && strikes(Bug::DrainFiring, 10)
+    cfg!(feature = "plants") && strikes(Bug::DrainFiring, 4)
 }
 
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.

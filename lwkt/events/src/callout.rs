@@ -16,13 +16,15 @@ use crate::remote;
 /// A function to be called at a moment, with a value for it.
 ///
 /// ```text
-///   Idle ──(1) reset──▶ Armed ──(4) due──▶ Queued ──(6) callout thread──▶ Running ──(10) returns──▶ Idle
-///    ▲ ◀─(2) cancel──────┘ │▲ (3) reset     │ │                             ▲ │ ├──(11) and was reset──▶ Armed
-///    │ ◀─(5) cancel────────┼┼───────────────┘ │                             │ │ └──(12) for another CPU─▶ Moving
-///    │                     │└─────────────────┘ reset (3)                   │ └─(8) reset, (9) cancel: noted
-///    │                     └──(7) due, short ───────────────────────────────┘
-///   Idle, Armed, Queued ──(13) reset for another CPU──▶ Moving ──(16) message comes──▶ Armed, Idle, or Moving again
-///                                                       │ (14) reset, (15) cancel: noted
+///                      ┌──────────────(7) due, short───────────────┐
+///                      │                                           ▼
+///   Idle ──(1) reset─▶ Armed ──(4) due──▶ Queued ──(6) thread──▶ Running ──(10) returns──▶ Idle
+///    ▲ ◀─(2) cancel────┘▲ ▲                │ │                      ├──(11) returns, was reset─────▶ Armed
+///    └───(5) cancel─────┼─┼────────────────┘ │                      └──(12) the same, for another CPU──▶ Moving
+///                       │ └──(3) reset───────┘
+///                       └────(3) reset, of an armed one
+///   Idle, Armed, Queued ──(13) reset for another CPU──▶ Moving ──(16) its message comes──▶ Armed, Idle or Moving
+///   noted while Running: (8) reset, (9) cancel or drain; while Moving: (14) reset, (15) cancel or drain
 /// ```
 ///
 /// - (1), (3) [`reset`](Self::reset). (2), (5) [`cancel`](Self::cancel) and [`drain`](Self::drain).

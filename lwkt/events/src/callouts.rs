@@ -91,7 +91,7 @@ impl Callouts {
         &mut self,
         callout: CalloutRef,
         errand: ErrandRef,
-        early: bool,
+        early: fn() -> bool,
     ) -> Option<Result<bool, OwnHandler>> {
         let own = self.thread == Some(errand.answer.thread());
         if own && self.running == Some(callout) {
@@ -100,7 +100,7 @@ impl Callouts {
         let was_pending = self.cancel(callout);
         let waits = callout.inside(|inside| {
             // Edges 9 and 15.
-            let busy = matches!(inside.state, State::Running | State::Moving) && !early;
+            let busy = matches!(inside.state, State::Running | State::Moving) && !early();
             if busy {
                 errand.was_pending.set(was_pending);
                 errand.next.set(inside.drains.replace(errand));

@@ -32,7 +32,7 @@ pub unsafe trait Events: Exec {
         let _ = crit;
     }
 
-    /// Whether this drain is to return although the handler runs: a bug on purpose, for tests that must see it.
+    /// Whether this drain, which would wait for the handler, is to return although it runs: a bug on purpose, for tests that must see it.
     #[inline(always)]
     fn drains_early() -> bool {
         false

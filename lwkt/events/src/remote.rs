@@ -63,9 +63,7 @@ fn errand_here<X: Events>(crit: &Crit, callout: usize, errand: usize, _: usize) 
         What::Reset(plan) => reset::<X>(crit, here, callout, plan) as usize,
         What::Cancel => pending(cancel::<X>(crit, callout)),
         What::Drain => {
-            let early = X::drains_early();
-            let now = change::<X, _>(crit, |callouts| callouts.drain(callout, errand, early));
-            match now {
+            match change::<X, _>(crit, |own| own.drain(callout, errand, X::drains_early)) {
                 None => return,
                 Some(Ok(was)) => pending(was),
                 Some(Err(OwnHandler)) => OWN_HANDLER,

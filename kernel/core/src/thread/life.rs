@@ -198,7 +198,8 @@ pub(crate) fn prepare(
     made(crit, name, priority, Life::Detached, boxed(f)?)
 }
 
-#[inline]
+/// Memory and a stack for a thread that runs the closure in a box.
+#[inline(always)]
 fn made<F: FnOnce(&mut MayBlock) + Send + 'static>(
     crit: &Crit,
     name: Name,

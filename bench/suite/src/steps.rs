@@ -31,6 +31,7 @@ pub(crate) fn spin(peer: &Peer<'_>) {
     }
 }
 
+/// A thread of that CPU, to be joined before the benchmark ends.
 pub(crate) fn partner(cpu: CpuId, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Handle {
     thread::spawn_on(cpu, Name::new("partner"), Priority::SERVER, f)
         .expect("memory for a benchmark's thread")

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::cpu::{self, Cpu, critical};
-use crate::{fallible, idle, ipi, memory, process, records, thread, timer};
+use crate::{callout, fallible, idle, ipi, memory, process, records, thread, timer};
 use alloc::boxed::Box;
 use arch::boot::{BootInfo, CpuEntry};
 use arch::power::Exit;
@@ -84,6 +84,9 @@ fn core_main(info: &'static BootInfo) -> ! {
     let started = critical(|crit| process::init_layer(crit, image().programs));
     if let Err(error) = started {
         textln!("no programs: {error:?}");
+    }
+    if callout::prepare().is_err() {
+        refuse(format_args!("no memory for the callout threads"));
     }
     let main = thread::spawn(Name::new("main"), Priority::SERVER, main);
     if main.is_err() {

@@ -12,7 +12,8 @@ use crate::thread::{Scheduler, Spares};
 use crate::timer::{self, Timer};
 use arch::CpuHead;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use lwkt_sched::{Hard, MayBlock};
+use lwkt_events::{Callouts, Waiters};
+use lwkt_sched::{Hard, MayBlock, Unstarted};
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -39,6 +40,10 @@ pub struct Cpu {
     pub(crate) spin_ranks: AtomicU32,
     /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
     pub(crate) deadline: AtomicU64,
+    pub(crate) waiters: Own<Waiters>,
+    pub(crate) callouts: Own<Callouts>,
+    /// Its callout thread, until that has begun.
+    pub(crate) callout_thread: Own<Option<Unstarted>>,
 }
 
 /// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
@@ -99,6 +104,9 @@ impl Cpu {
             rests: Rests::new(),
             spin_ranks: AtomicU32::new(0),
             deadline: AtomicU64::new(timer::NEVER),
+            waiters: own!(Waiters::new()),
+            callouts: own!(Callouts::new()),
+            callout_thread: own!(None),
         }
     }
 

@@ -1,10 +1,10 @@
-//! The kernel under the ports of `lwkt-port`: threads, critical sections and messages between CPUs as they are here.
+//! The kernel under ports, wait queues and callouts: threads, critical sections and messages between CPUs as they are here.
 
 use crate::cpu::{self, Machine, here};
-use crate::{ipi, thread, timer};
+use crate::{callout, ipi, plant, thread, timer};
 use ipiq::Call;
-use lwkt_port::{CallFn, Exec};
-use lwkt_sched::{MayBlock, ThreadRef, Why};
+use lwkt_events::{Callouts, Events, Waiters};
+use lwkt_sched::{CallFn, Exec, MayBlock, ThreadRef, Why};
 use percpu::{CpuId, Crit, Here};
 
 /// The threads of this kernel: messages name it as where they travel (`type Exec = Threads`).
@@ -72,5 +72,32 @@ unsafe impl Exec for Threads {
     fn relax(crit: &Crit) {
         ipi::fabric().drain(crit);
         arch::irq::pause();
+    }
+}
+
+// SAFETY: 1. what is lent stands in the block of the CPU that asks, one for each. 2. Threads stay on their CPU.
+unsafe impl Events for Threads {
+    #[inline(always)]
+    fn waiters<R>(crit: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R {
+        here().waiters.with(crit, f)
+    }
+
+    #[inline(always)]
+    fn callouts<R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
+        here().callouts.with(crit, f)
+    }
+
+    #[inline]
+    fn set_deadline(crit: &Crit, deadline: Option<u64>) {
+        timer::set_callout(crit, deadline);
+    }
+
+    fn start_thread(crit: &Crit) {
+        callout::start(crit);
+    }
+
+    #[inline(always)]
+    fn drains_early() -> bool {
+        plant::drains_early()
     }
 }

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod boot;
+pub mod callout;
 pub mod chaos;
 pub mod console;
 pub mod cpu;
@@ -25,6 +26,7 @@ mod report;
 pub mod thread;
 pub mod timer;
 pub mod token;
+pub mod wait_queue;
 
 /// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
 pub fn variants() -> alloc::string::String {

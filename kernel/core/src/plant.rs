@@ -22,6 +22,8 @@ pub enum Faults {
     Tokens,
     /// Replies of ports may be delivered twice: all messages of the test stay until no more are.
     Replies,
+    /// Drains may return early.
+    Drains,
     /// All others: messages and wakes may get lost, too.
     All,
 }
@@ -48,6 +50,7 @@ pub fn allow(faults: Faults) {
         Faults::Repeats => *bug == Bug::StaleIndex,
         Faults::Tokens => *bug == Bug::TokenNotReacquired,
         Faults::Replies => *bug == Bug::DoubleReply,
+        Faults::Drains => *bug == Bug::DrainFiring,
         Faults::All => *bug != Bug::DoubleReply,
     });
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
@@ -58,7 +61,11 @@ pub fn allow(faults: Faults) {
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
         Bug::LostDoorbell => Some(ipiq::plant::Bug::LostDoorbell),
         Bug::StaleIndex => Some(ipiq::plant::Bug::StaleIndex),
-        Bug::LostWake | Bug::LeakPage | Bug::TokenNotReacquired | Bug::DoubleReply => None,
+        Bug::LostWake
+        | Bug::LeakPage
+        | Bug::TokenNotReacquired
+        | Bug::DoubleReply
+        | Bug::DrainFiring => None,
     }));
     #[cfg(feature = "plants")]
     lwkt_port::plant::choose(in_force == Some(Bug::DoubleReply));
@@ -83,6 +90,12 @@ pub(crate) fn loses_wake() -> bool {
 /// Whether this thread, which has taken its tokens again, loses one: one in twenty does.
 pub(crate) fn loses_token() -> bool {
     cfg!(feature = "plants") && strikes(Bug::TokenNotReacquired, 20)
+}
+
+/// Whether this drain of a callout returns although its handler runs: one in four that come to that does.
+#[inline]
+pub(crate) fn drains_early() -> bool {
+    cfg!(feature = "plants") && strikes(Bug::DrainFiring, 4)
 }
 
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.

@@ -6,7 +6,7 @@
 
 mod life;
 
-pub(crate) use life::{Body, Whole, body, exit, lender_body};
+pub(crate) use life::{Body, Whole, body, exit, lender_body, prepare};
 pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_detached, spawn_on};
 
 use crate::cpu::{self, critical, here};

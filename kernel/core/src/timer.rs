@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   sleeping threads ─┐
+//!   callouts         ─┤
 //!   tick of ring 3   ─┼─▶ earliest ─▶ the CPU's one-shot timer
 //!   seeded turns     ─┤
 //!   look for deadlock ┘
@@ -9,7 +10,7 @@
 //! Law: own CPU only. Nobody waiting: no timer, no interrupt.
 
 use crate::cpu::{self, here};
-use crate::{chaos, idle, ipi, process};
+use crate::{callout, chaos, idle, ipi, process};
 use core::sync::atomic::{AtomicU64, Ordering};
 use percpu::Crit;
 
@@ -22,12 +23,21 @@ const LONGEST: u64 = 1 << 30;
 pub struct Timer {
     tick: u64,
     chaos: u64,
+    callout: u64,
     watch: u64,
+    /// The first of `chaos` and `callout`, which change seldom.
+    seldom: u64,
 }
 
 impl Timer {
     pub(crate) const fn new() -> Self {
-        Self { tick: NEVER, chaos: NEVER, watch: NEVER }
+        Self { tick: NEVER, chaos: NEVER, callout: NEVER, watch: NEVER, seldom: NEVER }
+    }
+
+    fn change<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
+        let result = f(self);
+        self.seldom = self.chaos.min(self.callout);
+        result
     }
 }
 
@@ -70,7 +80,13 @@ pub(crate) fn ticks(crit: &Crit) -> bool {
 
 /// Sets or clears the next seeded turn of this CPU.
 pub(crate) fn set_chaos(crit: &Crit, deadline: Option<u64>) {
-    here().timer.with(crit, |timer| timer.chaos = deadline.unwrap_or(NEVER));
+    here().timer.with(crit, |timer| timer.change(|t| t.chaos = deadline.unwrap_or(NEVER)));
+    rearm(crit);
+}
+
+/// Sets or clears when the first callout of this CPU is due.
+pub(crate) fn set_callout(crit: &Crit, deadline: Option<u64>) {
+    here().timer.with(crit, |timer| timer.change(|t| t.callout = deadline.unwrap_or(NEVER)));
     rearm(crit);
 }
 
@@ -102,16 +118,21 @@ pub(crate) fn fired(crit: &Crit) {
     let now = now();
     cpu.scheduler.with(crit, |s| s.expire(crit, now).for_each(drop));
     cpu.deadline.store(NEVER, Ordering::Relaxed);
-    let (tick, turn, look) = cpu.timer.with(crit, |timer| {
-        let take =
-            |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
-        (take(&mut timer.tick), take(&mut timer.chaos), take(&mut timer.watch))
+    let take =
+        |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
+    let (tick, turn, call, look) = cpu.timer.with(crit, |timer| {
+        timer.change(|t| {
+            (take(&mut t.tick), take(&mut t.chaos), take(&mut t.callout), take(&mut t.watch))
+        })
     });
     if tick {
         process::tick(crit);
     }
     if turn {
         chaos::next_turn(crit);
+    }
+    if call {
+        callout::fire(crit);
     }
     ipi::tick(crit);
     if look {
@@ -123,7 +144,7 @@ pub(crate) fn fired(crit: &Crit) {
 
 fn earliest(crit: &Crit) -> u64 {
     let sleeping = here().scheduler.with(crit, |s| s.next_deadline(crit)).unwrap_or(NEVER);
-    here().timer.with(crit, |timer| sleeping.min(timer.tick).min(timer.chaos))
+    here().timer.with(crit, |timer| sleeping.min(timer.tick).min(timer.seldom))
 }
 
 fn arm(deadline: u64) {

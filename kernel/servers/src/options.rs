@@ -109,11 +109,13 @@ pub enum Bug {
     TokenNotReacquired,
     /// The reply to a message, which comes twice.
     DoubleReply,
+    /// That a drain waits for the handler of its callout.
+    DrainFiring,
 }
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 15] = [
+    pub const ALL: [(&str, Self); 16] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -129,6 +131,7 @@ impl Plant {
         ("leak-page", Self::Bug(Bug::LeakPage)),
         ("token-not-reacquired", Self::Bug(Bug::TokenNotReacquired)),
         ("double-reply", Self::Bug(Bug::DoubleReply)),
+        ("drain-firing", Self::Bug(Bug::DrainFiring)),
     ];
 
     /// What is called so.

@@ -31,7 +31,6 @@ extern crate std;
 
 mod abort;
 mod batch;
-mod exec;
 mod group;
 mod handles;
 mod held;
@@ -59,10 +58,10 @@ mod waiters;
 
 pub use abort::{Aborter, Aborting};
 pub use batch::Batch;
-pub use exec::{CallFn, Exec};
 pub use group::{ByBody, ByCpu, Group, InTurn, Rule};
 pub use handles::{Owned, Received, Replied, Sent};
 pub use held::Held;
+pub use lwkt_sched::{CallFn, Exec};
 pub use message::{Body, Error, Message};
 pub use null::{NullPort, PanicPort};
 pub use offered::{Offered, Outcome, Taken};

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use percpu::CpuId;
 
 use crate::preempt::Token;
-use crate::{Name, Priority, Rare, State, Why, start::Life};
+use crate::{Alarm, Name, Node, Priority, Rare, State, Why, start::Life};
 
 /// Where a thread that is off its CPU continues. The architecture fills it on a switch and defines what it means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,13 +71,7 @@ pub struct Thread {
     ext: Cell<usize>,
     /// The run queue's own word of this thread.
     pub(crate) merit: Cell<u64>,
-    // The timer queue: a pairing heap.
-    pub(crate) deadline: Cell<u64>,
-    pub(crate) turn: Cell<u64>,
-    pub(crate) armed: Cell<bool>,
-    pub(crate) child: Cell<Option<ThreadRef>>,
-    pub(crate) sibling: Cell<Option<ThreadRef>>,
-    pub(crate) parent: Cell<Option<ThreadRef>>,
+    pub(crate) alarm: Alarm<ThreadRef>,
     // All threads of a CPU.
     pub(crate) all_next: Cell<Option<ThreadRef>>,
     pub(crate) all_previous: Cell<Option<ThreadRef>>,
@@ -116,12 +110,7 @@ impl Thread {
             why: Cell::new(Why::NOTHING),
             ext: Cell::new(0),
             merit: Cell::new(0),
-            deadline: Cell::new(0),
-            turn: Cell::new(0),
-            armed: Cell::new(false),
-            child: Cell::new(None),
-            sibling: Cell::new(None),
-            parent: Cell::new(None),
+            alarm: Alarm::new(),
             all_next: Cell::new(None),
             all_previous: Cell::new(None),
             joiner: Cell::new(None),
@@ -222,6 +211,13 @@ impl core::ops::Deref for ThreadRef {
     #[inline]
     fn deref(&self) -> &Thread {
         self.0
+    }
+}
+
+impl Node for ThreadRef {
+    #[inline]
+    fn alarm(&self) -> &Alarm<Self> {
+        &self.0.alarm
     }
 }
 

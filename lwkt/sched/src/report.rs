@@ -109,7 +109,7 @@ impl Iterator for Threads<'_> {
             },
             priority: thread.priority.get(),
             why: if waits { thread.why.get() } else { Why::NOTHING },
-            deadline: thread.armed.get().then(|| thread.deadline.get()),
+            deadline: thread.alarm.deadline(),
         })
     }
 }

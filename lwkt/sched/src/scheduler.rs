@@ -25,7 +25,7 @@ pub struct Scheduler<Q: RunQueue = queue::Chosen> {
     pub(crate) queue: Q,
     idle: ThreadRef,
     leaving: Option<(ThreadRef, CpuId)>,
-    pub(crate) timers: Timers,
+    pub(crate) timers: Timers<ThreadRef>,
     all: All,
     pub(crate) preemption: Preemption,
 }
@@ -152,7 +152,7 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     /// The earliest deadline of this CPU.
     pub fn next_deadline(&self, _: &Crit) -> Option<u64> {
-        self.timers.first().map(|thread| thread.deadline.get())
+        self.timers.first_deadline()
     }
 
     /// Wakes the threads whose deadline is not after `now` (edge 7), one at each step of the iterator.
@@ -333,7 +333,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         }
     }
 
-    pub(crate) fn parts(&self) -> (&Q, &Timers, &All, Option<ThreadRef>) {
+    pub(crate) fn parts(&self) -> (&Q, &Timers<ThreadRef>, &All, Option<ThreadRef>) {
         (&self.queue, &self.timers, &self.all, self.leaving.map(|(thread, _)| thread))
     }
 

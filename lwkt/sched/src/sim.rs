@@ -7,13 +7,16 @@
 
 mod handover;
 
+use core::any::{Any, TypeId};
 use core::cell::{Cell, RefCell};
 use std::boxed::Box;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::string::ToString;
 use std::vec::Vec;
 
 use percpu::{CpuId, Crit};
+use shuttle::rand::Rng;
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::thread::JoinHandle;
 
@@ -31,6 +34,10 @@ struct Cpu {
     clock: Cell<u64>,
     /// Interrupts' threads that are to run, when the outermost critical section ends.
     due: RefCell<VecDeque<ThreadRef>>,
+    /// A deadline beside those of threads, and what to do then.
+    alarm: Cell<Option<(u64, fn(&Crit))>>,
+    /// What crates above keep on this CPU.
+    kept: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
     inbox: Mutex<(VecDeque<Call>, bool)>,
     arrival: Condvar,
     /// Who was left for whoever arrives.
@@ -134,7 +141,8 @@ pub fn run(cpus: usize, main: impl FnOnce(&mut MayBlock) + Send + 'static) {
         let inbox = Mutex::new((VecDeque::new(), false));
         let own = RefCell::new((scheduler, ThreadCache::new()));
         let (clock, due, left) = (Cell::new(0), RefCell::default(), Cell::new(None));
-        Cpu { own, clock, due, inbox, arrival: Condvar::new(), left }
+        let (alarm, kept) = (Cell::new(None), RefCell::default());
+        Cpu { own, clock, due, alarm, kept, inbox, arrival: Condvar::new(), left }
     });
     let machine = Arc::new(Machine {
         cpus: cpus.collect(),
@@ -285,6 +293,10 @@ pub fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
     let result = f(&crit);
     if DEPTH.with(Cell::get) == 1 {
         drain(&crit);
+        // Time passes, or not, while threads run.
+        if me().cpu().alarm.get().is_some() && shuttle::rand::thread_rng().gen_bool(0.25) {
+            ring(&crit);
+        }
         preempt_due(&crit);
         me().with(|own| own.check(&crit)).expect("the laws of the scheduler");
     }
@@ -307,6 +319,31 @@ pub fn current() -> ThreadRef {
 /// What the simulated clock of this CPU says.
 pub fn now() -> u64 {
     me().cpu().clock.get()
+}
+
+/// Lends what this CPU keeps of type `T`, which a crate above gives it.
+pub fn own<T: Default + 'static, R>(_: &Crit, f: impl FnOnce(&mut T) -> R) -> R {
+    let me = me();
+    let kept = {
+        let mut all = me.cpu().kept.borrow_mut();
+        all.entry(TypeId::of::<T>()).or_insert_with(|| Rc::new(RefCell::new(T::default()))).clone()
+    };
+    let kept = kept.downcast_ref::<RefCell<T>>().expect("stored by its type");
+    f(&mut kept.borrow_mut())
+}
+
+/// Has this CPU call `f` when the simulated clock says `deadline`, or not before the next word of this.
+pub fn set_alarm(_: &Crit, deadline: Option<u64>, f: fn(&Crit)) {
+    me().cpu().alarm.set(deadline.map(|deadline| (deadline, f)));
+}
+
+/// The time of the alarm has come.
+fn ring(crit: &Crit) {
+    let me = me();
+    if let Some((deadline, f)) = me.cpu().alarm.take() {
+        me.cpu().clock.set(now().max(deadline));
+        f(crit);
+    }
 }
 
 /// Has another CPU call `func`.

@@ -40,6 +40,12 @@ pub enum Reason {
     Sleep,
     /// A completion for the CPU process at this address.
     Completion,
+    /// A wake of the wait queue at this address.
+    Queue,
+    /// An answer about the callout at this address, or the end of its handler.
+    Callout,
+    /// Callouts of its CPU, which keeps them at this address, to be due.
+    Callouts,
     /// Being continued: the process at this address is stopped.
     Stopped,
     /// An interrupt of the line at this address: an interrupt's thread, which may preempt.
@@ -59,6 +65,9 @@ impl Reason {
             Self::Join => "the end of thread",
             Self::Sleep => "time",
             Self::Completion => "a completion of process",
+            Self::Queue => "a wake of wait queue",
+            Self::Callout => "callout",
+            Self::Callouts => "callouts to be due",
             Self::Stopped => "being continued, process",
             Self::Interrupt => "an interrupt of line",
             Self::Event => "event",

@@ -255,6 +255,27 @@ impl AtomicCpuSet {
         self.words[0].load(Ordering::Acquire)
     }
 
+    /// Returns the first other CPU of the set from this one upwards, and after the highest from the lowest; each word is of one
+    /// instant, as in [`load`](Self::load).
+    #[inline]
+    pub fn next_after(&self, cpu: CpuId) -> Option<CpuId> {
+        let (first, bit) = place(cpu);
+        // Pairs with: `insert` and `remove`, release.
+        let load = |word: usize| self.words[word].load(Ordering::Acquire);
+        let lowest = |word: usize, bits: u64| {
+            let lowest = || CpuId::at(word * BITS + bits.trailing_zeros() as usize);
+            (bits != 0).then(lowest)
+        };
+        let own = load(first);
+        // Bits above the CPU's, then whole words, then bits below.
+        lowest(first, own & !(bit | (bit - 1)))
+            .or_else(|| {
+                let others = (1..WORDS).map(|step| (first + step) % WORDS);
+                others.map(|word| (word, load(word))).find_map(|(word, bits)| lowest(word, bits))
+            })
+            .or_else(|| lowest(first, own & (bit - 1)))
+    }
+
     /// Returns the set; each word of it is of one instant, the words together need not be.
     pub fn load(&self) -> CpuSet {
         // Pairs with: `insert` and `remove`, release.

@@ -77,3 +77,17 @@ fn a_word_is_a_whole_set_of_low_numbers() {
     let word = CpuSet::first_n(64);
     assert_eq!(word.as_word_below(64, CpuId::at(0)), Some(u64::MAX));
 }
+
+#[test]
+fn the_next_cpu_of_a_set_is_the_iterators() {
+    let members = [0, 5, 63, 64, 130, 255].map(CpuId::at);
+    let set = AtomicCpuSet::default();
+    assert_eq!(set.next_after(CpuId::at(7)), None);
+    for member in members {
+        set.insert(member);
+        for from in (0..percpu::MAX_CPUS).map(CpuId::at) {
+            let expected = set.load().starting_at(from).find(|cpu| *cpu != from);
+            assert_eq!(set.next_after(from), expected, "after {from}");
+        }
+    }
+}

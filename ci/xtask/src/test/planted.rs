@@ -16,8 +16,7 @@ use crate::collect::Collected;
 use crate::{build, place};
 
 /// The stress tests that are run with each bug.
-const TESTS: &str =
-    "kernel/abort,kernel/churn,kernel/cpusync,kernel/storm,kernel/tokens,kernel/wakes";
+const TESTS: &str = "kernel/abort,kernel/callouts,kernel/churn,kernel/cpusync,kernel/storm,kernel/tokens,kernel/wakes";
 
 /// A bug, and the tests that must see it, with their messages.
 type Seen = (&'static str, &'static [(&'static str, &'static str)]);
@@ -25,7 +24,7 @@ type Seen = (&'static str, &'static [(&'static str, &'static str)]);
 const WAKE: &str =
     "a wake was lost ([..]): thread [..] on CPU [..] was woken [..] times and saw [..]";
 
-const SEEN: [Seen; 9] = [
+const SEEN: [Seen; 10] = [
     (
         "lose",
         &[
@@ -70,6 +69,13 @@ const SEEN: [Seen; 9] = [
     (
         "double-reply",
         &[("kernel/abort", "[..] replies were delivered twice: a message came back that was away")],
+    ),
+    (
+        "drain-firing",
+        &[(
+            "kernel/callouts",
+            "[..] times a handler ran although a drain of its callout had returned",
+        )],
     ),
 ];
 

@@ -215,6 +215,29 @@ fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
     life: Life,
     f: Box<F>,
 ) -> Result<ThreadRef, OutOfMemory> {
+    let memory = made(crit, name, priority, life, f)?;
+    Ok(here().scheduler.with(crit, |s| s.spawn(crit, memory)))
+}
+
+/// A thread for this CPU that nobody joins, to be started by its scheduler.
+pub(crate) fn prepare(
+    crit: &Crit,
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<Unstarted, OutOfMemory> {
+    made(crit, name, priority, Life::Detached, boxed(f)?)
+}
+
+/// Memory and a stack for a thread that runs the closure in a box.
+#[inline(always)]
+fn made<F: FnOnce(&mut MayBlock) + Send + 'static>(
+    crit: &Crit,
+    name: Name,
+    priority: Priority,
+    life: Life,
+    f: Box<F>,
+) -> Result<Unstarted, OutOfMemory> {
     let cpu = here();
     let spare = cpu.spares.with(crit, Spares::take);
     let mut memory = match spare {
@@ -226,7 +249,7 @@ fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
     // SAFETY: the stack is mapped, this thread's for ever, and nobody runs on it while the thread is not started.
     let context = unsafe { arch::Context::new(top, begin::<F>, argument) };
     memory.prepare(name, priority, life, Context { sp: context.stack_pointer(), ip: 0 });
-    Ok(cpu.scheduler.with(crit, |s| s.spawn(crit, memory)))
+    Ok(memory)
 }
 
 /// What the kernel keeps about a thread that does not run.

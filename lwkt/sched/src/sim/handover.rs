@@ -3,7 +3,7 @@
 use percpu::Crit;
 use shuttle::rand::Rng;
 
-use super::{Machine, TOKENS, call, drain, gate, joined_here, keep, me};
+use super::{Machine, TOKENS, call, drain, gate, joined_here, keep, me, ring};
 use crate::{Conditions, Left, Next, Rare, Refusal, ThreadRef};
 
 pub(super) fn go(crit: &Crit, next: Next) {
@@ -34,12 +34,24 @@ pub(super) fn work(crit: &Crit) -> Option<ThreadRef> {
             return Some(next);
         }
         let cpu = own.cpu();
-        if let Some(deadline) = own.with(|own| own.next_deadline(crit)) {
+        let alarm = cpu.alarm.get().map(|(deadline, _)| deadline);
+        let sleeper = own.with(|own| own.next_deadline(crit));
+        if let Some(deadline) = sleeper.into_iter().chain(alarm).min() {
             // Another CPU's message may come before the deadline, or not.
             shuttle::thread::yield_now();
-            if cpu.inbox.lock().unwrap().0.is_empty() {
+            let (is_empty, stops) = {
+                let inbox = cpu.inbox.lock().unwrap();
+                (inbox.0.is_empty(), inbox.1)
+            };
+            if is_empty && stops {
+                return None;
+            }
+            if is_empty {
                 cpu.clock.set(cpu.clock.get().max(deadline));
                 own.with(|own| own.expire(crit, deadline).for_each(drop));
+                if alarm.is_some_and(|alarm| alarm <= deadline) {
+                    ring(crit);
+                }
             }
             continue;
         }

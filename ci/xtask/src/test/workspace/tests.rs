@@ -11,7 +11,7 @@ const ROWS: [&[&str]; 9] = [
     &["xtask", "image", "sim"],
     &["runner", "kernel-stress", "bench-suite", "bench-report"],
     &["kernel-core", "programs", "bench-user", "layer"],
-    &["arch", "servers", "lwkt-port", "lwkt-token", "dispatch", "program"],
+    &["arch", "servers", "lwkt-port", "lwkt-token", "lwkt-events", "dispatch", "program"],
     &["lwkt-sched", "ipiq", "apic", "uarch"],
     &["uthread", "trace", "memory"],
     &["percpu"],

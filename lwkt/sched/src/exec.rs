@@ -1,15 +1,16 @@
-//! What ports ask of the kernel: a static cut, no `dyn`.
+//! What the crates above ask of the kernel that carries out decisions: a static cut, no `dyn`.
 
-use lwkt_sched::{MayBlock, ThreadRef, Why};
 use percpu::{CpuId, Crit};
+
+use crate::{MayBlock, ThreadRef, Why};
 
 /// A remote call: what [`Exec::call`] has another CPU execute.
 pub type CallFn = fn(&Crit, usize, usize, usize);
 
-/// The kernel under the ports. One type without values implements it; another does in tests.
+/// The kernel under ports, wait queues and callouts. One type without values implements it; another does in tests.
 ///
 /// # Safety
-/// Implementations keep what each function says; the ownership of messages is built on it.
+/// Implementations keep what each function says; the ownership of messages and what waits is built on it.
 #[allow(unsafe_code)]
 pub unsafe trait Exec: Sized + 'static {
     /// Runs `f` in a critical section of this CPU. Sections nest.

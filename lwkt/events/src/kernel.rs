@@ -1,0 +1,34 @@
+//! What wait queues and callouts ask of the kernel beyond [`Exec`]: a static cut, no `dyn`.
+
+use lwkt_sched::Exec;
+use percpu::Crit;
+
+use crate::{Callouts, Waiters};
+
+/// The kernel under wait queues and callouts. One type without values implements it; others do in tests.
+///
+/// # Safety
+/// Implementations keep what each function says; that nodes on stacks and callouts are touched by one CPU alone is built on
+/// it. A thread that waits on a queue is woken on the CPU that it waited on: nobody moves it meanwhile.
+#[allow(unsafe_code)]
+pub unsafe trait Events: Exec {
+    /// Lends the waiting threads of this CPU: always the same ones, and no other CPU's. `f` lends nothing again.
+    fn waiters<R>(crit: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R;
+
+    /// Lends the callouts of this CPU, in the same way.
+    fn callouts<R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R;
+
+    /// Has this CPU call [`fire`](crate::fire) once, at that moment or soon after, and at no other: `None`, never.
+    fn set_deadline(crit: &Crit, deadline: Option<u64>);
+
+    /// Has this CPU's callout thread begin, which has not yet come to [`serve_one`](crate::serve_one): there is work for it.
+    fn start_thread(crit: &Crit) {
+        let _ = crit;
+    }
+
+    /// Whether this drain, which would wait for the handler, is to return although it runs: a bug on purpose, for tests that must see it.
+    #[inline(always)]
+    fn drains_early() -> bool {
+        false
+    }
+}

@@ -1,0 +1,45 @@
+//! What threads and handlers wait for: events ([`WaitQueue`]) and moments ([`Callout`]).
+//!
+//! A wait queue is one word-set of CPUs; who waits on it is linked, on its own stack, into a list of its own CPU
+//! ([`Waiters`]). A callout is memory of its owner's, armed in the heap of one CPU ([`Callouts`]), which runs its handler:
+//! in place, or on that CPU's callout thread. Nothing is allocated. Context law: a CPU's lists, heap, and the callouts
+//! whose home it is are touched by that CPU alone, in a critical section; the others ask it by message.
+//!
+//! Neighbours: `lwkt-sched` below; the kernel ties both to the machine through [`Events`].
+#![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+/// Makes a constructor `const`, but under loom, whose cells and atomics cannot be made in a constant.
+macro_rules! constant {
+    ($(#[$doc:meta])* $visible:vis fn $name:ident($($arg:ident: $type:ty),*) -> Self $body:block) => {
+        $(#[$doc])*
+        #[cfg(not(feature = "loom"))]
+        $visible const fn $name($($arg: $type),*) -> Self $body
+        $(#[$doc])*
+        #[cfg(feature = "loom")]
+        $visible fn $name($($arg: $type),*) -> Self $body
+    };
+}
+
+mod answer;
+mod callout;
+mod callouts;
+mod kernel;
+#[cfg(all(test, feature = "loom"))]
+mod loom;
+mod node;
+mod remote;
+#[cfg(all(test, not(feature = "loom")))]
+mod tests;
+mod wait_queue;
+mod waiters;
+
+pub use callout::{Callout, Elsewhere, Firing, OwnHandler, Reset, When};
+pub use callouts::Callouts;
+pub use kernel::Events;
+pub use remote::{fire, serve_one};
+pub use wait_queue::{TimedOut, WaitQueue, Woken};
+pub use waiters::Waiters;

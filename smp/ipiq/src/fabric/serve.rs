@@ -125,8 +125,10 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let node = self.nodes.on(me);
         while marks != 0 {
             let first = marks.trailing_zeros() as usize;
-            for source in (first..CPUS).step_by(doorbell::GROUPS).skip(1) {
+            let mut source = first + doorbell::GROUPS;
+            while source < CPUS {
                 self.serve_source(crit, me, node, source);
+                source += doorbell::GROUPS;
             }
             marks &= marks - 1;
         }

@@ -51,7 +51,6 @@ pub fn crit() -> Crit {
 pub fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
-    builder.max_branches = 10_000;
     builder.check(body);
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(not(feature = "loom"))]
 use percpu::MAX_CPUS;
-use percpu::sync::{AtomicPtr, AtomicUsize};
+use percpu::sync::{AtomicPtr, AtomicU64};
 use percpu::{CpuId, CpuSet, Crit, Own};
 
 #[cfg(not(feature = "loom"))]
@@ -14,20 +14,21 @@ use crate::{Call, Counters, Full, Ring};
 
 /// The part of a fabric that belongs to one CPU.
 ///
-/// `doorbell` is written by all who send to it. `state` and `counters` are its own. `end` is written once by each source.
+/// `doorbell` is written by all who send to it. `state` and `counters` are its own. `shared` is written once by each source
+/// above the first [`GROUPS`](crate::doorbell::GROUPS).
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Node<const DEPTH: usize> {
     pub doorbell: Doorbell,
     pub state: Own<State<DEPTH>>,
     pub counters: Counters,
-    pub end: End,
+    pub shared: Shared,
 }
 
-/// No source that has a ring to the CPU is at or above it.
+/// Marks that stand for more than the first source that they may stand for.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(crate) struct End(pub AtomicUsize);
+pub(crate) struct Shared(pub AtomicU64);
 
 /// The rings that lead to a CPU, by source; null where there is none yet. Each is written once by its source, and then read by
 /// it and by the CPU.
@@ -131,7 +132,7 @@ impl<const DEPTH: usize> Node<DEPTH> {
                     })
                 },
                 counters: Counters::new(),
-                end: End(AtomicUsize::new(0)),
+                shared: Shared(AtomicU64::new(0)),
             }
         }
     }

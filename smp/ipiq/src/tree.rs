@@ -147,10 +147,27 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     }
 
     /// Step 2: sends a root's broadcast from a place to those right below it; returns how many these are.
+    #[inline(always)]
     fn forward(&self, crit: &Crit, me: CpuId, root: CpuId, place: usize) -> usize {
         let tree = self.trees().on(root);
-        let fabric = core::ptr::from_ref(self).expose_provenance();
         let children = tree.children(place, B::FAN);
+        if children.is_empty() {
+            return 0;
+        }
+        self.forward_to(crit, me, root, tree, children)
+    }
+
+    /// The part of `forward` for places that have others below them.
+    #[inline(never)]
+    fn forward_to(
+        &self,
+        crit: &Crit,
+        me: CpuId,
+        root: CpuId,
+        tree: &Tree<CPUS>,
+        children: core::ops::Range<usize>,
+    ) -> usize {
+        let fabric = core::ptr::from_ref(self).expose_provenance();
         let below = children.len();
         for child in children {
             let relay = Call::new(relay::<B, CPUS, DEPTH>, [fabric, root.index(), child]);

@@ -124,7 +124,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             return None;
         };
         // Both are seen by who takes the mark that follows: `Doorbell::take`, acquire.
-        self.nodes.on(to).end.0.fetch_max(me.index() + 1, Ordering::Relaxed);
+        if me.index() >= doorbell::GROUPS {
+            self.nodes.on(to).shared.0.fetch_or(mark_of(me), Ordering::Relaxed);
+        }
         // Pairs with: `serve`, the load of the ring, acquire.
         let place = &self.incoming.on(to).0[me.index()];
         place.store(core::ptr::from_ref(ring).cast_mut(), Ordering::Release);

@@ -104,36 +104,41 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Executes what is in the rings that the marks stand for, at most a ring's worth of each.
     #[inline(always)]
     fn serve(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>, mut marks: u64) {
+        // Relaxed: a mark that is shared was left after it had been noted here.
+        let shared = marks & node.shared.0.load(Ordering::Relaxed);
+        if shared != 0 {
+            self.serve_sharers(crit, shared);
+        }
         while marks != 0 {
             self.serve_source(crit, me, node, marks.trailing_zeros() as usize);
-            // Relaxed: the mark was left after it was raised.
-            if node.end.0.load(Ordering::Relaxed) > doorbell::GROUPS {
-                self.serve_sharers(crit, marks);
-            }
             marks &= marks - 1;
         }
     }
 
-    /// Executes what is in the rings of the further sources that share the lowest of these marks.
+    /// Executes what is in the rings of the further sources of these marks: all but the lowest of each.
     ///
     /// It finds for itself what the usual way would have to keep for it: so do the other rare parts.
     #[cold]
     #[inline(never)]
-    fn serve_sharers(&self, crit: &Crit, marks: u64) {
+    fn serve_sharers(&self, crit: &Crit, mut marks: u64) {
         let me = B::here(crit);
         let node = self.nodes.on(me);
-        let first = marks.trailing_zeros() as usize;
-        let end = node.end.0.load(Ordering::Relaxed);
-        for source in (first..end).step_by(doorbell::GROUPS).skip(1) {
-            self.serve_source(crit, me, node, source);
+        while marks != 0 {
+            let first = marks.trailing_zeros() as usize;
+            let mut source = first + doorbell::GROUPS;
+            while source < CPUS {
+                self.serve_source(crit, me, node, source);
+                source += doorbell::GROUPS;
+            }
+            marks &= marks - 1;
         }
     }
 
     /// Executes what is in the ring of a source, if it has one: a mark may be that of another that shares it.
     #[inline(always)]
     fn serve_source(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>, source: usize) {
-        // SAFETY: `end` is above no source that there is, and each is below `CPUS` (`make_ring`); a mark's first source is
-        // not above the one that left it.
+        // SAFETY: a mark's first source is not above the one that left it, which is below `CPUS` (`make_ring`); the further ones are
+        // taken from below `CPUS`.
         let ring = unsafe { self.incoming.on(me).0.get_unchecked(source) };
         // Pairs with: `make_ring`, release.
         let ring = ring.load(Ordering::Acquire);

@@ -9,7 +9,7 @@
 //! Law: own CPU only. Nobody waiting: no timer, no interrupt.
 
 use crate::cpu::{self, here};
-use crate::{chaos, idle, ipi, process};
+use crate::{chaos, idle, interrupt, ipi, process};
 use core::sync::atomic::{AtomicU64, Ordering};
 use percpu::Crit;
 
@@ -101,6 +101,7 @@ pub(crate) fn fired(crit: &Crit) {
     let cpu = here();
     let now = now();
     cpu.scheduler.with(crit, |s| s.expire(crit, now).for_each(drop));
+    interrupt::expired(crit);
     cpu.deadline.store(NEVER, Ordering::Relaxed);
     let (tick, turn, look) = cpu.timer.with(crit, |timer| {
         let take =

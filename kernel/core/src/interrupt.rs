@@ -125,8 +125,9 @@ fn note(line: Line, deferred: bool) {
 /// Has the threads of all lines that are due run, each in the time of the running thread, or makes them ready. In the
 /// outermost critical section of that thread, at its end, or on a CPU that rests.
 pub(crate) fn preempt(crit: &Crit) {
-    let cpu = here();
     loop {
+        // Asked anew each time: a victim that was taken out of the queue meanwhile may have been anywhere.
+        let cpu = here();
         let conditions = conditions(cpu);
         let (from, to) = match cpu.interrupts.take_due() {
             Some(slot) => {
@@ -151,8 +152,17 @@ pub(crate) fn preempt(crit: &Crit) {
             thread::go(crit, from, next);
         }
     }
+    let cpu = here();
     let owed = cpu.scheduler.with(crit, |s| s.is_owed());
     cpu.interrupts.holds.set_owed(owed);
+}
+
+/// Deadlines have passed on this CPU: an interrupt's thread among those that waited for one preempts at the section's end.
+pub(crate) fn expired(crit: &Crit) {
+    let cpu = here();
+    if cpu.scheduler.with(crit, |s| s.is_owed()) {
+        cpu.leave_mark(|_| ());
+    }
 }
 
 fn conditions(cpu: &Cpu) -> Conditions {

@@ -10,7 +10,7 @@
 //! Law: own CPU only. Nobody waiting: no timer, no interrupt.
 
 use crate::cpu::{self, here};
-use crate::{callout, chaos, idle, ipi, process};
+use crate::{callout, chaos, idle, interrupt, ipi, process};
 use core::sync::atomic::{AtomicU64, Ordering};
 use percpu::Crit;
 
@@ -117,6 +117,7 @@ pub(crate) fn fired(crit: &Crit) {
     let cpu = here();
     let now = now();
     cpu.scheduler.with(crit, |s| s.expire(crit, now).for_each(drop));
+    interrupt::expired(crit);
     cpu.deadline.store(NEVER, Ordering::Relaxed);
     let take =
         |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;

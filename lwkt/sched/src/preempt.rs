@@ -116,7 +116,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         Some(self.lend(best))
     }
 
-    /// Whether a thread was refused for a reason that passes, and may still wait for its turn.
+    /// Whether a thread was refused for a reason that passes, or came to its deadline while it waited for an interrupt, and
+    /// may still wait for its turn.
     #[inline]
     pub fn is_owed(&self) -> bool {
         self.preemption.owed
@@ -274,6 +275,12 @@ impl<Q: RunQueue> Scheduler<Q> {
         } else {
             self.leave(self.current())
         }
+    }
+
+    /// Notes that `thread`, whose deadline has come, is an interrupt's: it preempts as if an interrupt had come.
+    #[inline]
+    pub(crate) fn owes_if_interrupts(&mut self, thread: ThreadRef) {
+        self.preemption.owed |= thread.why.get().reason == Reason::Interrupt;
     }
 
     /// Whether `thread` is on the CPU, or was when the CPU was lent out: first of its equals in the queue.

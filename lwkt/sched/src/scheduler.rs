@@ -415,6 +415,7 @@ impl<Q: RunQueue> Iterator for Expired<'_, Q> {
     fn next(&mut self) -> Option<ThreadRef> {
         let thread = self.scheduler.timers.pop(self.now)?;
         thread.timed_out.set(true);
+        self.scheduler.owes_if_interrupts(thread);
         self.scheduler.ready(thread);
         Some(thread)
     }

@@ -150,7 +150,7 @@ fn serve(
     critical(|crit| slot.end(crit));
 }
 
-/// Handles what is raised by the clock, until that is slow enough. What is raised meanwhile preempts nobody.
+/// Handles what is raised by the clock, until that is slow enough: what preempts meanwhile is the clock alone.
 #[cold]
 fn paced(
     cx: &mut MayBlock,
@@ -162,8 +162,12 @@ fn paced(
     slot.limited.store(limiter.times(), Ordering::Relaxed);
     slot.paced.store(true, Ordering::Relaxed);
     loop {
-        thread::sleep(cx, deadline.saturating_sub(timer::now()));
-        let count = critical(|crit| slot.take(crit));
+        let count = critical(|crit| {
+            while timer::now() < deadline {
+                thread::sleep_until(crit, cx, Why::on(Reason::Interrupt, slot), deadline);
+            }
+            slot.take(crit)
+        });
         if count != 0 {
             handler(cx, count);
         }

@@ -13,7 +13,7 @@ use crossbeam_utils::CachePadded;
 use kernel_core::interrupt::{self, Counted, Line, Registered};
 use kernel_core::plant::Faults;
 use kernel_core::{chaos, cpu, order, thread};
-use lwkt_sched::{MayBlock, Name, Priority, Rates, Refusal};
+use lwkt_sched::{MayBlock, Name, Priority, Rates, Reason, Refusal, Why};
 use percpu::CpuId;
 
 check! {
@@ -51,6 +51,9 @@ struct Part {
 
 struct Interrupts {
     team: Team<AtomicU64>,
+    /// A thread of each CPU that is better than the victims, and how often it was woken: it runs when they give way.
+    betters: Team<AtomicU64>,
+    over: AtomicU64,
     parts: Vec<CachePadded<Part>>,
     lines: [AtomicUsize; LINES],
     sums: [u64; SUMS],
@@ -109,6 +112,8 @@ fn interrupts(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let victims = EACH * cpus;
     let shared = Arc::new(Interrupts {
         team: Team::new(victims, AtomicU64::default),
+        betters: Team::new(cpus, AtomicU64::default),
+        over: AtomicU64::new(0),
         parts: (0..cpus).map(|_| CachePadded::default()).collect(),
         lines: Default::default(),
         sums: core::array::from_fn(sum),
@@ -117,6 +122,7 @@ fn interrupts(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         how: AtomicU64::new(0),
     });
     let before = interrupt::counted();
+    let betters = start_betters(&shared);
     let lines = register(cx, &shared)?;
     chaos::raise_at_turns(Some(lines[SEEDED].line()));
     let job = Job {
@@ -128,12 +134,38 @@ fn interrupts(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     };
     let ended = crew::run(run, cx, &job, (0..victims).map(|number| CpuId::at(number / EACH)));
     chaos::raise_at_turns(None);
-    // What is still under way comes in before the lines close.
-    crew::settle();
     for line in lines {
+        // What is still under way comes in before the line closes.
+        crew::settle();
         line.close(cx);
     }
+    shared.over.store(1, Relaxed);
+    cpu::critical(|crit| (0..cpus).for_each(|cpu| shared.betters.wake(crit, cpu)));
+    betters.into_iter().for_each(|thread| thread.join(cx));
     verdict(run, &shared, ended, &before)
+}
+
+fn start_betters(shared: &Arc<Interrupts>) -> Vec<thread::Handle> {
+    let start = |number: usize| {
+        let inner = shared.clone();
+        let name = Name::new("better");
+        let started = thread::spawn_on(CpuId::at(number), name, Priority::SOFT, move |cx| {
+            let (here, woken) = (inner.here(), inner.betters.part(number));
+            let mut seen = 0;
+            while inner.over.load(Relaxed) == 0 {
+                thread::wait_until(cx, Why::on(Reason::Event, woken), |_| {
+                    woken.load(Relaxed) != seen || inner.over.load(Relaxed) != 0
+                });
+                seen = woken.load(Relaxed);
+                // What a victim finds that it ran in between of.
+                here.runs.store(u64::MAX, Relaxed);
+            }
+        });
+        let handle = started.expect("memory for a thread of a test");
+        shared.betters.enter(number, handle.thread());
+        handle
+    };
+    (0..shared.parts.len()).map(start).collect()
 }
 
 fn register(cx: &mut MayBlock, shared: &Arc<Interrupts>) -> Result<[Registered; LINES], String> {
@@ -166,7 +198,10 @@ fn register(cx: &mut MayBlock, shared: &Arc<Interrupts>) -> Result<[Registered; 
 fn seeded(cx: &mut MayBlock, shared: &Interrupts, handled: u64) {
     let here = arch::cpu_id() as usize;
     match handled % 5 {
-        0 => cpu::critical(|crit| shared.team.wake(crit, EACH * here)),
+        0 => {
+            add(shared.betters.part(here), 1);
+            cpu::critical(|crit| shared.betters.wake(crit, here));
+        }
         1 => thread::sleep(cx, 500),
         2 => thread::yield_now(cx),
         3 => shared.send(here),
@@ -219,7 +254,10 @@ fn verdict(
         (0, _) => {}
         (victim, 1) => return Err(format!("victim {} was changed: its sum is wrong", victim - 1)),
         (victim, _) => {
-            return Err(format!("victim {} was preempted by another victim", victim - 1));
+            return Err(format!(
+                "victim {} was preempted by another than an interrupt's thread",
+                victim - 1
+            ));
         }
     }
     ensure!(ended == Ended::Done, "a victim did not come to its end");

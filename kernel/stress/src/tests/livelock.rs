@@ -54,6 +54,12 @@ fn livelock(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let most = 2 * (RATES.high / 1000 + 1);
     ensure!(preempted <= most, "{preempted} of {raised} raises preempted, {most} may");
     ensure!(all == raised, "{all} raises were handled of {raised}");
+    let by_clock = storm.borrowed.late - before.borrowed.late;
+    let least = RATES.paced * STORM / 1_000_000_000 / 2;
+    ensure!(
+        by_clock >= least,
+        "the storm was handled {by_clock} times, by a clock that lets it {least}"
+    );
     let free = after.borrowed.direct - storm.borrowed.direct;
     ensure!(free == 1, "after the storm {free} of 1 raises preempted");
     Ok(String::new())

@@ -18,6 +18,7 @@ each_policy! {
     a_borrower_that_gives_way_lets_its_victim_run a_victim_that_was_taken_out_waits_after_the_return
     tokens_of_a_victim_stay_with_it a_borrower_steps_aside_for_its_victim
     a_wake_is_kept_for_a_borrower priorities_change_under_a_loan a_victim_arrives_without_its_conditions
+    a_deadline_of_an_interrupts_thread_is_owed
 }
 
 /// A thread that waits for an interrupt; leaves the running thread alone but for a switch.
@@ -336,6 +337,27 @@ fn a_victim_arrives_without_its_conditions<Q: RunQueue>() {
     assert_eq!(own.wake(&crit, victim), Wake::Local);
     assert_eq!(own.pick(&crit), Next::Switch(victim));
     assert_eq!(own.arrived(&crit), Some((Rare::KERNEL[0] | Rare::TRACE, None)));
+}
+
+fn a_deadline_of_an_interrupts_thread_is_owed<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let [high, other] = [20, 25].map(|priority| spawn(own, "sleeper", priority));
+    assert_eq!(own.pick(&crit), Next::Switch(other));
+    assert_eq!(own.sleep(&crit, WHY, 7), Next::Switch(high));
+    assert_eq!(own.sleep(&crit, LINE, 7), Next::Idle);
+    let victim = spawn(own, "victim", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(victim));
+    // Asleep, it is asked by its deadline alone.
+    assert_eq!(own.preempt(&crit, high, FREE), Err(Refusal::NotWaiting));
+    assert_eq!(own.expire(&crit, 7).next(), Some(other));
+    assert!(!own.is_owed());
+    assert_eq!(own.pick(&crit), Next::Switch(other));
+    assert_eq!(own.block(&crit, WHY), Next::Switch(victim));
+    assert_eq!(own.expire(&crit, 7).next(), Some(high));
+    assert!(own.is_owed());
+    assert_eq!(own.preempt_again(&crit, FREE), Some(high));
+    assert!(own.timed_out(&crit));
+    own.check(&crit).unwrap();
 }
 
 #[test]

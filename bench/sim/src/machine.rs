@@ -61,7 +61,7 @@ enum Doing {
 struct Cpu<Q: RunQueue> {
     own: Scheduler<Q>,
     bell: Doorbell,
-    /// The rings that lead here, by source.
+    /// The rings that lead here and have something in them, by source.
     links: BTreeMap<usize, Link>,
     steps: VecDeque<Step>,
     /// What found no room, in order.
@@ -130,6 +130,8 @@ pub struct Machine<'a, Q: RunQueue> {
     cpus: Vec<Cpu<Q>>,
     threads: Vec<Simulated>,
     groups: Vec<GroupState>,
+    /// Rings with nothing in them: with a thousand CPUs not every pair can have its own, and empty ones are all alike.
+    rings: Vec<Link>,
     /// Steps that the step under way brings, to be done right behind it.
     brings: Vec<Step>,
     idle: usize,

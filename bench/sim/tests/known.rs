@@ -130,6 +130,21 @@ fn who_is_woken_waits_for_the_tick_of_who_never_stops() {
 }
 
 #[test]
+fn who_gets_the_cpu_has_a_whole_tick() {
+    let text = "duration = \"13ms\"
+        [group.a]
+        count = 1
+        service = { fixed = \"4ms\" }
+        sleep = { fixed = \"1s\" }
+        [group.b]
+        count = 2
+        service = { fixed = \"1s\" }";
+    for report in each(text, &free(), 1) {
+        assert_eq!((report.ticks, report.groups[1].cpu_time), (0, 9_000_000));
+    }
+}
+
+#[test]
 fn a_cpu_that_idles_beside_a_thread_that_waits_is_counted() {
     let text = "duration = \"1s\"
         [group.two]

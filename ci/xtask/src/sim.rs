@@ -39,7 +39,7 @@ fn program() -> Result<PathBuf> {
     let (folder, started) = (place::out().join("sim"), Instant::now());
     let built = Command::new(toolchain::cargo())
         .current_dir(place::root())
-        .args(["build", "--quiet", "--release", "--package=sim", "--features=cpus-1024"])
+        .args(["build", "--quiet", "--profile=models", "--package=sim", "--features=cpus-1024"])
         .arg("--target-dir")
         .arg(&folder)
         .status()
@@ -47,7 +47,7 @@ fn program() -> Result<PathBuf> {
     if !built.success() {
         bail!("the simulator does not build");
     }
-    let program = folder.join("release/sim");
+    let program = folder.join("models/sim");
     build::say_how_long(&program, started);
     Ok(program)
 }

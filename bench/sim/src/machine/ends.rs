@@ -44,6 +44,7 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
             cpus: cpus.collect(),
             threads: Vec::new(),
             groups: workload.groups.iter().map(|_| GroupState::default()).collect(),
+            rings: Vec::new(),
             brings: Vec::new(),
             idle: setting.cpus,
             waiting: 0,

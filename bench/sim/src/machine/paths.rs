@@ -8,7 +8,7 @@ use percpu::CpuId;
 use super::mail::Letter;
 use super::{Doing, Machine, What};
 use crate::costs::{FLIGHT, LOOK_AROUND, LOOKS_APART, PAUSE, RING, TICK};
-use crate::ground;
+use crate::ground::{self, Link};
 use crate::workload::Migrate;
 
 /// A step of a path. It takes effect when its cost has passed.
@@ -176,12 +176,14 @@ impl<Q: RunQueue> Machine<'_, Q> {
             Step::Awake | Step::Leave | Step::Woke => {}
             Step::Enter => self.take_marks(cpu),
             Step::Serve(source, left) => {
-                let words = self.cpus[cpu].links.get(&source).and_then(|link| link.pop());
-                if let Some(words) = words {
+                let links = &mut self.cpus[cpu].links;
+                if let Some(words) = links.get(&source).and_then(Link::pop) {
                     self.brings.push(Step::Apply(Letter::of(words)));
                     if left > 1 {
                         self.brings.push(Step::Serve(source, left - 1));
                     }
+                } else {
+                    self.rings.extend(links.remove(&source));
                 }
             }
             Step::Settle => {
@@ -239,7 +241,9 @@ impl<Q: RunQueue> Machine<'_, Q> {
     }
 
     fn push(&mut self, cpu: usize, to: CpuId, letter: Letter) -> bool {
-        self.cpus[to.index()].links.entry(cpu).or_default().push(letter.words())
+        let fresh = || self.rings.pop().unwrap_or_default();
+        let link = self.cpus[to.index()].links.entry(cpu).or_insert_with(fresh);
+        link.push(letter.words())
     }
 
     fn knock(&mut self, cpu: usize, to: CpuId) {

@@ -159,11 +159,11 @@ fn host() -> Step {
 
 /// The host's tests have as many CPUs as a kernel; these have as many as the simulator.
 fn many_cpus() -> Step {
-    step("many-cpus", "percpu, lwkt-sched and the simulator hold with room for 1,024 CPUs", || {
+    step("many-cpus", "the simulator and what it drives hold with room for 1,024 CPUs", || {
         let mut test = tool_cargo();
         counted(
             test.args(["test", "--quiet", "--no-fail-fast", "--features", "sim/cpus-1024"])
-                .args(["-p", "percpu", "-p", "lwkt-sched", "-p", "sim"])
+                .args(["-p", "percpu", "-p", "ipiq", "-p", "lwkt-sched", "-p", "sim"])
                 .arg("--target-dir")
                 .arg(place::out()),
         )

@@ -29,7 +29,7 @@ pub fn choose(bug: Option<Bug>) {
 pub(crate) fn strikes(bug: Bug) -> bool {
     #[cfg(feature = "plants")]
     {
-        chosen::is(bug) && now()
+        chosen::is(bug) && now(bug)
     }
     #[cfg(not(feature = "plants"))]
     {
@@ -38,13 +38,14 @@ pub(crate) fn strikes(bug: Bug) -> bool {
     }
 }
 
-/// True each 97th time; in a model each time, as all its runs must be alike.
+/// True each 97th time, and each second time of what is rare by itself; in a model each time, as all its runs must be alike.
 #[cfg(feature = "plants")]
-fn now() -> bool {
+fn now(bug: Bug) -> bool {
     use core::sync::atomic::{AtomicUsize, Ordering};
 
     static TIMES: AtomicUsize = AtomicUsize::new(0);
-    cfg!(feature = "loom") || TIMES.fetch_add(1, Ordering::Relaxed) % 97 == 96
+    let turn = if bug == Bug::StaleIndex { 2 } else { 97 };
+    cfg!(feature = "loom") || TIMES.fetch_add(1, Ordering::Relaxed) % turn == turn - 1
 }
 
 #[cfg(all(feature = "plants", not(feature = "loom")))]

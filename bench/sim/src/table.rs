@@ -8,7 +8,7 @@
 use crate::costs::DECLARED;
 use crate::{Group, Report, Run, Setting, Workload};
 
-const LABEL: usize = 34;
+const LABEL: usize = 38;
 const FIGURE: usize = 13;
 
 /// What was run, and what no benchmark measures of it.

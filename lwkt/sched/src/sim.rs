@@ -28,6 +28,9 @@ use crate::{
 
 type Call = (fn(&Crit, usize, usize, usize), [usize; 3]);
 
+/// A moment, and what to do then.
+type Alarm = (u64, fn(&Crit));
+
 /// What a CPU has to itself. A double borrow is a use in two places at once, and panics.
 struct Cpu {
     own: RefCell<(Scheduler, ThreadCache<Unstarted>)>,
@@ -35,7 +38,7 @@ struct Cpu {
     /// Interrupts' threads that are to run, when the outermost critical section ends.
     due: RefCell<VecDeque<ThreadRef>>,
     /// A deadline beside those of threads, and what to do then.
-    alarm: Cell<Option<(u64, fn(&Crit))>>,
+    alarm: Cell<Option<Alarm>>,
     /// What crates above keep on this CPU.
     kept: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
     inbox: Mutex<(VecDeque<Call>, bool)>,

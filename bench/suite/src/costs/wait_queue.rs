@@ -36,7 +36,7 @@ fn wake_and_back(b: &mut Bencher<'_>, cpu: CpuId) {
     b.iter(|| {
         turn.store(turn.load(Relaxed) + 1, Relaxed);
         critical(|crit| FOLLOWER.wake_one(crit));
-        LEADER.wait_until(&mut cx, |_| turn.load(Relaxed) % 2 == 0);
+        LEADER.wait_until(&mut cx, |_| turn.load(Relaxed).is_multiple_of(2));
     });
     let rounds = turn.load(Relaxed) / 2;
     let counted = b.close_window(&before);

@@ -159,12 +159,15 @@ pub fn context_on(
 
 /// Uses a stack up; its guard page turns that into a double fault.
 pub fn overflow(frames: &mut Bump) -> ! {
-    #[expect(unconditional_recursion, reason = "that is the test")]
-    extern "C" fn recurse(depth: usize, left: *mut Context) -> ! {
-        let block = core::hint::black_box([depth; 64]);
-        recurse(block[63] + 1, left)
+    extern "C" fn begin(depth: usize, _: *mut Context) -> ! {
+        recurse(depth)
     }
-    Pair::new().run(Some(context_on(stack::FIRST_SLOT, frames, recurse, 0)));
+    #[expect(unconditional_recursion, reason = "that is the test")]
+    fn recurse(depth: usize) -> ! {
+        let block = core::hint::black_box([depth; 64]);
+        recurse(block[63] + 1)
+    }
+    Pair::new().run(Some(context_on(stack::FIRST_SLOT, frames, begin, 0)));
     unreachable!("nobody switches back")
 }
 

@@ -40,7 +40,8 @@ pub(crate) struct Incoming<const CPUS: usize, const DEPTH: usize>(
 // Their distances are powers of two: a number becomes an address by one shift.
 #[cfg(not(feature = "loom"))]
 const _: () = {
-    assert!(size_of::<percpu::Block<Node<RING_DEPTH>>>() == 512);
+    // A simulator's numbers need not be quick.
+    assert!(MAX_CPUS > 256 || size_of::<percpu::Block<Node<RING_DEPTH>>>() == 512);
     assert!(size_of::<percpu::Block<Incoming<MAX_CPUS, RING_DEPTH>>>() == 8 * MAX_CPUS);
 };
 

@@ -67,6 +67,7 @@ impl<const CPUS: usize> Tree<CPUS> {
     /// Relaxed, all of it: the sends of step 2 come after it.
     fn write(&self, members: impl Iterator<Item = CpuId>, call: Call) -> usize {
         let mut count = 0;
+        const { assert!(CPUS <= 1 << u8::BITS, "a member is one byte") }
         for (place, cpu) in self.members.iter().zip(members) {
             place.store(cpu.index() as u8, Ordering::Relaxed);
             count += 1;

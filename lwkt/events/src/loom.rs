@@ -14,8 +14,7 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::sync::{Mutex, Notify};
 use loom::thread;
 use lwkt_sched::{
-    Bitmap, Context, Exec, Life, MayBlock, Name, Priority, Scheduler, Thread, ThreadRef, Unstarted,
-    Why,
+    Context, Exec, Life, MayBlock, Name, Priority, Scheduler, Thread, ThreadRef, Unstarted, Why,
 };
 use percpu::{CpuId, Crit};
 
@@ -195,7 +194,7 @@ fn model<J: Fn(&mut MayBlock) + Send + 'static, const CPUS: usize>(
                 let thread = memory.thread();
                 // SAFETY: it is never used but to give the thread its home.
                 #[allow(unsafe_code)]
-                let _: Scheduler<Bitmap> = unsafe { Scheduler::new(CpuId::at(cpu), memory) };
+                let _: Scheduler = unsafe { Scheduler::new(CpuId::at(cpu), memory, || 0) };
                 Cpu { inbox: Mutex::new(VecDeque::new()), arrival: Notify::new(), thread }
             })
             .collect();

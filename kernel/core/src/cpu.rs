@@ -4,13 +4,16 @@
 //! stands in an [`Own`] is the owner's alone, inside a critical section; what others may read is a [`Counter`].
 
 use crate::idle::Rests;
+pub use crate::idle::{Idle, idle_policy, set_idle_policy};
 use crate::ipi;
 use crate::memory::{FrameCache, HeapCache};
+pub use crate::park::{ParkError, is_parked, park, unpark};
 use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
 use crate::timer::{self, Timer};
+
 use arch::CpuHead;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -30,6 +33,10 @@ pub struct Cpu {
     /// The timer fired in a critical section. (That the doorbell rang is in the head.) Own CPU only.
     pub(crate) timer_due: AtomicBool,
     pub(crate) rests: Rests,
+    /// Until the running thread looks whether another should run (see [`thread::breathe`](crate::thread::breathe)). Own CPU only.
+    pub(crate) breaths: AtomicU32,
+    /// Whether another should run. Own CPU only.
+    pub(crate) turn_over: AtomicBool,
     /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
     pub(crate) deadline: AtomicU64,
 }
@@ -43,6 +50,18 @@ pub struct Counters {
     pub timers: Counter,
     /// Interrupts that nobody asked for.
     pub unexpected: Counter,
+    /// Threads that went to another CPU, by themselves or given away.
+    pub migrations: Counter,
+    /// Messages that were forwarded because their thread had moved.
+    pub chases: Counter,
+    /// Those among them that made it stand still.
+    pub held_still: Counter,
+    /// Rests in which this CPU watched its doorbell by `mwait`.
+    pub mwaits: Counter,
+    /// Rests in which it looked at its doorbell over and over.
+    pub spins: Counter,
+    /// Rests that a message ended without an interrupt.
+    pub silent_wakes: Counter,
     /// Page faults that gave ring 3 a page.
     pub page_faults: Counter,
     /// Frames taken less frames put back, by this CPU; wraps below zero.
@@ -57,6 +76,12 @@ impl Counters {
             entries: Counter::new(),
             timers: Counter::new(),
             unexpected: Counter::new(),
+            migrations: Counter::new(),
+            chases: Counter::new(),
+            held_still: Counter::new(),
+            mwaits: Counter::new(),
+            spins: Counter::new(),
+            silent_wakes: Counter::new(),
             page_faults: Counter::new(),
             frames: Counter::new(),
             heap: Counter::new(),
@@ -88,6 +113,8 @@ impl Cpu {
             counters: Counters::new(),
             timer_due: AtomicBool::new(false),
             rests: Rests::new(),
+            breaths: AtomicU32::new(1),
+            turn_over: AtomicBool::new(false),
             deadline: AtomicU64::new(timer::NEVER),
         }
     }
@@ -121,6 +148,9 @@ pub fn count() -> usize {
 }
 
 /// The block of the CPU that runs this.
+///
+/// Not to be kept over a switch point (whatever takes `&mut MayBlock`): a thread that is not bound may be on another CPU
+/// afterwards, having been given away meanwhile.
 #[inline(always)]
 pub fn here() -> &'static Cpu {
     let head = core::ptr::from_ref(arch::this_cpu());
@@ -154,7 +184,7 @@ pub fn rests() -> u64 {
 pub fn critical<R>(f: impl FnOnce(&Crit) -> R) -> R {
     arch::crit_enter();
     // SAFETY: 1. the depth is above zero until `leave`: no switch but one that `f` itself asks for, and that returns here
-    // on the same CPU; 2. handlers see the depth and leave their work (`core_doorbell`, `core_timer`).
+    // in the section of whoever ran before, on this CPU or the one that the thread has moved to; 2. handlers see the depth and leave their work (`core_doorbell`, `core_timer`).
     let result = f(&unsafe { Crit::assume() });
     leave();
     result

@@ -17,6 +17,7 @@ mod idle;
 pub mod ipi;
 pub mod memory;
 pub mod order;
+mod park;
 pub mod plant;
 pub mod process;
 pub mod records;

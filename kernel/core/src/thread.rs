@@ -2,16 +2,24 @@
 //!
 //! Law: a thread switches only at the outermost critical section and with interrupts on, so nothing of these has to be
 //! saved; it comes back in the same section. A blocked thread whose CPU has nobody to run waits on its own stack
-//! (two switches less than through an idle thread). Threads stay on their CPU; how they come and go: [`life`].
+//! (two switches less than through an idle thread). How threads come and go: [`life`]; how they get to other CPUs: `thread/migrate.rs`.
 
 mod life;
+mod migrate;
+mod turns;
 
-pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_detached, spawn_on};
+pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_bound, spawn_detached, spawn_on};
 pub(crate) use life::{body, exit};
+pub(crate) use migrate::give_some;
+pub use migrate::{MoveError, deschedule, migrate, pull, schedule};
+pub use turns::breathe;
+pub(crate) use turns::tick;
 
 use crate::cpu::{self, critical, here};
 use crate::{idle, ipi, process};
-use lwkt_sched::{Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstarted, Wake, Why};
+use lwkt_sched::{
+    Chase, Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstarted, Wake, Why,
+};
 use percpu::{CpuId, Crit};
 use static_assertions::const_assert_eq;
 
@@ -32,8 +40,22 @@ pub fn current() -> ThreadRef {
 pub fn yield_now(_: &mut MayBlock) {
     critical(|crit| {
         let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.yield_now(crit)));
-        go(crit, from, next);
+        match next {
+            Next::Switch(to) => {
+                switch(from, to);
+                arrived(crit);
+            }
+            Next::Same | Next::Idle => depart(crit),
+        }
     });
+}
+
+/// The running thread has just arrived, or has given way to nobody: it goes, if it is wanted gone.
+#[cold]
+#[inline(never)]
+fn depart(crit: &Crit) {
+    let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.depart(crit)));
+    go(crit, from, next);
 }
 
 /// Lets betters of this CPU run: after a wake.
@@ -103,7 +125,27 @@ fn wake_here(crit: &Crit, thread: usize, _: usize, _: usize) {
         return;
     }
     // SAFETY: `wake` made the word from a thread.
-    wake(crit, unsafe { ThreadRef::from_word(thread) });
+    let thread = unsafe { ThreadRef::from_word(thread) };
+    if let Wake::Remote(_) = here().scheduler.with(crit, |s| s.wake(crit, thread)) {
+        wake_elsewhere(crit, thread);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wake_elsewhere(crit: &Crit, thread: ThreadRef) {
+    migrate::chase(crit, thread, Chase::NONE, wake_after, 0);
+}
+
+/// The message of a wake that was forwarded.
+fn wake_after(crit: &Crit, word: usize, _: usize, chase: usize) {
+    // SAFETY: `wake` made the word from a thread.
+    let thread = unsafe { ThreadRef::from_word(word) };
+    let chase = Chase::from_word(chase);
+    match here().scheduler.with(crit, |s| s.wake(crit, thread)) {
+        Wake::Remote(_) => migrate::chase(crit, thread, chase, wake_after, 0),
+        Wake::Local | Wake::Already => chase.caught(thread),
+    }
 }
 
 /// Does what was decided about the running thread `from`.
@@ -161,10 +203,13 @@ fn rarely(crit: &Crit, rare: Rare, left: Option<Left>) {
                 life::tell(crit, joiner);
             }
         }
-        Some(Left::Moved(..)) => unreachable!("threads of this kernel do not migrate"),
+        Some(Left::Moved(thread, to)) => migrate::send_off(crit, thread, to),
     }
     if rare.contains(HAS_PROCESS) {
         process::arrive(crit);
+    }
+    if rare.intersects(Rare::DEPARTS) {
+        depart(crit);
     }
 }
 
@@ -195,9 +240,10 @@ pub(crate) fn idle_forever() -> ! {
 
 /// Kernel stacks that threads use, over all CPUs; idle threads not counted. Exact while no thread comes or goes.
 pub fn stacks_in_use() -> usize {
-    cpu::all()
+    let in_use: isize = cpu::all()
         .map(|cpu| ipi::call(cpu.id(), |crit| here().spares.with(crit, |spares| spares.in_use())))
-        .sum()
+        .sum();
+    in_use.cast_unsigned()
 }
 
 /// Checks what must hold of each scheduler outside its calls.

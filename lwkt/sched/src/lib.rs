@@ -13,6 +13,7 @@
 extern crate std;
 
 mod cache;
+mod chase;
 mod check;
 mod context;
 mod decision;
@@ -34,6 +35,7 @@ mod timers;
 mod wait;
 
 pub use cache::ThreadCache;
+pub use chase::{CHASE_LIMIT, Chase, MOST_FORWARDS};
 pub use check::Broken;
 pub use context::MayBlock;
 pub use decision::{Join, Left, Next, Wake};
@@ -43,6 +45,6 @@ pub use queue::RunQueue;
 pub use rare::Rare;
 pub use raw::{Context, Thread, ThreadRef};
 pub use report::{Snapshot, Threads};
-pub use scheduler::{Expired, Scheduler};
+pub use scheduler::{Change, Expired, Give, Scheduler, Stays};
 pub use start::{Life, Unstarted};
 pub use wait::{Reason, State, Why};

@@ -17,8 +17,16 @@ impl Rare {
     pub const MIGRATE: Self = Self(1 << 1);
     /// The thread that arrives is traced: the kernel records the switch.
     pub const TRACE: Self = Self(1 << 2);
+    /// The thread that arrives leaves its queue at once: it was descheduled while it waited or ran.
+    pub const DESCHEDULE: Self = Self(1 << 3);
+    /// The thread that arrives goes to another CPU at once: it was evicted.
+    pub const EVICT: Self = Self(1 << 4);
+    /// The thread that arrives does not stay: ask [`Scheduler::depart`](crate::Scheduler::depart).
+    pub const DEPARTS: Self = Self(Self::DESCHEDULE.0 | Self::EVICT.0);
     /// The kernel's own conditions of an arriving thread (a borrowed processor, tokens to take again, ...).
     pub const KERNEL: [Self; 4] = [Self(1 << 8), Self(1 << 9), Self(1 << 10), Self(1 << 11)];
+    /// What the kernel sets about a thread.
+    pub(crate) const SET: Self = Self(!(Self::LEFT.0 | Self::DEPARTS.0));
     /// The conditions that belong to the thread that was left.
     pub(crate) const LEFT: Self = Self(Self::REAP.0 | Self::MIGRATE.0);
 

@@ -76,6 +76,7 @@ impl fmt::Display for Snapshot {
             State::Unstarted => f.write_str("is not started"),
             State::Ready => f.write_str("is ready"),
             State::Running => f.write_str("runs"),
+            State::Descheduled => f.write_str("is descheduled"),
             State::Migrating => f.write_str("goes to another CPU"),
             State::Exited => f.write_str("has exited and waits to be joined"),
         }

@@ -38,6 +38,7 @@ impl Unstarted {
         thread.rare.set(Rare::NONE);
         thread.token.set(false);
         thread.timed_out.set(false);
+        thread.bound.set(false);
         thread.joined.set(false);
         thread.joiner.set(None);
         thread.why.set(Why::NOTHING);
@@ -60,6 +61,12 @@ impl Unstarted {
         self.0.priority.set(priority);
         self.0.life.set(life);
         self.0.set_context(begin);
+        self
+    }
+
+    /// It stays on the CPU that it is started on (see [`Scheduler::bind`](crate::Scheduler::bind)).
+    pub fn bind(&mut self) -> &mut Self {
+        self.0.bound.set(true);
         self
     }
 

@@ -4,7 +4,7 @@ use percpu::Crit;
 use shuttle::rand::Rng;
 
 use super::{Machine, call, drain, gate, joined_here, keep, me};
-use crate::{Left, Next, ThreadRef};
+use crate::{Left, Next, Rare, ThreadRef};
 
 pub(super) fn go(crit: &Crit, next: Next) {
     match next {
@@ -74,25 +74,29 @@ pub(super) fn switch(crit: &Crit, next: ThreadRef) {
 
 pub(super) fn arrive(crit: &Crit) {
     let me = me();
-    let arrived = me.with(|own| own.arrived(crit));
-    let Some((_, Some(left))) = arrived else { return };
+    let Some((rare, left)) = me.with(|own| own.arrived(crit)) else { return };
     match left {
-        Left::Moved(thread, to) => call(crit, to, adopt, [thread.into_word(), 0, 0]),
-        Left::Over(thread, joiner) => {
+        None => {}
+        Some(Left::Moved(thread, to)) => call(crit, to, acquire, [thread.into_word(), 0, 0]),
+        Some(Left::Over(thread, joiner)) => {
             keep(thread);
             if let Some(joiner) = joiner {
                 joined_here(crit, joiner.into_word(), 0, 0);
             }
             over(&me.machine);
         }
-        Left::Waits(_) => over(&me.machine),
+        Some(Left::Waits(_)) => over(&me.machine),
+    }
+    if rare.intersects(Rare::DEPARTS) {
+        let next = me.with(|own| own.depart(crit));
+        go(crit, next);
     }
 }
 
-fn adopt(crit: &Crit, thread: usize, _: usize, _: usize) {
+pub(super) fn acquire(crit: &Crit, thread: usize, _: usize, _: usize) {
     // SAFETY: made from a thread.
     let thread = unsafe { ThreadRef::from_word(thread) };
-    me().with(|own| own.adopt(crit, thread));
+    me().with(|own| own.acquire(crit, thread));
 }
 
 /// A thread is over; with the last one the machine stops.

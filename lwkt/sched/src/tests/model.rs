@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::format;
+use std::vec;
 use std::vec::Vec;
 
 use proptest::prelude::*;
 
 use super::{boot, crit, thread};
 use crate::{
-    Left, Life, Next, Priority, Reason, RunQueue, Scheduler, ThreadRef, Unstarted, Wake, Why,
+    Change, Give, Left, Life, Next, Priority, Rare, Reason, RunQueue, Scheduler, Stays, ThreadRef,
+    Unstarted, Wake, Why,
     queue::{Bitmap, Fair, List},
 };
 
@@ -23,6 +25,10 @@ enum Step {
     Expire(u64),
     Exit,
     SetPriority(usize, u8),
+    Deschedule(usize),
+    Schedule(usize),
+    /// To another CPU and back; woken on the way, or not.
+    Give(usize, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -37,6 +43,9 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..16usize).prop_map(Step::Wake),
         2 => (0..20u64).prop_map(Step::Expire),
         1 => Just(Step::Exit),
+        2 => (0..16usize).prop_map(Step::Deschedule),
+        3 => (0..16usize).prop_map(Step::Schedule),
+        2 => (0..16usize, any::<bool>()).prop_map(|(thread, woken)| Step::Give(thread, woken)),
         1 => (0..16usize, priority).prop_map(|(thread, priority)| Step::SetPriority(thread, priority)),
     ]
 }
@@ -48,6 +57,9 @@ struct Model {
     priority: Vec<u8>,
     token: Vec<bool>,
     waits: Vec<bool>,
+    /// To be out of the queue, and whether it is so already.
+    stop: Vec<bool>,
+    stopped: Vec<bool>,
     over: Vec<bool>,
     /// (deadline, turn, thread), in order of both.
     deadlines: Vec<(u64, usize, usize)>,
@@ -84,6 +96,18 @@ impl Model {
         true
     }
 
+    /// The running thread leaves its queue without waiting.
+    fn stop(&mut self) -> Option<Option<usize>> {
+        let me = self.current.unwrap();
+        (self.stop[me], self.stopped[me]) = (false, true);
+        assert_eq!(self.queue(me).pop_front(), Some(me));
+        self.next()
+    }
+
+    fn is_queued(&self, thread: usize) -> bool {
+        !self.waits[thread] && !self.stopped[thread]
+    }
+
     fn wait(&mut self) -> Option<Option<usize>> {
         let me = self.current.unwrap();
         self.waits[me] = true;
@@ -100,6 +124,7 @@ impl Model {
 
 fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let (own, crit) = (&mut boot::<Q>(0) as &mut Scheduler<Q>, crit());
+    let other = &mut boot::<Q>(1) as &mut Scheduler<Q>;
     let mut model = Model::default();
     let mut threads: Vec<ThreadRef> = Vec::new();
     let mut free: Vec<Unstarted> = Vec::new();
@@ -108,6 +133,8 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
     for step in steps {
         // What came out, and what should have, as `None` = the same, `Some(None)` = idle.
         let mut outcome = None;
+        // What is rare about the arrival, as far as it was asked already.
+        let mut left = Rare::NONE;
         match step {
             Step::Spawn(priority) if threads.len() < 16 => {
                 let mut fresh = free.pop().unwrap_or_else(|| thread("", 1, Life::Detached));
@@ -124,6 +151,8 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 model.priority.push(priority);
                 model.token.push(false);
                 model.waits.push(false);
+                model.stop.push(false);
+                model.stopped.push(false);
                 model.over.push(false);
                 model.queues[priority as usize].push_back(threads.len() - 1);
             }
@@ -133,7 +162,15 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                     prop_assert_eq!(queue.pop_front(), Some(me));
                     queue.push_back(me);
                 }
-                outcome = Some((own.yield_now(&crit), model.next()));
+                let mut expected = model.next();
+                if expected.is_none() && model.current.is_some_and(|me| model.stop[me]) {
+                    expected = model.stop();
+                }
+                let next = match own.yield_now(&crit) {
+                    Next::Same => own.depart(&crit),
+                    next => next,
+                };
+                outcome = Some((next, expected));
             }
             Step::Pick => outcome = Some((own.pick(&crit), model.next())),
             Step::Block if !own.is_idle() => {
@@ -177,16 +214,17 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 let next = if next == own.idle() { Next::Idle } else { Next::Switch(next) };
                 outcome = Some((next, model.next()));
                 own.check(&crit).unwrap();
-                let Some((_, Some(Left::Over(memory, None)))) = own.arrived(&crit) else {
+                let Some((rare, Some(Left::Over(memory, None)))) = own.arrived(&crit) else {
                     panic!("not reaped")
                 };
                 free.push(memory);
+                left = rare;
             }
             Step::SetPriority(thread, priority)
                 if thread < threads.len() && !model.over[thread] =>
             {
                 let running = model.current == Some(thread);
-                let queued = !model.waits[thread];
+                let queued = model.is_queued(thread);
                 model.queue(thread).retain(|&one| one != thread);
                 model.priority[thread] = priority;
                 match (queued, running) {
@@ -196,15 +234,75 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
                 own.set_priority(&crit, threads[thread], Priority::new(priority).unwrap());
             }
+            Step::Deschedule(thread) if thread < threads.len() && !model.over[thread] => {
+                let expected = if model.stopped[thread] {
+                    Change::Done
+                } else if model.waits[thread] || model.current == Some(thread) {
+                    model.stop[thread] = true;
+                    Change::Later
+                } else {
+                    model.queue(thread).retain(|&one| one != thread);
+                    model.stopped[thread] = true;
+                    Change::Done
+                };
+                prop_assert_eq!(own.deschedule(&crit, threads[thread]), expected);
+            }
+            Step::Schedule(thread) if thread < threads.len() && !model.over[thread] => {
+                model.stop[thread] = false;
+                if core::mem::take(&mut model.stopped[thread]) {
+                    model.queue(thread).push_back(thread);
+                }
+                prop_assert_eq!(own.schedule(&crit, threads[thread]), Change::Done);
+            }
+            Step::Give(number, woken) if number < threads.len() && !model.over[number] => {
+                let thread = threads[number];
+                if model.current == Some(number) {
+                    let given = own.give(&crit, thread, other.cpu());
+                    prop_assert_eq!(given, Give::Refused(Stays::Runs));
+                } else {
+                    prop_assert_eq!(own.give(&crit, thread, other.cpu()), Give::Given);
+                    if woken {
+                        prop_assert_eq!(other.wake(&crit, thread), Wake::Already);
+                    }
+                    other.acquire(&crit, thread);
+                    prop_assert_eq!(other.check(&crit), Ok(()));
+                    prop_assert_eq!(other.give(&crit, thread, own.cpu()), Give::Given);
+                    own.acquire(&crit, thread);
+                    if model.is_queued(number) {
+                        model.queue(number).retain(|&one| one != number);
+                        model.queue(number).push_back(number);
+                    }
+                    model.turn += 1;
+                    let turn = model.turn;
+                    let mine = |deadline: &&mut (u64, usize, usize)| deadline.2 == number;
+                    model.deadlines.iter_mut().filter(mine).for_each(|one| one.1 = turn);
+                    if woken {
+                        model.wake(number);
+                    }
+                }
+            }
             _ => {}
         }
         if let Some((next, expected)) = outcome {
-            let expected = match expected {
+            let named = |expected: Option<Option<usize>>| match expected {
                 None => Next::Same,
                 Some(None) => Next::Idle,
                 Some(Some(thread)) => Next::Switch(threads[thread]),
             };
-            prop_assert_eq!(next, expected);
+            prop_assert_eq!(next, named(expected));
+            // Who comes to run and should not leaves again.
+            while let Some(rare) = own
+                .arrived(&crit)
+                .map_or((!left.is_empty()).then(|| core::mem::take(&mut left)), |(rare, _)| {
+                    Some(rare)
+                })
+            {
+                let me = model.current.unwrap();
+                prop_assert!(rare == Rare::DESCHEDULE && model.stop[me]);
+                let expected = model.stop();
+                prop_assert_eq!(own.depart(&crit), named(expected));
+            }
+            prop_assert!(expected.is_none() || model.current.is_none_or(|me| !model.stop[me]));
         }
         let current = model.current.map_or(own.idle(), |thread| threads[thread]);
         prop_assert_eq!(own.current(), current);

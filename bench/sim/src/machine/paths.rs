@@ -1,7 +1,8 @@
 //! The kernel's paths, step by step, and what each step does when its cost has passed.
 
 use ipiq::RING_DEPTH;
-use ipiq::doorbell::{Knock, mark_of};
+use ipiq::doorbell::mark_of;
+use ipiq::knocking::{Chosen, Knock};
 use lwkt_sched::{Left, Next, RunQueue};
 use percpu::CpuId;
 
@@ -247,7 +248,7 @@ impl<Q: RunQueue> Machine<'_, Q> {
     }
 
     fn knock(&mut self, cpu: usize, to: CpuId) {
-        match self.cpus[to.index()].bell.knock(mark_of(CpuId::at(cpu))) {
+        match self.cpus[to.index()].bell.knock::<Chosen>(mark_of(CpuId::at(cpu))) {
             Knock::Ring => self.brings.push(Step::Ring(to)),
             Knock::Avoided => self.report.ipis_avoided += 1,
         }

@@ -243,6 +243,25 @@ pub unsafe fn decrease<const OFFSET: usize>() {
     unsafe { asm!("dec dword ptr gs:[{}]", const OFFSET, options(nostack)) };
 }
 
+/// Takes one from the 32-bit word at `OFFSET` in the block of this CPU, in one instruction; true when that made it zero.
+///
+/// # Safety
+/// There is such a word at that offset, which only its own CPU writes.
+#[inline(always)]
+#[must_use]
+pub unsafe fn count_down<const OFFSET: usize>() -> bool {
+    // SAFETY: gs points to the block, whose first field is the head; the offset is the caller's promise.
+    unsafe {
+        asm!(
+            "dec dword ptr gs:[{word}]", "jz {zero}",
+            word = const OFFSET,
+            zero = label { return true },
+            options(nostack)
+        )
+    };
+    false
+}
+
 /// Returns the word that the kernel keeps as its running thread.
 #[inline(always)]
 pub fn current() -> *mut () {

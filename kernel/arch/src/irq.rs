@@ -65,6 +65,29 @@ pub unsafe fn idle(work: impl FnOnce() -> bool) {
     }
 }
 
+/// Sleeps until an interrupt or until the word at `watched` changes, unless `work` says there is something to do; may come
+/// back without reason. Returns with interrupts on.
+///
+/// The watch begins before the question is asked, and `sti; mwait` are adjacent: what comes after the question ends the sleep.
+///
+/// # Safety
+/// As [`enable`]; this CPU has `monitor` and `mwait` ([`crate::features::Features::mwait`]).
+#[inline]
+pub unsafe fn idle_watching(watched: *const (), work: impl FnOnce() -> bool) {
+    disable();
+    // SAFETY: arms the watch of an address, and reads it as a load would; the instruction is there (caller).
+    unsafe {
+        asm!("monitor", in("rax") watched, in("ecx") 0, in("edx") 0, options(nostack, preserves_flags))
+    };
+    if work() {
+        // SAFETY: the caller's word.
+        unsafe { enable() };
+    } else {
+        // SAFETY: as above; an interrupt or a store ends the wait.
+        unsafe { asm!("sti", "mwait", in("eax") 0, in("ecx") 0, options(nostack)) };
+    }
+}
+
 /// Stops this CPU for good.
 pub fn halt() -> ! {
     loop {

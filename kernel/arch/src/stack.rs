@@ -1,7 +1,9 @@
 //! Kernel stacks with a guard page below each.
 //!
 //! Every CPU has 1 GiB of address space for its stacks and its own tables below that, so that mapping
-//! one needs no other CPU:
+//! one needs no other CPU. All of it lies under one entry of the top table, which boot makes and every address space shares:
+//! a stack is there on all CPUs and in all processes, and a thread may take its own along. (What was not mapped is not
+//! cached, so a new one needs no shootdown.)
 //! ```text
 //! slot n:  guard page | BYTES of stack      (slots below FIRST_SLOT are the machine's)
 //! ```
@@ -19,6 +21,8 @@ pub const FIRST_SLOT: usize = 8;
 pub const SLOTS: usize = STACKS_PER_CPU / STRIDE;
 /// CPUs that there is room for.
 const CPUS: usize = 512;
+// One entry of the top table spans 512 GiB.
+const _: () = assert!(STACKS.is_multiple_of(1 << 39) && CPUS * STACKS_PER_CPU <= 1 << 39);
 
 /// Maps the stack of a slot in a CPU's region and returns its top (exclusive, 16-aligned). Each slot is
 /// mapped once: a stack no longer needed is kept for the next thread. Without memory, or with no slot left, nothing is

@@ -88,10 +88,12 @@ fn core_main(info: &'static BootInfo) -> ! {
     if callout::prepare().is_err() {
         refuse(format_args!("no memory for the callout threads"));
     }
-    let main = thread::spawn(Name::new("main"), Priority::SERVER, main);
+    // Where the clock of benchmarks is, and whoever looks for deadlocks: it stays.
+    let main = thread::spawn_bound_detached(CpuId::BOOT, Name::new("main"), Priority::SERVER, main);
     if main.is_err() {
         refuse(format_args!("no memory for the first thread"));
     }
+    idle::choose(OPTIONS.get().map_or(cpu::Idle::Hlt, |options| options.idle), info.features);
     idle::watch(true);
     open();
     thread::idle_forever()

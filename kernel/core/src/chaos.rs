@@ -34,6 +34,7 @@ pub fn set_seed(seed: u64) {
         state.store(mix(seed ^ (index as u64) << 32), Ordering::Relaxed);
     }
     SEED.store(seed, Ordering::Relaxed);
+    crate::idle::seeded(seed != 0);
     for cpu in cpu::all() {
         crate::ipi::call(cpu.id(), |crit| {
             if seed == 0 { timer::set_chaos(crit, None) } else { next_turn(crit) }

@@ -4,9 +4,11 @@
 //! stands in an [`Own`] is the owner's alone, inside a critical section; what others may read is a [`Counter`].
 
 use crate::idle::Rests;
+pub use crate::idle::{Idle, idle_policy, set_idle_policy};
 use crate::interrupt::{self, Interrupts};
 use crate::ipi;
 use crate::memory::{FrameCache, HeapCache};
+pub use crate::park::{ParkError, is_parked, park, unpark};
 use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
 use crate::timer::{self, Timer};
@@ -38,6 +40,10 @@ pub struct Cpu {
     pub(crate) rests: Rests,
     /// The ranks of the spin locks that it has, in debug builds. Own CPU only.
     pub(crate) spin_ranks: AtomicU32,
+    /// Until the running thread looks whether another should run (see [`thread::breathe`](crate::thread::breathe)). Own CPU only.
+    pub(crate) breaths: AtomicU32,
+    /// Whether another should run. Own CPU only.
+    pub(crate) turn_over: AtomicBool,
     /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
     pub(crate) deadline: AtomicU64,
     pub(crate) waiters: Own<Waiters>,
@@ -55,6 +61,18 @@ pub struct Counters {
     pub timers: Counter,
     /// Interrupts that nobody asked for.
     pub unexpected: Counter,
+    /// Threads that went to another CPU, by themselves or given away.
+    pub migrations: Counter,
+    /// Messages that were forwarded because their thread had moved.
+    pub chases: Counter,
+    /// Those among them that made it stand still.
+    pub held_still: Counter,
+    /// Rests in which this CPU watched its doorbell by `mwait`.
+    pub mwaits: Counter,
+    /// Rests in which it looked at its doorbell over and over.
+    pub spins: Counter,
+    /// Rests that a message ended without an interrupt.
+    pub silent_wakes: Counter,
     /// Page faults that gave ring 3 a page.
     pub page_faults: Counter,
     /// Frames taken less frames put back, by this CPU; wraps below zero.
@@ -69,6 +87,12 @@ impl Counters {
             entries: Counter::new(),
             timers: Counter::new(),
             unexpected: Counter::new(),
+            migrations: Counter::new(),
+            chases: Counter::new(),
+            held_still: Counter::new(),
+            mwaits: Counter::new(),
+            spins: Counter::new(),
+            silent_wakes: Counter::new(),
             page_faults: Counter::new(),
             frames: Counter::new(),
             heap: Counter::new(),
@@ -103,6 +127,8 @@ impl Cpu {
             interrupts: Interrupts::new(),
             rests: Rests::new(),
             spin_ranks: AtomicU32::new(0),
+            breaths: AtomicU32::new(1),
+            turn_over: AtomicBool::new(false),
             deadline: AtomicU64::new(timer::NEVER),
             waiters: own!(Waiters::new()),
             callouts: own!(Callouts::new()),
@@ -147,6 +173,9 @@ pub fn count() -> usize {
 }
 
 /// The block of the CPU that runs this.
+///
+/// Not to be kept over a switch point (whatever takes `&mut MayBlock`): a thread that is not bound may be on another CPU
+/// afterwards, having been given away meanwhile.
 #[inline(always)]
 pub fn here() -> &'static Cpu {
     let head = core::ptr::from_ref(arch::this_cpu());
@@ -180,7 +209,7 @@ pub fn rests() -> u64 {
 pub fn critical<R>(f: impl FnOnce(&Crit) -> R) -> R {
     arch::crit_enter();
     // SAFETY: 1. the depth is above zero until `leave`: no switch but one that `f` itself asks for, and that returns here
-    // on the same CPU; 2. handlers see the depth and leave their work (`core_doorbell`, `core_timer`).
+    // in the section of whoever ran before, on this CPU or the one that the thread has moved to; 2. handlers see the depth and leave their work (`core_doorbell`, `core_timer`).
     let result = f(&unsafe { Crit::assume() });
     leave();
     result

@@ -75,7 +75,8 @@ unsafe impl Exec for Threads {
     }
 }
 
-// SAFETY: 1. what is lent stands in the block of the CPU that asks, one for each. 2. Threads stay on their CPU.
+// SAFETY: 1. what is lent stands in the block of the CPU that asks, one for each. 2. A thread that is on a list of waiters is
+// neither given away nor departs (`thread/migrate.rs`), and leaves it before it goes by itself.
 unsafe impl Events for Threads {
     #[inline(always)]
     fn waiters<R>(crit: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R {

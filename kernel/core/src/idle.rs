@@ -1,18 +1,27 @@
-//! What a CPU does that has nobody to run: sleeps until an interrupt; and who notices that nobody will ever send one.
+//! What a CPU does that has nobody to run: sleeps until something comes; and who notices that nothing ever will.
 //!
 //! ```text
 //!   rest ─▶ rests: odd ─▶ hlt ... interrupt ─▶ rests: even ─▶ do what arrived
+//!                     └─▶ poll ... a mark in the doorbell's word, or an interrupt ─┘      (`policy`)
 //! ```
 //! While somebody has to run, the first CPU looks once in a while whether all rest, with no timer armed and no message
 //! under way: a deadlock, reported. So resting writes one word of the CPU's own, and costs nobody else anything.
 
+mod policy;
+
+pub use policy::{Idle, idle_policy, set_idle_policy};
+pub(crate) use policy::{choose, seeded};
+
 use crate::cpu::{self, Cpu, here};
-use crate::{chaos, ipi, timer};
+use crate::{ipi, timer};
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 use percpu::{CpuId, Crit};
 
 /// How often the first CPU looks, in nanoseconds: in mode `insns` nobody waits for it, as time jumps over rests.
-pub(crate) const PERIOD: u64 = 1_000_000_000;
+const PERIOD: u64 = 1_000_000_000;
+
+/// The same where idle CPUs poll, and no time is jumped over.
+const POLLING_PERIOD: u64 = 10_000_000;
 
 /// How often a CPU has begun and ended to rest: odd while it rests. Written by its own CPU.
 ///
@@ -49,14 +58,28 @@ impl Rests {
 pub(crate) fn watch(on: bool) {
     cpu::critical(|crit| {
         assert!(here().id() == CpuId::BOOT, "the first CPU is the one that looks");
-        timer::set_watch(crit, on.then(|| timer::now() + PERIOD));
+        timer::set_watch(crit, on.then(next_look));
     });
 }
 
-/// Sleeps until an interrupt and does what arrived with it. In the outermost critical section.
+/// When the first CPU looks again.
+pub(crate) fn next_look() -> u64 {
+    timer::now() + if idle_policy() == Idle::Hlt { PERIOD } else { POLLING_PERIOD }
+}
+
+/// Sleeps until something comes and does it. In the outermost critical section.
 #[inline]
 pub(crate) fn rest(crit: &Crit) {
-    chaos::rest(crit);
+    if policy::is_unusual() {
+        return policy::rest(crit);
+    }
+    let noted = halt(crit);
+    wake(crit, noted);
+}
+
+/// Sleeps until an interrupt; says whether something was sent here passively.
+#[inline(always)]
+fn halt(crit: &Crit) -> bool {
     let cpu = here();
     let mut noted = false;
     cpu.rests.begin();
@@ -68,7 +91,12 @@ pub(crate) fn rest(crit: &Crit) {
         });
     }
     cpu.rests.end();
-    chaos::rested(crit);
+    noted
+}
+
+/// Does what arrived.
+#[inline(always)]
+fn wake(crit: &Crit, noted: bool) {
     if noted {
         ipi::tick(crit);
     }

@@ -19,6 +19,7 @@ pub mod interrupt;
 pub mod ipi;
 pub mod memory;
 pub mod order;
+mod park;
 pub mod plant;
 pub mod process;
 pub mod records;

@@ -2,16 +2,26 @@
 //!
 //! Law: a thread switches only at the outermost critical section and with interrupts on, so nothing of these has to be
 //! saved; it comes back in the same section. A blocked thread whose CPU has nobody to run waits on its own stack
-//! (two switches less than through an idle thread). Threads stay on their CPU; how they come and go: [`life`].
+//! (two switches less than through an idle thread). How threads come and go: [`life`]; how they get to other CPUs: `thread/migrate.rs`.
 
 mod life;
+mod migrate;
+mod turns;
 
 pub(crate) use life::{Body, Whole, body, exit, lender_body, prepare};
-pub use life::{Handle, OutOfMemory, Spares, spawn, spawn_detached, spawn_on};
+pub use life::{
+    Handle, OutOfMemory, Spares, spawn, spawn_bound, spawn_bound_detached, spawn_detached, spawn_on,
+};
+pub(crate) use migrate::give_some;
+pub use migrate::{MoveError, deschedule, migrate, pull, schedule};
+pub use turns::breathe;
+pub(crate) use turns::tick;
 
 use crate::cpu::{self, critical, here};
 use crate::{idle, ipi, process, token};
-use lwkt_sched::{Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstarted, Wake, Why};
+use lwkt_sched::{
+    Chase, Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstarted, Wake, Why,
+};
 use percpu::{CpuId, Crit};
 use static_assertions::const_assert_eq;
 
@@ -32,8 +42,25 @@ pub fn current() -> ThreadRef {
 pub fn yield_now(_: &mut MayBlock) {
     critical(|crit| {
         let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.yield_now(crit)));
-        go(crit, from, next);
+        match next {
+            Next::Switch(to) => {
+                let left = switch(from, to);
+                arrived(crit, left);
+            }
+            Next::Same | Next::Idle => {
+                depart(crit);
+            }
+        }
     });
+}
+
+/// The running thread has just arrived, or has given way to nobody: it goes, if it is wanted gone. True if it did, and is back.
+#[cold]
+#[inline(never)]
+fn depart(crit: &Crit) -> bool {
+    let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.depart(crit)));
+    go(crit, from, next);
+    next != Next::Same
 }
 
 /// Lets betters of this CPU run: after a wake.
@@ -104,7 +131,27 @@ fn wake_here(crit: &Crit, thread: usize, _: usize, _: usize) {
         return;
     }
     // SAFETY: `wake` made the word from a thread.
-    wake(crit, unsafe { ThreadRef::from_word(thread) });
+    let thread = unsafe { ThreadRef::from_word(thread) };
+    if let Wake::Remote(_) = here().scheduler.with(crit, |s| s.wake(crit, thread)) {
+        wake_elsewhere(crit, thread);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wake_elsewhere(crit: &Crit, thread: ThreadRef) {
+    migrate::chase(crit, thread, Chase::NONE, wake_after, 0);
+}
+
+/// The message of a wake that was forwarded.
+fn wake_after(crit: &Crit, word: usize, _: usize, chase: usize) {
+    // SAFETY: `wake` made the word from a thread.
+    let thread = unsafe { ThreadRef::from_word(word) };
+    let chase = Chase::from_word(chase);
+    match here().scheduler.with(crit, |s| s.wake(crit, thread)) {
+        Wake::Remote(_) => migrate::chase(crit, thread, chase, wake_after, 0),
+        Wake::Local | Wake::Already => chase.caught(thread),
+    }
 }
 
 /// Does what was decided about the running thread `from`.
@@ -173,6 +220,11 @@ fn rarely(crit: &Crit, mut left: usize) {
         let Next::Switch(victim) = next else { return };
         left = switch(from, victim);
     };
+    // Before it takes its tokens again, which it would let go at once.
+    if rare.intersects(Rare::DEPARTS) && !migrate::is_listed(crit, current()) && depart(crit) {
+        // What is rare about it was done when it came back.
+        return;
+    }
     if rare.contains(Rare::TOKENS) {
         token::take_again(crit);
     }
@@ -210,7 +262,7 @@ fn settle(crit: &Crit, left: usize) -> Rare {
                 life::tell(crit, joiner);
             }
         }
-        Some(Left::Moved(..)) => unreachable!("threads of this kernel do not migrate"),
+        Some(Left::Moved(thread, to)) => migrate::send_off(crit, thread, to),
     }
     rare
 }
@@ -242,9 +294,10 @@ pub(crate) fn idle_forever() -> ! {
 
 /// Kernel stacks that threads use, over all CPUs; idle threads not counted. Exact while no thread comes or goes.
 pub fn stacks_in_use() -> usize {
-    cpu::all()
+    let in_use: isize = cpu::all()
         .map(|cpu| ipi::call(cpu.id(), |crit| here().spares.with(crit, |spares| spares.in_use())))
-        .sum()
+        .sum();
+    in_use.cast_unsigned()
 }
 
 /// Checks what must hold of each scheduler outside its calls.

@@ -3,14 +3,14 @@
 //! ```text
 //!   sleeping threads ─┐
 //!   callouts         ─┤
-//!   tick of ring 3   ─┼─▶ earliest ─▶ the CPU's one-shot timer
+//!   tick of turns    ─┼─▶ earliest ─▶ the CPU's one-shot timer
 //!   seeded turns     ─┤
 //!   look for deadlock ┘
 //! ```
 //! Law: own CPU only. Nobody waiting: no timer, no interrupt.
 
 use crate::cpu::{self, here};
-use crate::{callout, chaos, idle, interrupt, ipi, process};
+use crate::{callout, chaos, idle, interrupt, ipi, process, thread};
 use core::sync::atomic::{AtomicU64, Ordering};
 use percpu::Crit;
 
@@ -67,7 +67,7 @@ pub(crate) fn clock_scale() -> (u64, u64) {
     (TSC_AT_BOOT.load(Ordering::Relaxed), NANOS_PER_TSC.load(Ordering::Relaxed))
 }
 
-/// Sets or clears the tick of the CPU process that runs here in ring 3.
+/// Sets or clears the tick that ends the turn of what runs here: of user threads, or of a thread that has equals.
 pub(crate) fn set_tick(crit: &Crit, deadline: Option<u64>) {
     here().timer.with(crit, |timer| timer.tick = deadline.unwrap_or(NEVER));
     rearm(crit);
@@ -128,6 +128,7 @@ pub(crate) fn fired(crit: &Crit) {
     });
     if tick {
         process::tick(crit);
+        thread::tick(crit);
     }
     if turn {
         chaos::next_turn(crit);
@@ -138,7 +139,7 @@ pub(crate) fn fired(crit: &Crit) {
     ipi::tick(crit);
     if look {
         idle::look(crit);
-        cpu.timer.with(crit, |timer| timer.watch = now + idle::PERIOD);
+        cpu.timer.with(crit, |timer| timer.watch = idle::next_look());
     }
     rearm(crit);
 }

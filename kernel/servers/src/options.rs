@@ -42,6 +42,30 @@ pub struct Parts {
     pub program: bool,
 }
 
+/// What a CPU does that has nobody to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Idle {
+    /// Halts until an interrupt.
+    #[default]
+    Hlt,
+    /// Watches its doorbell, by `monitor` and `mwait`: a message wakes it by its store alone.
+    Mwait,
+    /// Looks at its doorbell over and over.
+    Spin,
+}
+
+impl Idle {
+    /// All, by name.
+    pub const ALL: [(&str, Self); 3] =
+        [("hlt", Self::Hlt), ("mwait", Self::Mwait), ("spin", Self::Spin)];
+
+    /// What is called so.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(own, _)| *own == name).map(|(_, idle)| *idle)
+    }
+}
+
 /// The command line, understood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options<'a> {
@@ -63,6 +87,8 @@ pub struct Options<'a> {
     pub quick: bool,
     /// Trace one iteration of the benchmark, instruction by instruction.
     pub why: bool,
+    /// What a CPU does that has nobody to run.
+    pub idle: Idle,
     /// What is to go wrong.
     pub plant: Option<Plant>,
 }
@@ -156,6 +182,7 @@ impl<'a> Options<'a> {
         list: false,
         quick: false,
         why: false,
+        idle: Idle::Hlt,
         plant: None,
     };
 
@@ -179,6 +206,7 @@ impl<'a> Options<'a> {
             ("mode", "tcg") => self.clock = Clock::Tcg,
             ("mode", "kvm") => self.clock = Clock::Kvm,
             ("seed", number) => self.seed = number.parse().ok()?,
+            ("idle", name) => self.idle = Idle::of(name)?,
             ("filter", text) => self.filter = text,
             ("plant", name) => self.plant = Some(Plant::of(name)?),
             ("program", name) => {

@@ -228,7 +228,7 @@ fn archive_refuses_what_it_is_not() {
 
 #[test]
 fn command_line_is_spelled_exactly() {
-    use crate::options::{BadWord, Bug, Clock, Options, Parts, Plant};
+    use crate::options::{BadWord, Bug, Clock, Idle, Options, Parts, Plant};
     assert_eq!(Options::parse(""), Ok(Options::DEFAULT));
     let options = Options::parse(" frames mode=insns seed=7 run=stress,test filter=ring quick")
         .expect("good words");
@@ -236,6 +236,10 @@ fn command_line_is_spelled_exactly() {
     assert_eq!((options.clock, options.seed, options.filter), (Clock::Insns, 7, "ring"));
     assert_eq!(options.parts, Parts { stress: true, test: true, ..Parts::default() });
     assert_eq!(Options::parse("run="), Ok(Options { parts: Parts::default(), ..Options::DEFAULT }));
+    for (name, idle) in Idle::ALL {
+        let line = std::format!("idle={name}");
+        assert_eq!(Options::parse(&line).map(|options| options.idle), Ok(idle));
+    }
     let planted = Options::parse("plant=lost-wake").expect("a good word");
     assert_eq!(planted.plant, Some(Plant::Bug(Bug::LostWake)));
     for bad in ["frame", "frames=1", "mode=fast", "seed=-1", "run=benches", "plant=lost", "="] {

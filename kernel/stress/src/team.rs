@@ -57,8 +57,9 @@ impl<P> Team<P> {
         thread::wake(crit, self.thread(number));
     }
 
+    /// One of them.
     #[inline]
-    fn thread(&self, number: usize) -> ThreadRef {
+    pub fn thread(&self, number: usize) -> ThreadRef {
         // Pairs with: `enter`, release.
         let word = self.0[number].thread.load(Ordering::Acquire);
         // SAFETY: `enter` made the word, before any thread worked (`Job::meet`).

@@ -9,7 +9,7 @@ use crate::{Callouts, Waiters};
 ///
 /// # Safety
 /// Implementations keep what each function says; that nodes on stacks and callouts are touched by one CPU alone is built on
-/// it. A thread that waits on a queue is woken on the CPU that it waited on: nobody moves it meanwhile.
+/// it. A thread that is on the list of a queue ([`Waiters::has`]) is on the CPU of that list: nobody moves it meanwhile.
 #[allow(unsafe_code)]
 pub unsafe trait Events: Exec {
     /// Lends the waiting threads of this CPU: always the same ones, and no other CPU's. `f` lends nothing again.

@@ -102,9 +102,9 @@ impl<X: Events> WaitQueue<X> {
     ) -> Result<(), TimedOut> {
         X::crit(|crit| {
             let me = Waiter::new(self.address(), X::current(crit));
-            let here = X::here(crit);
             let result = loop {
-                self.enter(here);
+                // Where it was, or, if it is off the list, maybe somewhere else.
+                self.enter(X::here(crit));
                 if done(crit) {
                     break Ok(());
                 }
@@ -113,7 +113,7 @@ impl<X: Events> WaitQueue<X> {
                 }
                 if !me.is_queued() {
                     // SAFETY: `me` stays on this stack, and this function takes it off before it returns; the thread does not
-                    // leave this CPU meanwhile (contract of `Events`).
+                    // leave this CPU while it is on (contract of `Events`).
                     #[allow(unsafe_code)]
                     X::waiters(crit, |waiters| unsafe { waiters.push(&me) });
                 }
@@ -122,10 +122,6 @@ impl<X: Events> WaitQueue<X> {
                     None => X::block(crit, cx, why),
                     Some(deadline) => X::block_until(crit, cx, why, deadline),
                 }
-                debug_assert!(
-                    X::here(crit) == here,
-                    "a thread was moved while it waited on a queue"
-                );
             };
             if me.is_queued() {
                 X::waiters(crit, |waiters| waiters.remove(&me));

@@ -120,6 +120,26 @@ impl Waiters {
         Some(first.thread)
     }
 
+    /// Whether a thread is on one of the lists: looks at all.
+    pub fn has(&self, thread: ThreadRef) -> bool {
+        let firsts = self
+            .chains
+            .iter()
+            .flat_map(|chain| core::iter::successors(chain.get(), |first| first.chain.get()));
+        firsts.into_iter().any(|first| {
+            let mut at = first;
+            loop {
+                if at.thread == thread {
+                    return true;
+                }
+                match at.next.get() {
+                    Some(next) if next != first => at = next,
+                    _ => return false,
+                }
+            }
+        })
+    }
+
     /// Takes `waiter` off, wherever it is on its list.
     pub(crate) fn remove(&mut self, waiter: &Waiter) {
         debug_assert!(waiter.queued.get());

@@ -49,7 +49,7 @@ impl<Q: RunQueue> Scheduler<Q> {
             match thread.state.get() {
                 State::Ready => ready += 1,
                 State::Sleeping => sleeping += 1,
-                State::Blocked => {}
+                State::Blocked | State::Descheduled => {}
                 State::Exited if leaving == Some(thread) || thread.joiner.get().is_none() => {}
                 State::Migrating if leaving == Some(thread) => {}
                 _ => return Err(Broken::Left(thread)),
@@ -83,7 +83,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         if queued != ready {
             return Err(Broken::Count { queued, ready });
         }
-        if first_of_mine != Some(self.current()) {
+        let nobody = self.current() == ThreadRef::nobody();
+        if !nobody && first_of_mine != Some(self.current()) {
             return Err(Broken::First(self.current()));
         }
         self.check_loan(victim, first_of_victims)?;

@@ -53,6 +53,6 @@ pub enum Left {
     Over(Unstarted, Option<ThreadRef>),
     /// It is over, but its memory waits for a joiner.
     Waits(ThreadRef),
-    /// It is off its stack and belongs to that CPU: ask [`Scheduler::adopt`] there.
+    /// It is off its stack and belongs to that CPU: ask [`Scheduler::acquire`] there.
     Moved(ThreadRef, CpuId),
 }

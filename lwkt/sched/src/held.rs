@@ -57,14 +57,14 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// `thread` of this CPU, which does not run any more or is about to wait for a token, has let go its tokens.
     pub fn let_go(&mut self, crit: &Crit, thread: ThreadRef) {
         let rare = self.rare(crit, thread);
-        self.set_rare(crit, thread, rare | Rare::TOKENS);
+        thread.rare.set(rare | Rare::TOKENS);
     }
 
     /// The running thread holds so many tokens, all that it has to.
     pub fn taken_again(&mut self, crit: &Crit, held: usize) {
         let me = self.current();
         let rare = self.rare(crit, me);
-        self.set_rare(crit, me, rare.without(Rare::TOKENS));
+        me.rare.set(rare.without(Rare::TOKENS));
         self.set_held(crit, held);
     }
 }

@@ -13,6 +13,7 @@
 extern crate std;
 
 mod cache;
+mod chase;
 mod check;
 mod context;
 mod decision;
@@ -38,6 +39,7 @@ mod timers;
 mod wait;
 
 pub use cache::ThreadCache;
+pub use chase::{CHASE_LIMIT, Chase, MOST_FORWARDS};
 pub use check::Broken;
 pub use context::{Hard, MayBlock};
 pub use decision::{Join, Left, Next, Wake};
@@ -50,7 +52,7 @@ pub use queue::RunQueue;
 pub use rare::Rare;
 pub use raw::{Context, Thread, ThreadRef};
 pub use report::{Snapshot, Threads};
-pub use scheduler::{Expired, Scheduler};
+pub use scheduler::{Change, Expired, Give, Scheduler, Stays};
 pub use start::{Life, Unstarted};
 pub use timers::{Alarm, Node, Timers};
 pub use wait::{Reason, State, Why};

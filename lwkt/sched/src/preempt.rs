@@ -18,7 +18,7 @@ mod refusal;
 use percpu::Crit;
 pub use refusal::{Borrowed, Conditions, Refusal};
 
-use crate::{Next, Rare, Reason, RunQueue, Scheduler, State, ThreadRef, Why};
+use crate::{Next, Priority, Rare, Reason, RunQueue, Scheduler, State, ThreadRef, Why};
 
 /// What a thread has to look at before it waits: nothing, in the common case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,12 @@ impl Token {
 pub(crate) struct Loan {
     pub victim: ThreadRef,
     pub borrower: ThreadRef,
+}
+
+/// Why `target` has to come to run in its own time.
+#[cold]
+fn in_own_time(target: ThreadRef) -> Refusal {
+    if target.rare.get().contains(Rare::TOKENS) { Refusal::Tokens } else { Refusal::Departs }
 }
 
 /// What a scheduler knows of preemption.
@@ -164,14 +170,15 @@ impl<Q: RunQueue> Scheduler<Q> {
         let victim = self.current();
         let Conditions { sections, spin_locks, syncs, masked } = conditions;
         Some(match () {
-            () if victim == self.idle() => Refusal::Idle,
+            // Its thread runs, or nobody.
+            () if victim.priority.get() == Priority::IDLE => Refusal::Idle,
             () if target.priority.get() <= victim.priority.get() => Refusal::NotHigher,
             () if sections != 0 => Refusal::Critical,
             () if masked => Refusal::Masked,
             () if self.preemption.loan.is_some() => Refusal::Nested,
             () if syncs != 0 => Refusal::Sync,
             () if spin_locks != 0 => Refusal::SpinLock,
-            () if target.rare.get().contains(Rare::TOKENS) => Refusal::Tokens,
+            () if target.rare.get().intersects(Rare::TOKENS | Rare::DEPARTS) => in_own_time(target),
             () => return None,
         })
     }

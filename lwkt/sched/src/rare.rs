@@ -29,10 +29,18 @@ impl Rare {
     pub const TOKENS: Self = Self(1 << 12);
     /// The thread that arrives has lent its CPU out, and kept its tokens.
     pub(crate) const KEPT: Self = Self(1 << 13);
+    /// The thread that arrives leaves its queue at once: it was descheduled while it waited or ran.
+    pub const DESCHEDULE: Self = Self(1 << 14);
+    /// The thread that arrives goes to another CPU at once: it was evicted.
+    pub const EVICT: Self = Self(1 << 15);
+    /// The thread that arrives does not stay: ask [`Scheduler::depart`](crate::Scheduler::depart).
+    pub const DEPARTS: Self = Self(Self::DESCHEDULE.0 | Self::EVICT.0);
     /// The kernel's own conditions of an arriving thread (a borrowed processor, a context in ring 3, ...).
     pub const KERNEL: [Self; 4] = [Self(1 << 16), Self(1 << 17), Self(1 << 18), Self(1 << 19)];
     /// The number of tokens.
     const HELD: u32 = 0xff;
+    /// What the kernel sets about a thread.
+    pub(crate) const SET: Self = Self(!(Self::LEFT.0 | Self::DEPARTS.0));
     /// The conditions that belong to the thread that was left.
     pub(crate) const LEFT: Self = Self(Self::REAP.0 | Self::MIGRATE.0);
 

@@ -1,12 +1,12 @@
 //! The thread as memory, and the only unsafe code of this crate: why sharing it between CPUs is sound.
 //!
 //! Context law: every cell of a [`Thread`] is touched by its home CPU alone, by way of that CPU's `Scheduler`, which
-//! compares `home` with its own number first. Foreign CPUs read `home` and nothing else.
+//! compares `home` with its own number first. Foreign CPUs read `home`, count `chased`, and nothing else.
 #![allow(unsafe_code)]
 
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
-use core::sync::atomic::{AtomicU16, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use percpu::CpuId;
 
@@ -27,11 +27,15 @@ pub struct Context {
 ///
 /// ```text
 ///  Unstarted --(1) spawn--> Ready <--(2) pick--> RUNNING --(8) exit----> Exited --(9) reap, join--> Unstarted
-///                            ^ ^ (3) yield          |  |
-///                            | |                    |  +---(4) block---> Blocked  --(6) wake----------> Ready
-///                            | |                    |  +---(5) sleep---> Sleeping --(6) wake----------> Ready
-///                            | |                    |                            \--(7) expire--------> Ready
-///                            | +--(11) adopt-- Migrating <--(10) migrate--+  (by the new home)
+///                           ^ ^ ^ (3) yield         | |
+///                           | | |                   | +---(4) block---> Blocked  --(6) wake----------> Ready
+///                           | | |                   | +---(5) sleep---> Sleeping --(6) wake----------> Ready
+///                           | | |                   |                            \--(7) expire--------> Ready
+///                           | | +-(11) acquire- Migrating <-(10) migrate, depart-+
+///                           | |                     ^  \-(11) acquire--> Blocked, Sleeping, Descheduled
+///                           | +--(17) schedule--+   +------(15) give---- Ready, Blocked, Sleeping, Descheduled
+///                           |                   |
+///                           +--(16) deschedule--+-> Descheduled <--(16) depart-- RUNNING
 ///
 ///   borrower: Blocked --(12) preempt--> RUNNING --(4, 5, 8, 10) as above, and (13)--+
 ///   victim:   RUNNING --(12) preempt--> Preempted ---------(13) return, (14) repay--+--> RUNNING
@@ -43,14 +47,20 @@ pub struct Context {
 /// - (3) [`yield_now`](crate::Scheduler::yield_now): to the tail of its priority; `RUNNING` again if it is alone.
 /// - (4) [`block`](crate::Scheduler::block), (5) [`sleep`](crate::Scheduler::sleep): no transition if the wake token
 ///   is set: the token is taken and the thread goes on.
-/// - (6) [`wake`](crate::Scheduler::wake): on a `Ready`, `RUNNING` or `Migrating` thread it sets the wake token instead.
+/// - (6) [`wake`](crate::Scheduler::wake): on a `Ready`, `RUNNING`, `Preempted`, `Descheduled` or `Migrating` thread it sets the wake
+///   token instead.
 /// - (7) [`expire`](crate::Scheduler::expire).
 /// - (8) [`exit`](crate::Scheduler::exit), (9) [`arrived`](crate::Scheduler::arrived) on the next thread's stack.
-/// - (10) [`migrate`](crate::Scheduler::migrate), completed by `arrived`; (11) [`adopt`](crate::Scheduler::adopt).
+/// - (10) [`migrate`](crate::Scheduler::migrate), completed by `arrived`; or [`depart`](crate::Scheduler::depart), when others
+///   [asked for it](crate::Scheduler::evict). (11) [`acquire`](crate::Scheduler::acquire), at the new home: the thread goes on
+///   with what it did; a wake that was there before it ends its wait.
 /// - (12) [`preempt`](crate::Scheduler::preempt) and [`preempt_again`](crate::Scheduler::preempt_again): a borrowed switch.
 ///   What it refuses is edge 6.
 /// - (13) With edges 4, 5, 8 and 10 of the borrower the victim runs again, whoever else is ready.
 /// - (14) [`repay`](crate::Scheduler::repay): the borrower gave way (edge 3), and whom the queue chose lets the victim run.
+/// - (15) [`give`](crate::Scheduler::give), by the CPU of a thread that neither runs nor is preempted, and can be reached elsewhere.
+/// - (16) [`deschedule`](crate::Scheduler::deschedule), from `Ready`; what runs, is preempted or waits is marked, and stops by
+///   `depart` where it gives way or comes to run, its CPU not being lent. (17) [`schedule`](crate::Scheduler::schedule).
 ///
 /// The memory of a thread is a thread for ever (`ThreadRef` is `'static`), so a wake that comes late meets a thread:
 /// at worst another one that uses the memory now, which sees a wake it need not have got. Every wait is a loop.
@@ -67,6 +77,7 @@ pub struct Thread {
     home: AtomicU16,
     pub(crate) joined: Cell<bool>,
     pub(crate) life: Cell<Life>,
+    pub(crate) bound: Cell<bool>,
     pub(crate) why: Cell<Why>,
     ext: Cell<usize>,
     /// The run queue's own word of this thread.
@@ -77,9 +88,15 @@ pub struct Thread {
     pub(crate) all_previous: Cell<Option<ThreadRef>>,
     pub(crate) joiner: Cell<Option<ThreadRef>>,
     pub(crate) name: Cell<Name>,
+    /// While `Migrating`: its state at the new home.
+    pub(crate) then: Cell<State>,
+    /// Where it goes when it is evicted.
+    pub(crate) to: Cell<CpuId>,
+    /// Messages that the thread waits for where it is (see `Chase`). Any CPU.
+    chased: AtomicU32,
 }
 
-// SAFETY: 1. `home` is atomic. 2. Every other cell is private to this crate and reached through a `Scheduler` whose CPU
+// SAFETY: 1. `home` and `chased` are atomic. 2. Every other cell is private to this crate and reached through a `Scheduler` whose CPU
 // is the thread's home (checked there), through the only `Unstarted` of the thread, or is `context`/`ext`, whose
 // accessors are unsafe. 3. There is one scheduler per CPU (contract of `Scheduler::new`) and it is reached with
 // `&mut` only. 4. A thread changes home by message, after its old home's last access.
@@ -87,8 +104,9 @@ unsafe impl Sync for Thread {}
 // SAFETY: nothing in a thread belongs to a CPU but by `home`; see above.
 unsafe impl Send for Thread {}
 
-/// What the links of a thread point to that is in no queue.
-static NOBODY: Thread = Thread::new();
+/// What the links of a thread point to that is in no queue, and who is current while nobody is.
+/// As the idle thread it is no victim, by its priority.
+static NOBODY: Thread = Thread { priority: Cell::new(Priority::IDLE), ..Thread::new() };
 
 impl Thread {
     /// Where `Context` is in a thread, for the architecture's switch.
@@ -107,6 +125,7 @@ impl Thread {
             home: AtomicU16::new(0),
             joined: Cell::new(false),
             life: Cell::new(Life::Detached),
+            bound: Cell::new(false),
             why: Cell::new(Why::NOTHING),
             ext: Cell::new(0),
             merit: Cell::new(0),
@@ -115,6 +134,9 @@ impl Thread {
             all_previous: Cell::new(None),
             joiner: Cell::new(None),
             name: Cell::new(Name::new("")),
+            then: Cell::new(State::Ready),
+            to: Cell::new(CpuId::BOOT),
+            chased: AtomicU32::new(0),
         }
     }
 
@@ -137,6 +159,25 @@ impl Thread {
         // Pairs with: `home`, acquire: whoever finds the thread at its new home also finds all that its old home did.
         const { assert!(percpu::MAX_CPUS <= 1 << u16::BITS, "a home is two bytes") }
         self.home.store(cpu.index() as u16, Ordering::Release);
+    }
+
+    /// It stays where it is from now on, once a leave that has looked before is over: until `let_go`.
+    pub(crate) fn hold_still(&self) {
+        // Pairs with: `is_chased`, by the order of changes of one word; whose home is read next, acquire.
+        self.chased.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// One message less that it waits for.
+    pub(crate) fn let_go(&self) {
+        // Pairs with: `is_chased`, acquire.
+        let before = self.chased.fetch_sub(1, Ordering::AcqRel);
+        debug_assert!(before != 0);
+    }
+
+    /// Whether it has to stay. A change that changes nothing: a load might be older than a `hold_still`.
+    pub(crate) fn is_chased(&self) -> bool {
+        // Pairs with: `hold_still`.
+        self.chased.fetch_add(0, Ordering::AcqRel) != 0
     }
 
     /// Where the thread continues.
@@ -186,6 +227,11 @@ static_assertions::assert_eq_size!(Option<ThreadRef>, usize);
 impl ThreadRef {
     pub(crate) const fn new(thread: &'static Thread) -> Self {
         Self(thread)
+    }
+
+    /// No thread: who runs while nobody does.
+    pub(crate) fn nobody() -> Self {
+        Self(&NOBODY)
     }
 
     /// This reference as a word of a message.

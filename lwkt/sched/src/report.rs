@@ -77,6 +77,7 @@ impl fmt::Display for Snapshot {
             State::Ready => f.write_str("is ready"),
             State::Running => f.write_str("runs"),
             State::Preempted => f.write_str("is preempted by an interrupt's thread"),
+            State::Descheduled => f.write_str("is descheduled"),
             State::Migrating => f.write_str("goes to another CPU"),
             State::Exited => f.write_str("has exited and waits to be joined"),
         }

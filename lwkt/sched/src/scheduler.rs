@@ -3,6 +3,12 @@
 //! It decides and the caller acts: [`Next`] says to which thread to switch, [`Wake::Remote`] where to send the request,
 //! [`Left`] what became of the thread that was left. Context law: the owning CPU alone, in a critical section.
 
+mod migrate;
+mod schedule;
+
+pub use migrate::{Give, Stays};
+pub use schedule::Change;
+
 use percpu::{CpuId, Crit};
 
 use crate::preempt::{Preemption, Token};
@@ -74,7 +80,8 @@ impl<Q: RunQueue> Scheduler<Q> {
         thread
     }
 
-    /// Gives way to equals and betters (edge 3, 2).
+    /// Gives way to equals and betters (edge 3, 2). `Same`: nobody is there; now the thread may itself be wanted gone, so ask
+    /// [`depart`](Self::depart).
     #[inline]
     pub fn yield_now(&mut self, crit: &Crit) -> Next {
         self.queue.rotate(self.current);
@@ -133,21 +140,22 @@ impl<Q: RunQueue> Scheduler<Q> {
             self.ready(thread);
             return Wake::Local;
         }
-        self.wake_unblocked(thread)
+        if self.wake_unblocked(thread) { Wake::Local } else { Wake::Already }
     }
 
+    /// Whether it was asleep.
     #[cold]
-    fn wake_unblocked(&mut self, thread: ThreadRef) -> Wake {
+    fn wake_unblocked(&mut self, thread: ThreadRef) -> bool {
         match thread.state.get() {
             State::Sleeping => {
                 self.timers.cancel(thread);
                 self.ready(thread);
-                return Wake::Local;
+                return true;
             }
             State::Unstarted | State::Exited => {}
             _ => thread.token.set(thread.token.get().with(Token::WOKEN)),
         }
-        Wake::Already
+        false
     }
 
     /// The earliest deadline of this CPU.
@@ -164,19 +172,6 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// it reaps, from its own stack. Nobody idles on the stack of a thread that is over: this may be the idle thread.
     pub fn exit(&mut self, _: &Crit) -> ThreadRef {
         self.leave_for_good(State::Exited, Rare::REAP, self.cpu)
-    }
-
-    /// The running thread goes to CPU `to` (edge 10); [`arrived`](Self::arrived), called by the thread that is answered,
-    /// completes it. `None`: it is there already.
-    pub fn migrate(&mut self, _: &Crit, to: CpuId) -> Option<ThreadRef> {
-        (to != self.cpu).then(|| self.leave_for_good(State::Migrating, Rare::MIGRATE, to))
-    }
-
-    /// Takes in a thread that came from another CPU (edge 11).
-    pub fn adopt(&mut self, _: &Crit, thread: ThreadRef) {
-        debug_assert!(thread.lives_on(self.cpu) && thread.state.get() == State::Migrating);
-        self.all.add(thread);
-        self.ready(thread);
     }
 
     /// To be asked after every switch, on the stack of the thread that has arrived, in the critical section that the
@@ -268,11 +263,12 @@ impl<Q: RunQueue> Scheduler<Q> {
         }
     }
 
-    /// Sets what is rare about every arrival of a thread of this CPU.
+    /// Sets what is rare about every arrival of a thread of this CPU; what others asked of it stays.
     pub fn set_rare(&mut self, _: &Crit, thread: ThreadRef, rare: Rare) {
         self.owns(thread);
-        debug_assert!(!rare.intersects(Rare::LEFT));
-        thread.rare.set(rare);
+        debug_assert!(!rare.intersects(Rare::LEFT | Rare::DEPARTS));
+        let kept = thread.rare.get().without(Rare::SET);
+        thread.rare.set(kept | rare);
     }
 
     /// What is rare about every arrival of a thread of this CPU.
@@ -292,14 +288,15 @@ impl<Q: RunQueue> Scheduler<Q> {
         self.idle
     }
 
-    /// Whether the idle thread runs.
+    /// Whether the idle thread runs, or nobody.
     pub fn is_idle(&self) -> bool {
-        self.current == self.idle
+        self.current == self.idle || self.current == ThreadRef::nobody()
     }
 
-    /// A tick has passed while the running thread ran: whether it should give way as soon as it can, by a yield.
+    /// A tick has passed while the running thread ran: whether it should give way as soon as it can, by a yield. A borrower need not:
+    /// it has no turn.
     pub fn tick(&mut self, _: &Crit) -> bool {
-        self.queue.tick(self.current)
+        self.preemption.loan.is_none() && self.queue.tick(self.current)
     }
 
     /// Whether another thread would run if the running one gave way.

@@ -6,6 +6,9 @@
 #![allow(unsafe_code, clippy::missing_panics_doc)]
 
 mod handover;
+mod moves;
+
+pub use moves::{deschedule, evict, forwards, migrate, pull, schedule};
 
 use core::any::{Any, TypeId};
 use core::cell::{Cell, RefCell};
@@ -22,8 +25,8 @@ use shuttle::thread::JoinHandle;
 
 use self::handover::{arrive, go, open, pass, preempt_due, switch, work};
 use crate::{
-    Context, Join, Life, MayBlock, Name, Priority, Scheduler, Thread, ThreadCache, ThreadRef,
-    Unstarted, Wake, Why,
+    Chase, Context, Join, Life, MayBlock, Name, Next, Priority, Scheduler, Thread, ThreadCache,
+    ThreadRef, Unstarted, Wake, Why,
 };
 
 type Call = (fn(&Crit, usize, usize, usize), [usize; 3]);
@@ -79,6 +82,8 @@ pub fn relax(crit: &Crit) {
 struct Machine {
     cpus: Vec<Cpu>,
     live: Mutex<usize>,
+    /// The most forwards of a message that ran after a thread.
+    forwards: Mutex<usize>,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -150,6 +155,7 @@ pub fn run(cpus: usize, main: impl FnOnce(&mut MayBlock) + Send + 'static) {
     let machine = Arc::new(Machine {
         cpus: cpus.collect(),
         live: Mutex::new(0),
+        forwards: Mutex::new(0),
         handles: Mutex::new(Vec::new()),
     });
     let first = begin(&machine, Priority::USER, Life::Detached, "main", memory(), main);
@@ -261,13 +267,15 @@ impl Handle {
     }
 }
 
-fn join_here(crit: &Crit, thread: usize, joiner: usize, _: usize) {
-    let words = [thread, joiner, 0];
+fn join_here(crit: &Crit, thread: usize, joiner: usize, chase: usize) {
     // SAFETY: both were made from threads.
     let [thread, joiner] = [thread, joiner].map(|word| unsafe { ThreadRef::from_word(word) });
+    if after(crit, thread, chase, join_here, joiner.into_word()) {
+        return;
+    }
     let join = me().with(|own| own.join(crit, thread, joiner));
     match join {
-        Join::Remote(cpu) => send(crit, cpu, join_here, words),
+        Join::Remote(_) => unreachable!("caught"),
         Join::Waiting => {}
         Join::Over(thread) => {
             keep(thread);
@@ -276,12 +284,36 @@ fn join_here(crit: &Crit, thread: usize, joiner: usize, _: usize) {
     }
 }
 
-fn joined_here(crit: &Crit, word: usize, _: usize, _: usize) {
+fn joined_here(crit: &Crit, word: usize, _: usize, chase: usize) {
     // SAFETY: made from a thread.
     let joiner = unsafe { ThreadRef::from_word(word) };
-    if let Wake::Remote(cpu) = me().with(|own| own.joined(crit, joiner)) {
-        send(crit, cpu, joined_here, [word, 0, 0]);
+    if !after(crit, joiner, chase, joined_here, 0) {
+        assert!(!matches!(me().with(|own| own.joined(crit, joiner)), Wake::Remote(_)));
     }
+}
+
+/// Sends a call that wants `thread` after it, if it is not of this CPU; else it is caught, and this answers false.
+fn after(
+    crit: &Crit,
+    thread: ThreadRef,
+    chase: usize,
+    func: fn(&Crit, usize, usize, usize),
+    word: usize,
+) -> bool {
+    let chase = Chase::from_word(chase);
+    let cpu = thread.home();
+    if cpu == here() {
+        chase.caught(thread);
+        return false;
+    }
+    let (to, chase) = chase.forward(thread);
+    let machine = me().machine;
+    let mut most = machine.forwards.lock().unwrap();
+    // The first step is the sending, no forward.
+    *most = (*most).max(chase.into_word() - 1);
+    drop(most);
+    call(crit, to, func, [thread.into_word(), word, chase.into_word()]);
+    true
 }
 
 fn keep(thread: Unstarted) {
@@ -383,11 +415,11 @@ pub fn wake(crit: &Crit, thread: ThreadRef) {
     wake_here(crit, thread.into_word(), 0, 0);
 }
 
-fn wake_here(crit: &Crit, word: usize, _: usize, _: usize) {
+fn wake_here(crit: &Crit, word: usize, _: usize, chase: usize) {
     // SAFETY: made from a thread.
     let thread = unsafe { ThreadRef::from_word(word) };
-    if let Wake::Remote(cpu) = me().with(|own| own.wake(crit, thread)) {
-        call(crit, cpu, wake_here, [word, 0, 0]);
+    if !after(crit, thread, chase, wake_here, 0) {
+        assert!(!matches!(me().with(|own| own.wake(crit, thread)), Wake::Remote(_)));
     }
 }
 
@@ -410,7 +442,10 @@ pub fn borrowed() -> crate::Borrowed {
 /// Gives way.
 pub fn yield_now(_: &mut MayBlock) {
     crit(|crit| {
-        let next = me().with(|own| own.yield_now(crit));
+        let next = me().with(|own| match own.yield_now(crit) {
+            Next::Same => own.depart(crit),
+            next => next,
+        });
         go(crit, next);
     });
 }
@@ -438,16 +473,6 @@ pub fn sleep_in(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) -> bool 
     let next = me().with(|own| own.sleep(crit, why, deadline));
     go(crit, next);
     me().with(|own| own.timed_out(crit))
-}
-
-/// Goes to CPU `to`.
-pub fn migrate(_: &mut MayBlock, to: usize) {
-    crit(|crit| {
-        let next = me().with(|own| own.migrate(crit, CpuId::at(to)));
-        if let Some(next) = next {
-            switch(crit, next);
-        }
-    });
 }
 
 /// The report of this CPU's threads, a line each.

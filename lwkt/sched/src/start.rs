@@ -39,6 +39,7 @@ impl Unstarted {
         thread.rare.set(Rare::NONE);
         thread.token.set(Token::NONE);
         thread.timed_out.set(false);
+        thread.bound.set(false);
         thread.joined.set(false);
         thread.joiner.set(None);
         thread.why.set(Why::NOTHING);
@@ -61,6 +62,12 @@ impl Unstarted {
         self.0.priority.set(priority);
         self.0.life.set(life);
         self.0.set_context(begin);
+        self
+    }
+
+    /// It stays on the CPU that it is started on (see [`Scheduler::bind`](crate::Scheduler::bind)).
+    pub fn bind(&mut self) -> &mut Self {
+        self.0.bound.set(true);
         self
     }
 

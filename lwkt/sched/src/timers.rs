@@ -129,6 +129,11 @@ impl<N: Node> Timers<N> {
         self.turn
     }
 
+    /// Has `node`, which is not armed, wait for the deadline that it waited for last, maybe in the heap of another CPU.
+    pub fn arm_again(&mut self, node: N) {
+        self.arm(node, node.alarm().deadline.get());
+    }
+
     /// Has `node`, which is not armed, wait for a deadline.
     pub fn arm(&mut self, node: N, deadline: u64) {
         let alarm = node.alarm();

@@ -16,6 +16,8 @@ pub enum State {
     Blocked,
     /// Waits until woken or until its deadline.
     Sleeping,
+    /// Out of the run queue until it is scheduled, for no reason of its own.
+    Descheduled,
     /// On its way to another CPU.
     Migrating,
     /// Has exited; its memory is in use until it is reaped and, if joinable, joined.

@@ -113,7 +113,7 @@ impl<Q: RunQueue> Machine<'_, Q> {
             Letter::Nothing => self.cpus[cpu].asks = false,
             Letter::Take(thread) => {
                 self.cpus[cpu].asks = false;
-                self.cpus[cpu].own.adopt(&ground::crit(), self.threads[thread].thread);
+                self.cpus[cpu].own.acquire(&ground::crit(), self.threads[thread].thread);
                 self.report.migrations += 1;
                 self.begins_to_wait(cpu, thread, None);
             }
@@ -170,7 +170,8 @@ impl<Q: RunQueue> Machine<'_, Q> {
     /// The running thread goes to the CPU that has asked, if it may and another waits to take its place.
     pub(super) fn give(&mut self, cpu: usize, thread: usize, by: CpuId) {
         let spare = self.cpus[cpu].waiting > 0 && self.may_move(thread);
-        let moved = spare && self.cpus[cpu].own.migrate(&ground::crit(), by).is_some();
+        let moved = spare
+            && self.cpus[cpu].own.migrate(&ground::crit(), by).is_ok_and(|next| next.is_some());
         if moved {
             self.brings.push(Step::Arrive);
         } else {

@@ -222,7 +222,7 @@ where
     let mut registered = Registered { line, threads };
     for cpu in cpu::all() {
         let handler = handler.clone();
-        let started = thread::spawn_on(cpu.id(), name, priority, move |cx| {
+        let started = thread::spawn_bound(cpu.id(), name, priority, move |cx| {
             serve(cx, line, (priority, rates), &*handler);
         });
         match started {

@@ -189,7 +189,7 @@ impl Fresh {
             unsafe { Carrier::new(process, cpu, index, slots, staged, [completions, area]) };
         let carrier = NonNull::from(Box::leak(fallible::boxed(carrier).ok()?));
         let word = CarrierRef(carrier.as_ptr());
-        match thread::spawn_detached(cpu, name, Priority::USER, move |cx| run(cx, word)) {
+        match thread::spawn_bound_detached(cpu, name, Priority::USER, move |cx| run(cx, word)) {
             Ok(thread) => Some(Self { carrier, thread }),
             Err(_) => {
                 // SAFETY: from a box, above, and known to nobody.

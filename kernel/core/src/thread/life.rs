@@ -1,16 +1,18 @@
 //! A thread from spawn to join: its memory and stack, its closure, who waits for its end.
 //!
-//! Law: a CPU maps the stacks of its threads and keeps them when their threads are over, for the next ones there.
+//! Law: a CPU maps the stacks of the threads that are started there. A thread that moves takes its own along; when it is over the
+//! CPU where it was last keeps memory and stack for the next one there. What it cannot keep warm goes home: to the CPU that
+//! mapped the stack, whose slot it is. So no CPU gathers more than [`WARM`] stacks of others.
 
-use super::{arrived, current, switch, wait_until};
+use super::{arrived, current, migrate, switch, wait_until};
 use crate::cpu::{self, Cpu, critical, here};
 use crate::exec::Threads;
-use crate::{fallible, ipi, memory, process};
+use crate::{fallible, ipi, memory, park, process};
 use alloc::boxed::Box;
 use arch::stack;
 use core::cell::Cell;
 use lwkt_sched::{
-    Context, Join, Life, MayBlock, Name, Priority, Reason, Thread, ThreadCache, ThreadRef,
+    Chase, Context, Join, Life, MayBlock, Name, Priority, Reason, Thread, ThreadCache, ThreadRef,
     Unstarted, Wake, Why,
 };
 use lwkt_token::Held;
@@ -18,8 +20,9 @@ use percpu::{CpuId, Crit};
 
 /// What the kernel keeps about a thread: the target of its `ext`. Lives as long as the thread's memory: for ever.
 pub(crate) struct Body {
-    /// Top of its kernel stack.
+    /// Top of its kernel stack, and the CPU that mapped it.
     pub(crate) stack_top: usize,
+    stack_home: CpuId,
     /// Its context in ring 3, if it has one; null else. Own CPU only.
     pub(crate) carrier: Cell<*const process::Carrier>,
     /// The next of the threads that are over and found no place among the spares. Own CPU only.
@@ -52,9 +55,12 @@ unsafe fn body_here(thread: ThreadRef) -> &'static Body {
     unsafe { &*core::ptr::with_exposed_provenance::<Body>(word) }
 }
 
+/// Threads that a CPU keeps for the next, whoever mapped their stacks.
+const WARM: usize = 64;
+
 /// Threads that are over, with their stacks, and stack slots that never had one.
 pub struct Spares {
-    threads: ThreadCache<Unstarted, 64>,
+    threads: ThreadCache<Unstarted, WARM>,
     /// More of them, linked through their bodies: a thread's memory is never given up, however many there were at once.
     more: Option<Unstarted>,
     more_count: usize,
@@ -67,9 +73,11 @@ impl Spares {
         Self { threads: ThreadCache::new(), more: None, more_count: 0, next_slot }
     }
 
-    /// Kernel stacks that threads of this CPU use, its idle thread's not counted.
-    pub(crate) fn in_use(&self) -> usize {
-        self.next_slot - stack::FIRST_SLOT - self.threads.len() - self.more_count
+    /// Kernel stacks that this CPU has mapped, less those that it keeps: over all CPUs, those that threads use, idle threads
+    /// not counted.
+    pub(crate) fn in_use(&self) -> isize {
+        (self.next_slot - stack::FIRST_SLOT).cast_signed()
+            - (self.threads.len() + self.more_count).cast_signed()
     }
 
     /// A thread with a stack, if there is one to spare.
@@ -82,13 +90,23 @@ impl Spares {
         })
     }
 
-    /// Keeps a thread that is over.
-    fn put(&mut self, memory: Unstarted) {
-        if let Err(memory) = self.threads.put(memory) {
-            body_of(&memory).next.set(self.more.take());
-            self.more = Some(memory);
-            self.more_count += 1;
+    /// Keeps a thread that is over. What does not find room, and whose stack is of another CPU than `here`, comes back.
+    fn put(&mut self, memory: Unstarted, here: CpuId) -> Result<(), Unstarted> {
+        match self.threads.put(memory) {
+            Ok(()) => Ok(()),
+            Err(memory) if body_of(&memory).stack_home == here => {
+                self.put_more(memory);
+                Ok(())
+            }
+            Err(memory) => Err(memory),
         }
+    }
+
+    #[cold]
+    fn put_more(&mut self, memory: Unstarted) {
+        body_of(&memory).next.set(self.more.take());
+        self.more = Some(memory);
+        self.more_count += 1;
     }
 }
 
@@ -123,7 +141,7 @@ pub fn spawn(
     critical(|crit| start(crit, name, priority, Life::Joinable, boxed)).map(Handle)
 }
 
-/// Starts a thread on a CPU.
+/// Starts a thread on a CPU; on another one, if that is taken away.
 pub fn spawn_on(
     cpu: CpuId,
     name: Name,
@@ -131,10 +149,33 @@ pub fn spawn_on(
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<Handle, OutOfMemory> {
     let boxed = boxed(f)?;
-    ipi::call(cpu, |crit| start(crit, name, priority, Life::Joinable, boxed)).map(Handle)
+    ipi::call(park::open(cpu), |crit| start(crit, name, priority, Life::Joinable, boxed))
+        .map(Handle)
 }
 
-/// Starts a thread that nobody joins, on a CPU.
+/// Starts a thread that stays on its CPU for good, also when that is taken away.
+pub fn spawn_bound(
+    cpu: CpuId,
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<Handle, OutOfMemory> {
+    let boxed = boxed(f)?;
+    ipi::call(cpu, |crit| start_bound(crit, name, priority, Life::Joinable, boxed)).map(Handle)
+}
+
+/// Starts a thread that nobody joins and that stays on its CPU for good, also when that is taken away.
+pub fn spawn_bound_detached(
+    cpu: CpuId,
+    name: Name,
+    priority: Priority,
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<ThreadRef, OutOfMemory> {
+    let boxed = boxed(f)?;
+    ipi::call(cpu, |crit| start_bound(crit, name, priority, Life::Detached, boxed))
+}
+
+/// Starts a thread that nobody joins, on a CPU; on another one, if that is taken away.
 pub fn spawn_detached(
     cpu: CpuId,
     name: Name,
@@ -142,7 +183,7 @@ pub fn spawn_detached(
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<ThreadRef, OutOfMemory> {
     let boxed = boxed(f)?;
-    ipi::call(cpu, |crit| start(crit, name, priority, Life::Detached, boxed))
+    ipi::call(park::open(cpu), |crit| start(crit, name, priority, Life::Detached, boxed))
 }
 
 impl Handle {
@@ -155,17 +196,21 @@ impl Handle {
     pub fn join(self, cx: &mut MayBlock) {
         let me = current();
         let thread = self.0;
-        let over = ipi::call(thread.home(), |crit| {
+        let join = |crit: &Crit| {
             let found = here().scheduler.with(crit, |s| s.join(crit, thread, me));
             match found {
                 Join::Over(memory) => {
                     keep(crit, memory);
-                    true
+                    Some(true)
                 }
-                Join::Waiting => false,
-                Join::Remote(_) => unreachable!("threads of this kernel do not migrate"),
+                Join::Waiting => Some(false),
+                Join::Remote(_) => None,
             }
-        });
+        };
+        // Moved in that moment: after it.
+        let over = ipi::call(thread.home(), join)
+            .or_else(|| migrate::at_home(thread, join))
+            .unwrap_or(false);
         if !over {
             wait_until(cx, Why::on(Reason::Join, &*thread), |crit| {
                 here().scheduler.with(crit, |s| s.take_joined(crit))
@@ -188,18 +233,47 @@ pub(crate) fn exit() -> ! {
 pub(super) fn tell(crit: &Crit, joiner: ThreadRef) {
     let told = here().scheduler.with(crit, |s| s.joined(crit, joiner));
     if let Wake::Remote(cpu) = told {
-        ipi::send(crit, cpu, tell_here, [joiner.into_word(), 0, 0]);
+        ipi::send(crit, cpu, tell_here, [joiner.into_word(), 0, Chase::NONE.into_word()]);
     }
 }
 
-fn tell_here(crit: &Crit, joiner: usize, _: usize, _: usize) {
+fn tell_here(crit: &Crit, joiner: usize, _: usize, chase: usize) {
     // SAFETY: `tell` made the word from a thread.
-    tell(crit, unsafe { ThreadRef::from_word(joiner) });
+    let joiner = unsafe { ThreadRef::from_word(joiner) };
+    let chase = Chase::from_word(chase);
+    match here().scheduler.with(crit, |s| s.joined(crit, joiner)) {
+        Wake::Remote(_) => migrate::chase(crit, joiner, chase, tell_here, 0),
+        Wake::Local | Wake::Already => chase.caught(joiner),
+    }
 }
 
 /// Keeps the memory and stack of a thread that is over for the next.
 pub(super) fn keep(crit: &Crit, memory: Unstarted) {
-    here().spares.with(crit, |spares| spares.put(memory));
+    let cpu = here();
+    if let Err(memory) = cpu.spares.with(crit, |spares| spares.put(memory, cpu.id())) {
+        send_home(crit, memory);
+    }
+}
+
+/// Sends a thread that is over to the CPU that mapped its stack, which keeps any number of its own.
+#[cold]
+fn send_home(crit: &Crit, memory: Unstarted) {
+    ipi::send(crit, body_of(&memory).stack_home, keep_here, [memory.into_word(), 0, 0]);
+}
+
+fn keep_here(crit: &Crit, memory: usize, _: usize, _: usize) {
+    // SAFETY: `send_home` made the word, for this once.
+    keep(crit, unsafe { Unstarted::from_word(memory) });
+}
+
+/// Whether this CPU stands on the stack of `thread`, which is of this CPU and not its idle thread.
+pub(super) fn stands_on(thread: ThreadRef) -> bool {
+    let mark = 0u8;
+    // SAFETY: the thread's home is this CPU (caller: nothing but this CPU's scheduler says so).
+    let body = core::ptr::with_exposed_provenance::<Body>(unsafe { thread.ext() });
+    // SAFETY: every thread but idle has a `&'static Body` there.
+    let top = unsafe { (*body).stack_top };
+    (top - stack::BYTES..top).contains(&core::ptr::from_ref(&mark).addr())
 }
 
 /// A value in a box, or an error; `Box::new` would abort without memory.
@@ -219,14 +293,29 @@ fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
     Ok(here().scheduler.with(crit, |s| s.spawn(crit, memory)))
 }
 
-/// A thread for this CPU that nobody joins, to be started by its scheduler.
+/// The same, of one that stays here.
+fn start_bound<F: FnOnce(&mut MayBlock) + Send + 'static>(
+    crit: &Crit,
+    name: Name,
+    priority: Priority,
+    life: Life,
+    f: Box<F>,
+) -> Result<ThreadRef, OutOfMemory> {
+    let mut memory = made(crit, name, priority, life, f)?;
+    memory.bind();
+    Ok(here().scheduler.with(crit, |s| s.spawn(crit, memory)))
+}
+
+/// A thread for this CPU that nobody joins and that stays here, to be started by its scheduler.
 pub(crate) fn prepare(
     crit: &Crit,
     name: Name,
     priority: Priority,
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<Unstarted, OutOfMemory> {
-    made(crit, name, priority, Life::Detached, boxed(f)?)
+    let mut memory = made(crit, name, priority, Life::Detached, boxed(f)?)?;
+    memory.bind();
+    Ok(memory)
 }
 
 /// Memory and a stack for a thread that runs the closure in a box.
@@ -263,8 +352,12 @@ fn body_of(memory: &Unstarted) -> &'static Body {
 fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
     let slot = cpu.spares.with(crit, |spares| spares.next_slot);
     let whole = boxed(Whole { thread: Thread::new(), held: Held::new::<Threads>() })?;
-    let mut body =
-        boxed(Body { stack_top: 0, carrier: Cell::new(core::ptr::null()), next: Cell::new(None) })?;
+    let mut body = boxed(Body {
+        stack_top: 0,
+        stack_home: cpu.id(),
+        carrier: Cell::new(core::ptr::null()),
+        next: Cell::new(None),
+    })?;
     // SAFETY: each slot is mapped once, by its own CPU: `next_slot` moves on below, and what failed has mapped nothing.
     let stack = unsafe { stack::map(cpu.id().index() as u32, slot, &mut memory::Tables(crit)) };
     body.stack_top = stack.map_err(|_| OutOfMemory)?;

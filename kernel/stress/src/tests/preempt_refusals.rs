@@ -6,7 +6,7 @@ use alloc::string::String;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel_core::interrupt::{self, Counted, Hold, Line, Registered};
 use kernel_core::{cpu, ipi, thread};
-use lwkt_sched::{MayBlock, Name, Priority, Rates, Refusal};
+use lwkt_sched::{Change, MayBlock, Name, Priority, Rates, Refusal};
 use percpu::CpuId;
 
 check! {
@@ -88,7 +88,8 @@ fn refusals(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let sleeper = line(cx, Priority::INTERRUPT, |cx, _| thread::sleep(cx, 100_000))?;
     // Their threads begin, and wait.
     thread::sleep(cx, 1_000_000);
-    let result = provoke_all(cx, high.line(), low.line(), outer.line(), sleeper.line());
+    let result = provoke_all(cx, high.line(), low.line(), outer.line(), sleeper.line())
+        .and_then(|()| descheduled(cx, &high));
     for line in [high, low, outer, sleeper] {
         line.close(cx);
     }
@@ -151,4 +152,19 @@ fn provoke_all(
         })?;
     }
     Ok(())
+}
+
+/// A thread that is to stop comes to run in its own time, and stops there.
+fn descheduled(cx: &mut MayBlock, high: &Registered) -> Result<(), String> {
+    let here = CpuId::at(arch::cpu_id() as usize);
+    let thread = high.thread_on(here).ok_or("a line without a thread")?;
+    let turn = |handled| Expected { why: None, direct: 0, late: 0, handled };
+    let change = thread::deschedule(thread);
+    ensure!(change == Change::Later, "it waits and is descheduled: {change:?}");
+    let refused = Expected { why: Some(Refusal::Departs), ..turn(0) };
+    provoke("a thread to be stopped", here, &refused, || raise(high.line()))?;
+    provoke("where it stops", here, &turn(0), || thread::sleep(cx, 50_000))?;
+    let change = thread::schedule(thread);
+    ensure!(change == Change::Done, "it is scheduled: {change:?}");
+    provoke("its turn", here, &turn(1), || thread::sleep(cx, 50_000))
 }

@@ -64,6 +64,9 @@ proptest! {
             }
             let queued = nodes.iter().filter(|node| node.is_queued()).count();
             prop_assert_eq!(queued, model.iter().map(VecDeque::len).sum::<usize>());
+            for (node, thread) in nodes.iter().zip(&threads) {
+                prop_assert_eq!(waiters.has(*thread), node.is_queued());
+            }
         }
     }
 }

@@ -40,11 +40,13 @@ pub enum Refusal {
     SpinLock,
     /// It holds tokens, which it would have to get again first.
     Tokens,
+    /// It is to leave its queue or its CPU, which it does when it comes to run in its own time.
+    Departs,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OtherCpu,
         Self::NotWaiting,
         Self::Idle,
@@ -55,6 +57,7 @@ impl Refusal {
         Self::Sync,
         Self::SpinLock,
         Self::Tokens,
+        Self::Departs,
     ];
 
     /// The word for tables.
@@ -70,6 +73,7 @@ impl Refusal {
             Self::Sync => "sync",
             Self::SpinLock => "spin_lock",
             Self::Tokens => "tokens",
+            Self::Departs => "departs",
         }
     }
 

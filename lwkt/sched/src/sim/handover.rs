@@ -127,17 +127,24 @@ pub(super) fn step_aside(crit: &Crit) {
     }
 }
 
+/// As the kernel's `rarely`: see there.
 pub(super) fn arrive(crit: &Crit) {
-    loop {
+    let rare = loop {
         let rare = settle(crit);
         if !rare.contains(Rare::LOAN) {
-            if rare.contains(Rare::TOKENS) {
-                TOKENS.get().expect("somebody who holds tokens").1(crit);
-            }
-            return;
+            break rare;
         }
         let Next::Switch(victim) = me().with(|own| own.repay(crit)) else { return };
         leave(victim);
+    };
+    if rare.intersects(Rare::DEPARTS) {
+        let next = me().with(|own| own.depart(crit));
+        if next != Next::Same {
+            return go(crit, next);
+        }
+    }
+    if rare.contains(Rare::TOKENS) {
+        TOKENS.get().expect("somebody who holds tokens").1(crit);
     }
 }
 
@@ -145,29 +152,29 @@ pub(super) fn arrive(crit: &Crit) {
 fn settle(crit: &Crit) -> Rare {
     let me = me();
     let from = me.cpu().left.take();
-    let Some((rare, over)) = me.with(|own| own.arrived(crit)) else { return Rare::NONE };
+    let Some((rare, left)) = me.with(|own| own.arrived(crit)) else { return Rare::NONE };
     if let (1.., Some(from)) = (rare.held(), from) {
         TOKENS.get().expect("somebody who holds tokens").0(crit, from, rare.held());
     }
-    let Some(left) = over else { return rare };
     match left {
-        Left::Moved(thread, to) => call(crit, to, adopt, [thread.into_word(), 0, 0]),
-        Left::Over(thread, joiner) => {
+        None => {}
+        Some(Left::Moved(thread, to)) => call(crit, to, acquire, [thread.into_word(), 0, 0]),
+        Some(Left::Over(thread, joiner)) => {
             keep(thread);
             if let Some(joiner) = joiner {
                 joined_here(crit, joiner.into_word(), 0, 0);
             }
             over_one(&me.machine);
         }
-        Left::Waits(_) => over_one(&me.machine),
+        Some(Left::Waits(_)) => over_one(&me.machine),
     }
     rare
 }
 
-fn adopt(crit: &Crit, thread: usize, _: usize, _: usize) {
+pub(super) fn acquire(crit: &Crit, thread: usize, _: usize, _: usize) {
     // SAFETY: made from a thread.
     let thread = unsafe { ThreadRef::from_word(thread) };
-    me().with(|own| own.adopt(crit, thread));
+    me().with(|own| own.acquire(crit, thread));
 }
 
 /// A thread is over; with the last one the machine stops.

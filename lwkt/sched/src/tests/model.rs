@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::{boot, crit, thread};
 use crate::{
-    Conditions, Left, Life, Next, Priority, Rare, Reason, Refusal, RunQueue, Scheduler, ThreadRef,
-    Unstarted, Wake, Why,
+    Change, Conditions, Give, Left, Life, Next, Priority, Rare, Reason, Refusal, RunQueue,
+    Scheduler, Stays, ThreadRef, Unstarted, Wake, Why,
     queue::{Bitmap, Fair, List},
 };
 
@@ -29,6 +29,10 @@ enum Step {
     Await,
     Preempt(usize, Conditions),
     PreemptAgain(Conditions),
+    Deschedule(usize),
+    Schedule(usize),
+    /// To another CPU and back; woken on the way, or not.
+    Give(usize, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -53,6 +57,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Await),
         5 => (0..16usize, conditions.clone()).prop_map(|(thread, conditions)| Step::Preempt(thread, conditions)),
         2 => conditions.prop_map(Step::PreemptAgain),
+        2 => (0..16usize).prop_map(Step::Deschedule),
+        3 => (0..16usize).prop_map(Step::Schedule),
+        2 => (0..16usize, any::<bool>()).prop_map(|(thread, woken)| Step::Give(thread, woken)),
         1 => (0..16usize, priority).prop_map(|(thread, priority)| Step::SetPriority(thread, priority)),
     ]
 }
@@ -64,6 +71,9 @@ struct Model {
     priority: Vec<u8>,
     token: Vec<bool>,
     waits: Vec<bool>,
+    /// To be out of the queue, and whether it is so already.
+    stop: Vec<bool>,
+    stopped: Vec<bool>,
     over: Vec<bool>,
     /// (deadline, turn, thread), in order of both.
     deadlines: Vec<(u64, usize, usize)>,
@@ -76,6 +86,11 @@ struct Model {
     lent: u64,
     returned: u64,
     refused: u64,
+}
+
+/// Whether the reason may be over before the running thread gives way.
+fn passes(why: Refusal) -> bool {
+    !matches!(why, Refusal::Idle | Refusal::NotHigher | Refusal::Departs)
 }
 
 impl Model {
@@ -106,6 +121,22 @@ impl Model {
         self.deadlines.retain(|&(_, _, one)| one != thread);
         self.queue(thread).push_back(thread);
         true
+    }
+
+    /// The running thread leaves its queue without waiting.
+    fn stop(&mut self) -> Option<Option<usize>> {
+        let me = self.current.unwrap();
+        (self.stop[me], self.stopped[me]) = (false, true);
+        self.leave()
+    }
+
+    fn is_queued(&self, thread: usize) -> bool {
+        !self.waits[thread] && !self.stopped[thread]
+    }
+
+    /// Whether it runs, or has lent its CPU out.
+    fn runs(&self, thread: usize) -> bool {
+        self.current == Some(thread) || self.loan.is_some_and(|(victim, _)| victim == thread)
     }
 
     fn wait(&mut self, for_interrupt: bool) -> Option<Option<usize>> {
@@ -142,6 +173,7 @@ impl Model {
             (self.loan.is_some(), Refusal::Nested),
             (conditions.syncs > 0, Refusal::Sync),
             (conditions.spin_locks > 0, Refusal::SpinLock),
+            (self.stop[thread], Refusal::Departs),
         ]
         .into_iter()
         .find_map(|(holds, why)| holds.then_some(why))
@@ -169,7 +201,7 @@ impl Model {
             Some(Refusal::NotWaiting) => self.token[thread] = true,
             Some(why) => {
                 assert!(self.wake(thread));
-                self.owed |= !matches!(why, Refusal::Idle | Refusal::NotHigher);
+                self.owed |= passes(why);
             }
         }
         self.refused += 1;
@@ -188,7 +220,7 @@ impl Model {
                 Some(best)
             }
             Some(why) => {
-                self.owed = !matches!(why, Refusal::Idle | Refusal::NotHigher);
+                self.owed = passes(why);
                 None
             }
         }
@@ -197,6 +229,7 @@ impl Model {
 
 fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let (own, crit) = (&mut boot::<Q>(0) as &mut Scheduler<Q>, crit());
+    let other = &mut boot::<Q>(1) as &mut Scheduler<Q>;
     let mut model = Model::default();
     let mut threads: Vec<ThreadRef> = Vec::new();
     let mut free: Vec<Unstarted> = Vec::new();
@@ -205,6 +238,8 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
     for step in steps {
         // What came out, and what should have, as `None` = the same, `Some(None)` = idle.
         let mut outcome = None;
+        // What is rare about the arrival, as far as it was asked already.
+        let mut left = Rare::NONE;
         match step {
             Step::Spawn(priority) if threads.len() < 16 => {
                 let mut fresh = free.pop().unwrap_or_else(|| thread("", 1, Life::Detached));
@@ -222,6 +257,8 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 model.token.push(false);
                 model.waits.push(false);
                 model.awaits.push(false);
+                model.stop.push(false);
+                model.stopped.push(false);
                 model.over.push(false);
                 model.queues[priority as usize].push_back(threads.len() - 1);
             }
@@ -231,7 +268,16 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                     prop_assert_eq!(queue.pop_front(), Some(me));
                     queue.push_back(me);
                 }
-                outcome = Some((own.yield_now(&crit), model.next()));
+                let mut expected = model.next();
+                let goes = model.loan.is_none() && model.current.is_some_and(|me| model.stop[me]);
+                if expected.is_none() && goes {
+                    expected = model.stop();
+                }
+                let next = match own.yield_now(&crit) {
+                    Next::Same => own.depart(&crit),
+                    next => next,
+                };
+                outcome = Some((next, expected));
             }
             Step::Pick => outcome = Some((own.pick(&crit), model.next())),
             Step::Block if !own.is_idle() => {
@@ -289,17 +335,18 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 let next = if next == own.idle() { Next::Idle } else { Next::Switch(next) };
                 outcome = Some((next, model.leave()));
                 own.check(&crit).unwrap();
-                let Some((_, Some(Left::Over(memory, None)))) = own.arrived(&crit) else {
+                let Some((rare, Some(Left::Over(memory, None)))) = own.arrived(&crit) else {
                     panic!("not reaped")
                 };
                 free.push(memory);
+                left = rare;
             }
             Step::SetPriority(thread, priority)
                 if thread < threads.len() && !model.over[thread] =>
             {
                 let victim = model.loan.is_some_and(|(victim, _)| victim == thread);
-                let running = model.current == Some(thread) || victim;
-                let queued = !model.waits[thread];
+                let running = model.runs(thread);
+                let queued = model.is_queued(thread);
                 model.queue(thread).retain(|&one| one != thread);
                 model.priority[thread] = priority;
                 match (queued, running) {
@@ -314,32 +361,108 @@ fn follows<Q: RunQueue>(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
                 own.set_priority(&crit, threads[thread], Priority::new(priority).unwrap());
             }
+            Step::Deschedule(thread) if thread < threads.len() && !model.over[thread] => {
+                let expected = if model.stopped[thread] {
+                    Change::Done
+                } else if model.waits[thread] || model.runs(thread) {
+                    model.stop[thread] = true;
+                    Change::Later
+                } else {
+                    model.queue(thread).retain(|&one| one != thread);
+                    model.stopped[thread] = true;
+                    Change::Done
+                };
+                prop_assert_eq!(own.deschedule(&crit, threads[thread]), expected);
+            }
+            Step::Schedule(thread) if thread < threads.len() && !model.over[thread] => {
+                model.stop[thread] = false;
+                if core::mem::take(&mut model.stopped[thread]) {
+                    model.queue(thread).push_back(thread);
+                }
+                prop_assert_eq!(own.schedule(&crit, threads[thread]), Change::Done);
+            }
+            Step::Give(number, woken) if number < threads.len() && !model.over[number] => {
+                let thread = threads[number];
+                let stays = match () {
+                    () if model.runs(number) => Some(Stays::Runs),
+                    () if model.waits[number] && model.awaits[number] => Some(Stays::Waits),
+                    () => None,
+                };
+                if let Some(stays) = stays {
+                    let given = own.give(&crit, thread, other.cpu());
+                    prop_assert_eq!(given, Give::Refused(stays));
+                } else {
+                    prop_assert_eq!(own.give(&crit, thread, other.cpu()), Give::Given);
+                    if woken {
+                        prop_assert_eq!(other.wake(&crit, thread), Wake::Already);
+                    }
+                    other.acquire(&crit, thread);
+                    prop_assert_eq!(other.check(&crit), Ok(()));
+                    prop_assert_eq!(other.give(&crit, thread, own.cpu()), Give::Given);
+                    own.acquire(&crit, thread);
+                    if model.is_queued(number) {
+                        model.queue(number).retain(|&one| one != number);
+                        model.queue(number).push_back(number);
+                    }
+                    model.turn += 1;
+                    let turn = model.turn;
+                    let mine = |deadline: &&mut (u64, usize, usize)| deadline.2 == number;
+                    model.deadlines.iter_mut().filter(mine).for_each(|one| one.1 = turn);
+                    // What came before, while it waited for something else, ends its wait too.
+                    if model.waits[number] && core::mem::take(&mut model.token[number]) || woken {
+                        model.wake(number);
+                    }
+                }
+            }
             _ => {}
         }
+        let named = |expected: Option<Option<usize>>| match expected {
+            None => Next::Same,
+            Some(None) => Next::Idle,
+            Some(Some(thread)) => Next::Switch(threads[thread]),
+        };
         if let Some((next, expected)) = outcome {
-            let expected = match expected {
-                None => Next::Same,
-                Some(None) => Next::Idle,
-                Some(Some(thread)) => Next::Switch(threads[thread]),
-            };
-            prop_assert_eq!(next, expected);
+            prop_assert_eq!(next, named(expected));
         }
-        let lent_before = model.loan;
-        // Whoever was chosen while the CPU is lent out lets the victim run.
-        let onward = model.loan.filter(|&(_, borrower)| model.current != Some(borrower));
-        match own.arrived(&crit) {
-            Some((Rare::LOAN, None)) => {
-                let (victim, _) = onward.expect("the borrower gave way");
-                // The queue may have chosen the victim itself.
-                let there = model.current == Some(victim);
-                let expected = if there { Next::Same } else { Next::Switch(threads[victim]) };
-                prop_assert_eq!(own.repay(&crit), expected);
-                (model.current, model.loan) = (Some(victim), None);
-                model.returned += 1;
+        loop {
+            let lent_before = model.loan;
+            // Whoever was chosen while the CPU is lent out lets the victim run.
+            let onward = model.loan.filter(|&(_, borrower)| model.current != Some(borrower));
+            let arrived = match core::mem::take(&mut left) {
+                Rare::NONE => own.arrived(&crit),
+                rare => Some((rare, None)),
+            };
+            match arrived {
+                Some((rare, None)) if rare.contains(Rare::LOAN) => {
+                    let (victim, _) = onward.expect("the borrower gave way");
+                    // The queue may have chosen the victim itself.
+                    let there = model.current == Some(victim);
+                    let expected = if there { Next::Same } else { Next::Switch(threads[victim]) };
+                    prop_assert_eq!(own.depart(&crit), Next::Same);
+                    prop_assert_eq!(own.repay(&crit), expected);
+                    (model.current, model.loan) = (Some(victim), None);
+                    model.returned += 1;
+                    // Who is wanted gone goes when he next arrives or gives way.
+                    break;
+                }
+                Some((Rare::NONE, None)) => {
+                    prop_assert!(lent_before.is_some() && onward.is_none());
+                    prop_assert_eq!(own.depart(&crit), Next::Same);
+                    break;
+                }
+                // Who comes to run and should not leaves again.
+                Some((Rare::DESCHEDULE, None)) => {
+                    prop_assert!(lent_before.is_none());
+                    prop_assert!(model.stop[model.current.unwrap()]);
+                    let expected = model.stop();
+                    prop_assert_eq!(own.depart(&crit), named(expected));
+                }
+                None => {
+                    prop_assert!(lent_before.is_none());
+                    break;
+                }
+                other => prop_assert!(false, "{other:?}"),
             }
-            Some((Rare::NONE, None)) => prop_assert!(lent_before.is_some() && onward.is_none()),
-            None => prop_assert!(lent_before.is_none()),
-            other => prop_assert!(false, "{other:?}"),
         }
         prop_assert_eq!(own.resumed(&crit), Next::Same);
         let counted = own.borrowed();

@@ -5,8 +5,11 @@ use std::vec::Vec;
 use shuttle::sync::Arc;
 use shuttle::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use crate::sim::{self, block, block_in, crit, current, migrate, sleep, spawn, wake, yield_now};
-use crate::{Reason, ThreadRef, Why};
+use crate::sim::{
+    self, block, block_in, crit, current, deschedule, evict, migrate, pull, schedule, sleep, spawn,
+    spawn_with, wake, yield_now,
+};
+use crate::{MOST_FORWARDS, Priority, Reason, ThreadRef, Why};
 
 const WHY: Why = Why { reason: Reason::Event, address: 0 };
 const RUNS: usize = if cfg!(miri) { 1 } else { 400 };
@@ -144,6 +147,135 @@ fn migration_against_wake_and_join() {
         });
         nomad.join(cx);
         waker.join(cx);
+    });
+}
+
+/// A thread that does nothing but move, while wakes and a join run after it: none is forwarded more often than is said.
+#[test]
+fn a_chase_ends() {
+    explore(3, |cx| {
+        let stop = Arc::new(AtomicUsize::new(0));
+        let seen = stop.clone();
+        let nomad = spawn(0, "nomad", move |cx| {
+            let mut at = 0;
+            while seen.load(SeqCst) == 0 {
+                at = (at + 1) % 3;
+                migrate(cx, at);
+            }
+            // The wakes are kept, however often it moved: a token is there, or comes.
+            block(cx, WHY);
+        });
+        let target = nomad.thread();
+        let wakers: Vec<_> = [1, 2]
+            .map(|cpu| {
+                let stop = stop.clone();
+                spawn(cpu, "waker", move |_| {
+                    for _ in 0..3 {
+                        crit(|crit| wake(crit, target));
+                    }
+                    stop.fetch_add(1, SeqCst);
+                    crit(|crit| wake(crit, target));
+                })
+            })
+            .into();
+        wakers.into_iter().for_each(|waker| waker.join(cx));
+        nomad.join(cx);
+        assert!(sim::forwards() <= MOST_FORWARDS, "{} forwards", sim::forwards());
+    });
+}
+
+/// A thread that waits, with and without a deadline, is pulled from CPU to CPU while it is woken: each wait ends.
+#[test]
+fn pull_against_wake() {
+    explore(3, |cx| {
+        let given = Arc::new(AtomicUsize::new(0));
+        let seen = given.clone();
+        let target = spawn(0, "target", move |cx| {
+            for round in 1..4 {
+                while seen.load(SeqCst) < round {
+                    if round == 2 {
+                        sleep(cx, WHY, sim::now() + 3);
+                    } else {
+                        block(cx, WHY);
+                    }
+                }
+            }
+        });
+        let thread = target.thread();
+        let puller = spawn(1, "puller", move |cx| {
+            for to in [1, 2, 0, 2, 1] {
+                crit(|crit| pull(crit, thread, to));
+                yield_now(cx);
+            }
+        });
+        let waker = spawn(2, "waker", move |cx| {
+            for _ in 0..3 {
+                given.fetch_add(1, SeqCst);
+                crit(|crit| wake(crit, thread));
+                yield_now(cx);
+            }
+        });
+        [puller, waker, target].into_iter().for_each(|one| one.join(cx));
+    });
+}
+
+/// A thread is descheduled and scheduled from another CPU, pulled and evicted meanwhile, and woken: it ends when the last word
+/// was that it runs, and no wake is lost.
+#[test]
+fn deschedule_against_wake_and_pull() {
+    explore(3, |cx| {
+        let given = Arc::new(AtomicUsize::new(0));
+        let seen = given.clone();
+        let target = spawn(0, "target", move |cx| {
+            while seen.load(SeqCst) < 2 {
+                block(cx, WHY);
+                yield_now(cx);
+            }
+        });
+        let thread = target.thread();
+        let switcher = spawn(1, "switcher", move |cx| {
+            for _ in 0..2 {
+                deschedule(thread);
+                yield_now(cx);
+                schedule(thread);
+            }
+        });
+        let mover = spawn(2, "mover", move |cx| {
+            for to in [1, 2] {
+                crit(|crit| pull(crit, thread, to));
+                crit(|crit| evict(crit, thread, 0));
+                given.fetch_add(1, SeqCst);
+                crit(|crit| wake(crit, thread));
+                yield_now(cx);
+            }
+        });
+        [switcher, mover, target].into_iter().for_each(|one| one.join(cx));
+    });
+}
+
+/// What is descheduled does not run, wherever it is, until it is scheduled.
+#[test]
+fn descheduled_is_still() {
+    explore(2, |cx| {
+        let steps = Arc::new(AtomicUsize::new(0));
+        let counted = steps.clone();
+        let target = spawn(1, "target", move |cx| {
+            while counted.fetch_add(1, SeqCst) < 6 {
+                yield_now(cx);
+            }
+        });
+        let thread = target.thread();
+        // A message there and back: it is started.
+        spawn(1, "flush", |cx| yield_now(cx)).join(cx);
+        deschedule(thread);
+        let before = steps.load(SeqCst);
+        crit(|crit| pull(crit, thread, 0));
+        crit(|crit| wake(crit, thread));
+        spawn(1, "flush", |cx| yield_now(cx)).join(cx);
+        // It is out; or it ran and is marked, and stops at its next step.
+        assert!(steps.load(SeqCst) <= before + 1, "a descheduled thread went on");
+        schedule(thread);
+        target.join(cx);
     });
 }
 
@@ -302,5 +434,46 @@ fn interrupts_against_interrupts() {
         lines.into_iter().for_each(|(_, handle)| handle.join(cx));
         let counted = crit(|_| sim::borrowed());
         assert_eq!(counted.direct + counted.late, counted.returns);
+    });
+}
+
+/// An interrupt's thread borrows the CPU of threads that are pulled, evicted and descheduled meanwhile: each of them ends, and
+/// every interrupt is handled.
+#[test]
+fn preemption_against_leaving() {
+    explore(2, |cx| {
+        let handled = Arc::new(AtomicUsize::new(0));
+        let count = handled.clone();
+        let line = spawn_with(0, Priority::INTERRUPT, "line", move |cx| {
+            let me = current();
+            crit(|crit| sim::scheduler(|own| own.bind(crit, me)));
+            for _ in 0..3 {
+                block(cx, Why { reason: Reason::Interrupt, address: 1 });
+                count.fetch_add(1, SeqCst);
+                yield_now(cx);
+            }
+        });
+        let victim = spawn(0, "victim", move |cx| {
+            for _ in 0..4 {
+                yield_now(cx);
+            }
+        });
+        let [source, target] = [line.thread(), victim.thread()];
+        let mover = spawn(1, "mover", move |cx| {
+            for to in [1, 0] {
+                crit(|crit| pull(crit, target, to));
+                crit(|crit| evict(crit, target, to));
+                for thread in [target, source] {
+                    deschedule(thread);
+                    yield_now(cx);
+                    schedule(thread);
+                }
+            }
+        });
+        while handled.load(SeqCst) < 3 {
+            crit(|crit| sim::interrupt(crit, source));
+            yield_now(cx);
+        }
+        [line, victim, mover].into_iter().for_each(|one| one.join(cx));
     });
 }

@@ -1,11 +1,13 @@
 //! Borrowed switches, each way and each refusal by itself.
 
+use percpu::CpuId;
+
 use super::single::each_policy;
 use super::{boot, crit, spawn};
 use crate::queue::Chosen;
 use crate::{
-    Conditions, Left, Next, Priority, Rare, Reason, Refusal, RunQueue, Scheduler, State, ThreadRef,
-    Wake, Why,
+    Change, Conditions, Give, Left, Next, Priority, Rare, Reason, Refusal, RunQueue, Scheduler,
+    State, Stays, ThreadRef, Wake, Why,
 };
 
 const WHY: Why = Why { reason: Reason::Event, address: 0x10 };
@@ -18,7 +20,8 @@ each_policy! {
     a_borrower_that_gives_way_lets_its_victim_run a_victim_that_was_taken_out_waits_after_the_return
     tokens_of_a_victim_stay_with_it a_borrower_steps_aside_for_its_victim
     a_wake_is_kept_for_a_borrower priorities_change_under_a_loan a_victim_arrives_without_its_conditions
-    a_deadline_of_an_interrupts_thread_is_owed
+    a_deadline_of_an_interrupts_thread_is_owed while_it_is_lent_nobody_leaves whom_the_queue_chose_leaves_later
+    what_waits_here_is_not_given nobody_lends_nothing
 }
 
 /// A thread that waits for an interrupt; leaves the running thread alone but for a switch.
@@ -375,4 +378,111 @@ fn counts_of_cpus_add_up() {
     for (number, why) in Refusal::ALL.iter().enumerate() {
         assert_eq!(*why as usize, number);
     }
+}
+
+fn while_it_is_lent_nobody_leaves<Q: RunQueue>() {
+    let (own, crit, to) = (&mut boot::<Q>(0), crit(), CpuId::at(1));
+    let high = waiting(own, "high", 28);
+    let [victim, other] = ["victim", "other"].map(|name| spawn(own, name, 5));
+    assert_eq!(own.pick(&crit), Next::Switch(victim));
+    assert_eq!(own.preempt(&crit, high, FREE), Ok(high));
+    assert_eq!(own.arrived(&crit), Some((Rare::NONE, None)));
+    for thread in [high, victim] {
+        assert_eq!(own.give(&crit, thread, to), Give::Refused(Stays::Runs));
+        assert_eq!(own.deschedule(&crit, thread), Change::Later);
+    }
+    assert!(own.evict(&crit, victim, to));
+    assert!(!own.tick(&crit), "a borrower has no turn");
+    assert_eq!(own.yield_now(&crit), Next::Same);
+    assert_eq!(own.depart(&crit), Next::Same);
+    own.check(&crit).unwrap();
+    // The victim goes on until it gives way.
+    assert_eq!(own.block(&crit, LINE), Next::Switch(victim));
+    assert_eq!((own.arrived(&crit), own.resumed(&crit)), (None, Next::Same));
+    assert_eq!(own.yield_now(&crit), Next::Switch(other));
+    assert_eq!(own.arrived(&crit), None);
+    assert_eq!(own.yield_now(&crit), Next::Switch(victim));
+    assert_eq!(own.arrived(&crit), Some((Rare::DESCHEDULE | Rare::EVICT, None)));
+    assert_eq!(own.depart(&crit), Next::Switch(other));
+    assert_eq!(own.arrived(&crit), Some((Rare::NONE, Some(Left::Moved(victim, to)))));
+    // The borrower stops in its own time, so it must not come in another's.
+    assert_eq!(own.preempt(&crit, high, FREE), Err(Refusal::Departs));
+    assert!(!own.is_owed());
+    assert_eq!(own.pick(&crit), Next::Switch(high));
+    assert_eq!(own.arrived(&crit), Some((Rare::DESCHEDULE, None)));
+    assert_eq!(own.depart(&crit), Next::Switch(other));
+    assert_eq!(state(own, high), State::Descheduled);
+    assert_eq!(own.preempt(&crit, high, FREE), Err(Refusal::NotWaiting));
+    own.check(&crit).unwrap();
+    assert_eq!(own.schedule(&crit, high), Change::Done);
+    assert_eq!(own.pick(&crit), Next::Switch(high));
+    assert_eq!(own.block(&crit, LINE), Next::Same);
+    assert_eq!(own.block(&crit, LINE), Next::Switch(other));
+    assert_eq!(own.preempt(&crit, high, FREE), Ok(high));
+    own.check(&crit).unwrap();
+}
+
+fn whom_the_queue_chose_leaves_later<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let high = waiting(own, "high", 28);
+    let equal = spawn(own, "equal", 28);
+    assert_eq!(own.pick(&crit), Next::Switch(equal));
+    assert_eq!(own.block(&crit, WHY), Next::Idle);
+    let victim = spawn(own, "victim", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(victim));
+    assert_eq!(own.preempt(&crit, high, FREE), Ok(high));
+    assert_eq!(own.arrived(&crit), Some((Rare::NONE, None)));
+    assert_eq!(own.deschedule(&crit, equal), Change::Later);
+    assert_eq!(own.wake(&crit, equal), Wake::Local);
+    assert_eq!(own.yield_now(&crit), Next::Switch(equal));
+    assert_eq!(own.arrived(&crit), Some((Rare::LOAN | Rare::DESCHEDULE, None)));
+    assert_eq!(own.give(&crit, equal, CpuId::at(1)), Give::Refused(Stays::Runs));
+    assert_eq!(own.depart(&crit), Next::Same);
+    assert_eq!(own.repay(&crit), Next::Switch(victim));
+    assert_eq!((own.arrived(&crit), own.resumed(&crit)), (None, Next::Same));
+    own.check(&crit).unwrap();
+    assert_eq!(own.pick(&crit), Next::Switch(equal));
+    assert_eq!(own.arrived(&crit), Some((Rare::DESCHEDULE, None)));
+    assert_eq!(own.depart(&crit), Next::Switch(high));
+    own.check(&crit).unwrap();
+}
+
+fn what_waits_here_is_not_given<Q: RunQueue>() {
+    let (own, crit, to) = (&mut boot::<Q>(0), crit(), CpuId::at(1));
+    let other = spawn(own, "other", 5);
+    for reason in [Reason::Queue, Reason::Interrupt] {
+        for deadline in [None, Some(9)] {
+            let waits = spawn(own, "waits", 6);
+            let why = Why { reason, address: 0x30 };
+            assert_eq!(own.pick(&crit), Next::Switch(waits));
+            let next = match deadline {
+                None => own.block(&crit, why),
+                Some(deadline) => own.sleep(&crit, why, deadline),
+            };
+            assert_eq!(next, Next::Switch(other));
+            assert!(own.waits_here(&crit, waits));
+            assert_eq!(own.give(&crit, waits, to), Give::Refused(Stays::Waits));
+            // It goes when it comes to run.
+            assert!(own.evict(&crit, waits, to));
+            assert_eq!(own.wake(&crit, waits), Wake::Local);
+            assert!(!own.waits_here(&crit, waits));
+            assert_eq!(own.pick(&crit), Next::Switch(waits));
+            assert_eq!(own.arrived(&crit), Some((Rare::EVICT, None)));
+            assert_eq!(own.depart(&crit), Next::Switch(other));
+            assert_eq!(own.arrived(&crit), Some((Rare::NONE, Some(Left::Moved(waits, to)))));
+            own.check(&crit).unwrap();
+        }
+    }
+}
+
+fn nobody_lends_nothing<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let high = waiting(own, "high", 28);
+    let sleeper = spawn(own, "sleeper", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(sleeper));
+    assert_eq!(own.block(&crit, WHY), Next::Idle);
+    own.step_off(&crit);
+    assert_eq!(own.preempt(&crit, high, FREE), Err(Refusal::Idle));
+    own.check(&crit).unwrap();
+    assert_eq!(own.pick(&crit), Next::Switch(high));
 }

@@ -8,8 +8,9 @@ use percpu::CpuId;
 
 use super::{boot, crit, memory, spawn, thread};
 use crate::{
-    Join, Left, Life, Name, Next, Priority, Rare, Reason, RunQueue, Scheduler, State, ThreadCache,
-    ThreadRef, Wake, Why, queue::Bitmap,
+    Change, Chase, Give, Join, Left, Life, MOST_FORWARDS, Name, Next, Priority, Rare, Reason,
+    RunQueue, Scheduler, State, Stays, ThreadCache, ThreadRef, Wake, Why,
+    queue::{Bitmap, List},
 };
 
 const WHY: Why = Why { reason: Reason::Event, address: 0x10 };
@@ -28,7 +29,10 @@ pub(super) use each_policy;
 each_policy! {
     equals_take_turns betters_go_first a_wake_before_a_block_is_kept a_foreign_thread_is_remote
     deadlines_in_order a_wake_cancels_a_deadline exit_is_reaped_from_another_stack joining_before_and_after
-    migration_changes_home_when_off_the_stack priorities_change_in_place rare_conditions_are_tested_once
+    migration_changes_home_when_off_the_stack what_is_given_goes_on_elsewhere what_stays_is_not_given
+    a_cpu_steps_off_a_stack
+    descheduled_until_scheduled descheduled_while_it_waits_or_runs evicted_where_it_gives_way
+    priorities_change_in_place rare_conditions_are_tested_once
     the_report_names_all
 }
 
@@ -191,19 +195,228 @@ fn migration_changes_home_when_off_the_stack<Q: RunQueue>() {
     let (here, there, crit) = (&mut boot::<Q>(0), &mut boot::<Q>(1), crit());
     let a = spawn(here, "a", 5);
     assert_eq!(here.pick(&crit), Next::Switch(a));
-    assert_eq!(here.migrate(&crit, CpuId::at(0)), None);
-    assert_eq!(here.migrate(&crit, CpuId::at(1)), Some(here.idle()));
+    assert_eq!(here.migrate(&crit, CpuId::at(0)), Ok(None));
+    assert_eq!(here.migrate(&crit, CpuId::at(1)), Ok(Some(here.idle())));
     assert_eq!((a.home(), state(here, a)), (CpuId::at(0), State::Migrating));
     here.check(&crit).unwrap();
     assert_eq!(here.arrived(&crit), Some((Rare::NONE, Some(Left::Moved(a, CpuId::at(1))))));
     assert_eq!(here.wake(&crit, a), Wake::Remote(CpuId::at(1)));
     // The wake may be there before the thread.
     assert_eq!(there.wake(&crit, a), Wake::Already);
-    there.adopt(&crit, a);
+    there.acquire(&crit, a);
     assert_eq!(there.pick(&crit), Next::Switch(a));
     assert_eq!(there.block(&crit, WHY), Next::Same);
     here.check(&crit).unwrap();
     there.check(&crit).unwrap();
+}
+
+/// A scheduler of CPU 0 with a thread in each state that can be given away: ready, blocked, sleeping, descheduled; and one
+/// that runs.
+fn in_each_state<Q: RunQueue>(own: &mut Scheduler<Q>) -> [ThreadRef; 5] {
+    let crit = crit();
+    let threads =
+        ["blocked", "sleeps", "runs", "ready", "descheduled"].map(|name| spawn(own, name, 5));
+    let [blocked, sleeps, runs, ready, descheduled] = threads;
+    assert_eq!(own.pick(&crit), Next::Switch(blocked));
+    assert_eq!(own.block(&crit, WHY), Next::Switch(sleeps));
+    assert_eq!(own.sleep(&crit, WHY, 50), Next::Switch(runs));
+    assert_eq!(own.deschedule(&crit, descheduled), Change::Done);
+    own.check(&crit).unwrap();
+    [runs, ready, blocked, sleeps, descheduled]
+}
+
+fn what_is_given_goes_on_elsewhere<Q: RunQueue>() {
+    let (here, there, crit) = (&mut boot::<Q>(0), &mut boot::<Q>(1), crit());
+    let to = CpuId::at(1);
+    let [runs, ready, blocked, sleeps, descheduled] = in_each_state(here);
+    for thread in [ready, blocked, sleeps, descheduled] {
+        assert_eq!(here.give(&crit, thread, CpuId::at(0)), Give::There);
+        assert_eq!(there.give(&crit, thread, CpuId::at(0)), Give::Remote(CpuId::at(0)));
+        assert_eq!(here.give(&crit, thread, to), Give::Given);
+        here.check(&crit).unwrap();
+        assert_eq!((thread.home(), here.wake(&crit, thread)), (to, Wake::Remote(to)));
+        there.acquire(&crit, thread);
+        there.check(&crit).unwrap();
+    }
+    assert_eq!((here.next_deadline(&crit), there.next_deadline(&crit)), (None, Some(50)));
+    let states = [ready, blocked, sleeps, descheduled].map(|thread| state(there, thread));
+    assert_eq!(states, [State::Ready, State::Blocked, State::Sleeping, State::Descheduled]);
+    assert_eq!(there.pick(&crit), Next::Switch(ready));
+    // A wake that is there before the thread ends its wait.
+    assert_eq!(there.give(&crit, blocked, CpuId::at(0)), Give::Given);
+    assert_eq!(there.give(&crit, sleeps, CpuId::at(0)), Give::Given);
+    assert_eq!(here.wake(&crit, blocked), Wake::Already);
+    assert_eq!(here.wake(&crit, sleeps), Wake::Already);
+    here.acquire(&crit, sleeps);
+    here.acquire(&crit, blocked);
+    assert_eq!((state(here, blocked), state(here, sleeps)), (State::Ready, State::Ready));
+    assert_eq!(here.next_deadline(&crit), None);
+    assert_eq!(here.block(&crit, WHY), Next::Switch(sleeps));
+    assert!(!here.timed_out(&crit));
+    // The wake was used up: no token is left over.
+    assert_eq!(here.block(&crit, WHY), Next::Switch(blocked));
+    assert_eq!(here.current(), blocked);
+    assert_eq!(state(here, runs), State::Blocked);
+    here.check(&crit).unwrap();
+}
+
+fn what_stays_is_not_given<Q: RunQueue>() {
+    let (here, crit, to) = (&mut boot::<Q>(0), crit(), CpuId::at(1));
+    let [runs, ready, blocked, ..] = in_each_state(here);
+    assert_eq!(here.give(&crit, runs, to), Give::Refused(Stays::Runs));
+    assert_eq!(here.give(&crit, here.idle(), to), Give::Refused(Stays::Bound));
+    here.bind(&crit, blocked);
+    assert!(here.is_bound(&crit, blocked) && !here.is_bound(&crit, ready));
+    assert_eq!(here.give(&crit, blocked, to), Give::Refused(Stays::Bound));
+    ready.hold_still();
+    assert_eq!(here.give(&crit, ready, to), Give::Refused(Stays::Chased));
+    ready.let_go();
+    assert_eq!(here.migrate(&crit, to), Ok(Some(ready)));
+    assert_eq!(here.give(&crit, runs, to), Give::Refused(Stays::Left));
+    let Some((_, Some(Left::Moved(..)))) = here.arrived(&crit) else { panic!("not gone") };
+    ready.hold_still();
+    assert_eq!(here.migrate(&crit, to), Err(Stays::Chased));
+    ready.let_go();
+    here.bind(&crit, ready);
+    assert_eq!(here.migrate(&crit, to), Err(Stays::Bound));
+    assert!(!here.evict(&crit, ready, to));
+    assert_eq!(here.exit(&crit), here.idle());
+    let Some((_, Some(Left::Over(memory, None)))) = here.arrived(&crit) else { panic!("there") };
+    assert_eq!(here.give(&crit, memory.thread(), to), Give::Refused(Stays::Over));
+    // What was bound is so no more in its next life.
+    let again = here.spawn(&crit, memory);
+    assert!(!here.is_bound(&crit, again));
+}
+
+fn a_cpu_steps_off_a_stack<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let a = spawn(own, "a", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    for woken in [false, true] {
+        assert_eq!(own.block(&crit, WHY), Next::Idle);
+        assert_eq!(own.pick(&crit), Next::Same);
+        own.step_off(&crit);
+        own.step_off(&crit);
+        assert!(own.is_idle());
+        if woken {
+            assert_eq!(own.wake(&crit, a), Wake::Local);
+            assert_eq!(own.pick(&crit), Next::Switch(a));
+        } else {
+            assert_eq!(own.pick(&crit), Next::Switch(own.idle()));
+            assert_eq!(own.pick(&crit), Next::Same);
+            assert_eq!(own.wake(&crit, a), Wake::Local);
+            assert_eq!(own.pick(&crit), Next::Switch(a));
+        }
+        own.check(&crit).unwrap();
+    }
+}
+
+fn descheduled_until_scheduled<Q: RunQueue>() {
+    let (own, other, crit) = (&mut boot::<Q>(0), &mut boot::<Q>(1), crit());
+    let [a, b] = ["a", "b"].map(|name| spawn(own, name, 5));
+    assert_eq!(other.deschedule(&crit, a), Change::Remote(CpuId::at(0)));
+    assert_eq!(other.schedule(&crit, a), Change::Remote(CpuId::at(0)));
+    assert_eq!(own.deschedule(&crit, own.idle()), Change::Never);
+    assert_eq!(own.deschedule(&crit, a), Change::Done);
+    assert_eq!(own.deschedule(&crit, a), Change::Done);
+    assert_eq!(own.wake(&crit, a), Wake::Already);
+    assert_eq!(state(own, a), State::Descheduled);
+    assert_eq!(own.pick(&crit), Next::Switch(b));
+    assert_eq!(own.yield_now(&crit), Next::Same);
+    own.check(&crit).unwrap();
+    assert_eq!(own.schedule(&crit, a), Change::Done);
+    assert_eq!(own.yield_now(&crit), Next::Switch(a));
+    // The wake of before was kept.
+    assert_eq!(own.block(&crit, WHY), Next::Same);
+    assert_eq!(own.schedule(&crit, b), Change::Done);
+    own.check(&crit).unwrap();
+    // On its way, too.
+    assert_eq!(own.give(&crit, b, CpuId::at(1)), Give::Given);
+    assert_eq!(other.deschedule(&crit, b), Change::Done);
+    other.acquire(&crit, b);
+    assert_eq!(other.pick(&crit), Next::Same);
+    assert_eq!(other.give(&crit, b, CpuId::at(0)), Give::Given);
+    assert_eq!(own.schedule(&crit, b), Change::Done);
+    own.acquire(&crit, b);
+    assert_eq!(own.yield_now(&crit), Next::Switch(b));
+}
+
+fn descheduled_while_it_waits_or_runs<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let [a, b] = ["a", "b"].map(|name| spawn(own, name, 5));
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.block(&crit, WHY), Next::Switch(b));
+    // It waits: its wake ends the wait, and it stops where it comes to run.
+    assert_eq!(own.deschedule(&crit, a), Change::Later);
+    assert_eq!(own.wake(&crit, a), Wake::Local);
+    assert_eq!(own.yield_now(&crit), Next::Switch(a));
+    let Some((rare, None)) = own.arrived(&crit) else { panic!("nothing is rare") };
+    assert_eq!(rare, Rare::DESCHEDULE);
+    assert_eq!(own.depart(&crit), Next::Switch(b));
+    assert_eq!((own.arrived(&crit), state(own, a)), (None, State::Descheduled));
+    // It runs, alone: it stops where it gives way.
+    assert_eq!(own.deschedule(&crit, b), Change::Later);
+    assert_eq!(own.pick(&crit), Next::Same);
+    assert_eq!(own.yield_now(&crit), Next::Same);
+    assert_eq!(own.depart(&crit), Next::Idle);
+    assert_eq!((own.arrived(&crit), state(own, b)), (None, State::Descheduled));
+    own.check(&crit).unwrap();
+    // What was asked is taken back before it came to that.
+    assert_eq!(own.schedule(&crit, b), Change::Done);
+    assert_eq!(own.pick(&crit), Next::Switch(b));
+    assert_eq!(own.deschedule(&crit, b), Change::Later);
+    own.set_rare(&crit, b, Rare::TRACE);
+    assert_eq!(own.rare(&crit, b), Rare::TRACE | Rare::DESCHEDULE);
+    assert_eq!(own.schedule(&crit, b), Change::Done);
+    assert_eq!(own.yield_now(&crit), Next::Same);
+    assert_eq!(own.depart(&crit), Next::Same);
+}
+
+fn evicted_where_it_gives_way<Q: RunQueue>() {
+    let (here, there, crit) = (&mut boot::<Q>(0), &mut boot::<Q>(1), crit());
+    let to = CpuId::at(1);
+    let [a, b] = ["a", "b"].map(|name| spawn(here, name, 5));
+    assert_eq!(here.pick(&crit), Next::Switch(a));
+    assert!(here.evict(&crit, a, to) && !here.evict(&crit, b, to));
+    // To the equal first; where it comes back it goes.
+    assert_eq!(here.yield_now(&crit), Next::Switch(b));
+    assert_eq!(here.arrived(&crit), None);
+    assert_eq!(here.yield_now(&crit), Next::Switch(a));
+    assert_eq!(here.arrived(&crit), Some((Rare::EVICT, None)));
+    // A chased one goes the next time.
+    a.hold_still();
+    assert_eq!(here.depart(&crit), Next::Same);
+    a.let_go();
+    assert_eq!(here.deschedule(&crit, a), Change::Later);
+    assert_eq!(here.depart(&crit), Next::Switch(b));
+    assert_eq!(here.arrived(&crit), Some((Rare::NONE, Some(Left::Moved(a, to)))));
+    there.acquire(&crit, a);
+    // The rest of what was asked of it goes with it.
+    assert_eq!(there.pick(&crit), Next::Switch(a));
+    assert_eq!(there.arrived(&crit), Some((Rare::DESCHEDULE, None)));
+    assert_eq!(there.depart(&crit), Next::Idle);
+    here.check(&crit).unwrap();
+    there.check(&crit).unwrap();
+}
+
+#[test]
+fn a_tick_asks_for_another() {
+    asks_for_another::<Bitmap>();
+    asks_for_another::<List>();
+}
+
+fn asks_for_another<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    let a = spawn(own, "a", 5);
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    spawn(own, "lower", 4);
+    assert!(!own.tick(&crit));
+    let b = spawn(own, "b", 5);
+    assert!(own.tick(&crit));
+    // It goes on meanwhile, and may wait instead.
+    own.check(&crit).unwrap();
+    assert_eq!(own.block(&crit, WHY), Next::Switch(b));
+    own.check(&crit).unwrap();
 }
 
 fn priorities_change_in_place<Q: RunQueue>() {
@@ -265,6 +478,32 @@ fn a_foreign_touch_ends_a_debug_build() {
     let (here, there, crit) = (&mut boot::<Bitmap>(0), &mut boot::<Bitmap>(1), crit());
     let a = spawn(there, "a", 5);
     here.set_priority(&crit, a, Priority::MAX);
+}
+
+/// A thread that leaves whenever it may, each time just before the message comes.
+#[test]
+fn a_chase_ends() {
+    let (own, crit) = (&mut [boot::<Bitmap>(0), boot::<Bitmap>(1)], crit());
+    let nomad = spawn(&mut own[0], "nomad", 5);
+    let (mut at, mut forwards, mut chase) = (0, 0, Chase::NONE);
+    let mut leave = |from: usize| match own[from].give(&crit, nomad, CpuId::at(1 - from)) {
+        Give::Given => {
+            own[1 - from].acquire(&crit, nomad);
+            true
+        }
+        refused => {
+            assert_eq!(refused, Give::Refused(Stays::Chased));
+            false
+        }
+    };
+    while leave(at) {
+        let (to, next) = chase.forward(nomad);
+        (at, chase, forwards) = (to.index(), next, forwards + 1);
+        assert_eq!(Chase::from_word(chase.into_word()), chase);
+    }
+    assert!(forwards <= MOST_FORWARDS && chase.holds());
+    chase.caught(nomad);
+    assert!(leave(at));
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! Turns among equals: a tick ends the turn of the running thread, while somebody else could run.
+//!
+//! Kernel threads do not preempt each other: the tick leaves a mark, which is honoured on the way to ring 3 and where a thread
+//! [breathes](breathe). Nobody contending, no timer. Law: arming costs nothing where threads switch, wake and block; it is done
+//! from `breathe` itself, once in [`BREATHS`], and on the way to ring 3 (`process::start_tick`).
+
+use super::yield_now;
+use crate::cpu::{Cpu, critical, here};
+use crate::{process, timer};
+use core::mem::offset_of;
+use core::sync::atomic::Ordering;
+use lwkt_sched::MayBlock;
+use percpu::Crit;
+
+/// How long a kernel thread runs before its equals do, in nanoseconds, if it breathes.
+const TURN: u64 = 10_000_000;
+
+/// Breaths between two looks whether somebody else could run.
+const BREATHS: u32 = 64;
+
+/// A place in a long computation where others may run: costs a count, and switches only when the turn is over.
+#[inline(always)]
+pub fn breathe(cx: &mut MayBlock) {
+    // SAFETY: the offset is that of the word.
+    if unsafe { arch::cpu::count_down::<{ offset_of!(Cpu, breaths) }>() } {
+        look(cx);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn look(cx: &mut MayBlock) {
+    let over = critical(|crit| {
+        let cpu = here();
+        if cpu.scheduler.with(crit, |s| s.lender() != s.current()) {
+            // A borrower has no turn; its victim looks where it next breathes.
+            cpu.breaths.store(1, Ordering::Relaxed);
+            return false;
+        }
+        cpu.breaths.store(BREATHS, Ordering::Relaxed);
+        let over = cpu.turn_over.load(Ordering::Relaxed);
+        cpu.turn_over.store(false, Ordering::Relaxed);
+        let contended = cpu.scheduler.with(crit, |s| s.contended(crit));
+        if contended && !over && !timer::ticks(crit) {
+            timer::set_tick(crit, Some(timer::now() + TURN));
+        }
+        over
+    });
+    if over {
+        yield_now(cx);
+    }
+}
+
+/// The tick came: asks the policy whether another should run.
+pub(crate) fn tick(crit: &Crit) {
+    if here().scheduler.with(crit, |s| s.tick(crit)) {
+        end_turn(crit);
+    }
+}
+
+/// The running thread, or the victim whose CPU is lent out, gives way where it next may.
+pub(super) fn end_turn(crit: &Crit) {
+    let cpu = here();
+    cpu.turn_over.store(true, Ordering::Relaxed);
+    cpu.breaths.store(1, Ordering::Relaxed);
+    process::tick(crit);
+}

@@ -39,7 +39,7 @@ mod chosen {
     use percpu::Crit;
     use spin::Mutex;
 
-    use crate::exec::CallFn;
+    use crate::CallFn;
     use crate::raw::Raw;
     use crate::{Body, reply};
 

@@ -72,7 +72,9 @@ fn measure(
             pending = pending.max(rang.saturating_sub(looks() - looked));
             ticks * SCALE / messages
         });
-        b.check(pending <= 1, "one interrupt is pending at most");
+        // What the usual way to interrupt promises, and others do not.
+        let usual = ipiq::knocking::CHOSEN == ipiq::knocking::NAMES[0];
+        b.check(pending <= 1 || !usual, "one interrupt is pending at most");
     });
 }
 

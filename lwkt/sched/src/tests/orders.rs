@@ -266,12 +266,12 @@ fn descheduled_is_still() {
         });
         let thread = target.thread();
         // A message there and back: it is started.
-        spawn(1, "flush", |cx| yield_now(cx)).join(cx);
+        spawn(1, "flush", yield_now).join(cx);
         deschedule(thread);
         let before = steps.load(SeqCst);
         crit(|crit| pull(crit, thread, 0));
         crit(|crit| wake(crit, thread));
-        spawn(1, "flush", |cx| yield_now(cx)).join(cx);
+        spawn(1, "flush", yield_now).join(cx);
         // It is out; or it ran and is marked, and stops at its next step.
         assert!(steps.load(SeqCst) <= before + 1, "a descheduled thread went on");
         schedule(thread);

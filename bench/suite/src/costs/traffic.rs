@@ -3,7 +3,7 @@
 //! Everybody sends as fast as he gets answers, and a sample is what all CPUs executed, divided by the messages that were executed.
 
 use crate::steps::{here, spin};
-use bench_api::{Bencher, Peer};
+use bench_api::{Bencher, Peer, Unit};
 use core::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Release},
@@ -62,7 +62,7 @@ fn measure(
     };
     b.on_each(1..cpus, peer, |b| {
         let mut pending = 0;
-        b.iter_ticks(|_| {
+        b.iter_count(|_| {
             // In this order: the looks are those of a window that is the longer.
             let (looked, rang, messages) = (looks(), rung(), executed());
             let start = arch::time::tsc();
@@ -82,6 +82,7 @@ bench_api::bench! {
     name: "ipi/neighbours",
     doc: "All CPUs in pairs: one of each asks the other, which answers, all pairs at once; work of all CPUs by each message.",
     cpus: 2,
+    unit: Unit::Count("ticks a message"),
     lies: "A CPU without a neighbour spins, and so does one that waits: turns of waits are work. With one pair they are two CPUs' turns.",
     shape: "flat in CPUs: pairs share nothing",
     run: |b| measure(b, 1, |cpu| cpu == CpuId::BOOT, |peer| {
@@ -99,6 +100,7 @@ bench_api::bench! {
     name: "ipi/fan_in",
     doc: "All CPUs but one ask that one, eight questions at a time, and wait for its answers; work of all CPUs by each message.",
     cpus: 2,
+    unit: Unit::Count("ticks a message"),
     lies: "Turns of those who wait are work too, and there are more of them with more CPUs.",
     shape: "flat in senders, apart from their waits; one doorbell for all who send while it is pending",
     run: |b| measure(b, 8, |cpu| cpu != CpuId::at(1), |peer| {

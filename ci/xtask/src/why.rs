@@ -124,8 +124,15 @@ fn windows<'s>(
     let all: Vec<usize> = (0..steps.len()).filter(|at| reads_clock(&steps[*at])).collect();
     let mine: Vec<usize> = all.iter().copied().filter(|at| steps[*at].cpu == cpu).collect();
     let stretch = |first: usize, last: usize| &steps[first + 1..=last];
+    // Both readings another CPU's: the steps of a thread there.
+    let elsewhere = |ticks: u64, after: usize| {
+        all.iter().filter(|first| **first >= after).find_map(|first| {
+            let last = first + usize::try_from(ticks).ok()?;
+            (last > *first && all.binary_search(&last).is_ok()).then_some((*first, last))
+        })
+    };
     let mut windows = Vec::new();
-    let mut from = 0;
+    let (mut from, mut after) = (0, 0);
     for ticks in ticks {
         let left = &mine[from..];
         let until = |lasts: &[usize]| {
@@ -142,9 +149,12 @@ fn windows<'s>(
             (Window { shown: stretch(*c, *d), less: stretch(*a, *b) }, *d)
         } else if let [first, last, ..] = left {
             (Window { shown: stretch(*first, *last), less: &[] }, *last)
+        } else if let Some((first, last)) = elsewhere(*ticks, after) {
+            (Window { shown: stretch(first, last), less: &[] }, last)
         } else {
             break;
         };
+        after = last + 1;
         windows.push(window);
         from = mine.partition_point(|read| *read <= last);
     }

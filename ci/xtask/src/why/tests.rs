@@ -112,6 +112,13 @@ fn a_sample_may_end_on_another_cpu() {
 }
 
 #[test]
+fn a_sample_may_be_another_cpus() {
+    let all = steps(&[1, OTHER_CPU + CLOCK, OTHER_CPU + 2, 3, OTHER_CPU + CLOCK, 4]);
+    assert_eq!(shown(&all, &[3]), [&all[2..5]]);
+    assert_eq!(shown(&all, &[2]).len(), 0);
+}
+
+#[test]
 fn a_sample_may_be_a_difference() {
     let all = steps(&[CLOCK, 2, CLOCK, CLOCK, 3, 4, 5, 6, 7, 8, CLOCK]);
     let windows = windows(&all, &[5], 0, &read);

@@ -81,6 +81,10 @@ fn refusal(run: &Run<'_>) -> Option<String> {
 
 /// The files for the records: always the same one, and the one that was asked for.
 fn open(always: &Path, asked: Option<&Path>) -> Result<Vec<Lines>, String> {
+    if let Some(folder) = always.parent() {
+        // The first run comes before anything was made; what else is wrong with it, opening will say.
+        let _ = std::fs::create_dir_all(folder);
+    }
     let mut lines = vec![Lines::open(always, Raw::Included)?];
     if let Some(path) = asked {
         lines.push(Lines::open(path, Raw::Included)?);

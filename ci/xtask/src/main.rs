@@ -12,6 +12,7 @@ mod collect;
 mod doctor;
 mod gate;
 mod guest;
+mod host;
 mod hosted;
 mod list;
 mod out;

@@ -124,24 +124,14 @@ fn windows<'s>(
     let all: Vec<usize> = (0..steps.len()).filter(|at| reads_clock(&steps[*at])).collect();
     let mine: Vec<usize> = all.iter().copied().filter(|at| steps[*at].cpu == cpu).collect();
     let stretch = |first: usize, last: usize| &steps[first + 1..=last];
-    // Both readings another CPU's: the steps of a thread there.
-    let elsewhere = |ticks: u64, after: usize| {
-        all.iter().filter(|first| **first >= after).find_map(|first| {
-            let last = first + usize::try_from(ticks).ok()?;
-            (last > *first && all.binary_search(&last).is_ok()).then_some((*first, last))
-        })
-    };
     let mut windows = Vec::new();
     let (mut from, mut after) = (0, 0);
     for ticks in ticks {
         let left = &mine[from..];
-        let until = |lasts: &[usize]| {
-            left.iter().find_map(|first| {
-                let last = first + usize::try_from(*ticks).ok()?;
-                (last > *first && lasts.binary_search(&last).is_ok()).then_some((*first, last))
-            })
-        };
-        let (window, last) = if let Some((first, last)) = until(left).or_else(|| until(&all)) {
+        let mine_or_not = apart(left, left, *ticks).or_else(|| apart(left, &all, *ticks));
+        // Both readings another CPU's: the steps of a thread there.
+        let elsewhere = || apart(&all[all.partition_point(|read| *read < after)..], &all, *ticks);
+        let (window, last) = if let Some((first, last)) = mine_or_not {
             (Window { shown: stretch(first, last), less: &[] }, last)
         } else if let Some([a, b, c, d]) =
             left.array_windows().find(|[a, b, c, d]| d - c == *ticks as usize + b - a)
@@ -149,7 +139,7 @@ fn windows<'s>(
             (Window { shown: stretch(*c, *d), less: stretch(*a, *b) }, *d)
         } else if let [first, last, ..] = left {
             (Window { shown: stretch(*first, *last), less: &[] }, *last)
-        } else if let Some((first, last)) = elsewhere(*ticks, after) {
+        } else if let Some((first, last)) = elsewhere() {
             (Window { shown: stretch(first, last), less: &[] }, last)
         } else {
             break;
@@ -159,6 +149,14 @@ fn windows<'s>(
         from = mine.partition_point(|read| *read <= last);
     }
     windows
+}
+
+/// The earliest of `firsts` that has one of `lasts` so many steps behind it, and that one. Both are in order.
+fn apart(firsts: &[usize], lasts: &[usize], ticks: u64) -> Option<(usize, usize)> {
+    firsts.iter().find_map(|first| {
+        let last = first + usize::try_from(ticks).ok()?;
+        (last > *first && lasts.binary_search(&last).is_ok()).then_some((*first, last))
+    })
 }
 
 /// The code of a run: the kernel's, the layer's, and that of the program that measures.

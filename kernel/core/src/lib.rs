@@ -33,8 +33,8 @@ pub mod wait_queue;
 pub fn variants() -> alloc::string::String {
     use {ipiq::knocking, lwkt_sched::queue};
     let all =
-        [("runq", queue::CHOSEN, queue::NAMES[0]), ("ipi", knocking::CHOSEN, knocking::NAMES[0])];
-    let unusual = all.iter().filter(|(_, chosen, usual)| chosen != usual);
+        [("runq", queue::CHOSEN, queue::IS_USUAL), ("ipi", knocking::CHOSEN, knocking::IS_USUAL)];
+    let unusual = all.iter().filter(|(.., usual)| !usual);
     let words: alloc::vec::Vec<_> =
         unusual.map(|(key, chosen, _)| alloc::format!("{key}={chosen}")).collect();
     words.join(" ")

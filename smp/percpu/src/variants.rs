@@ -43,6 +43,9 @@ macro_rules! variants {
             None => NAMES[0],
         };
 
+        /// Whether this build has the usual one: the first.
+        pub const IS_USUAL: bool = $crate::place(NAMES, CHOSEN) == 0;
+
         #[doc(hidden)]
         pub trait Registered<const PLACE: usize> {
             type Variant;

@@ -30,7 +30,7 @@ fn policies(_: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         let (rung, silent) = result?;
         let polls = policy != Idle::Hlt;
         // Another way to send may interrupt who polls.
-        let usual = ipiq::knocking::CHOSEN == ipiq::knocking::NAMES[0];
+        let usual = ipiq::knocking::IS_USUAL;
         ensure!(!polls || !usual || rung == 0, "{rung} interrupts under {name}");
         ensure!(
             !polls || !usual || cpu::count() == 1 || silent > 0,

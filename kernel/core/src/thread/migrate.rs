@@ -31,7 +31,7 @@ pub enum MoveError {
 impl MoveError {
     /// Whether it may be so no more the next time.
     pub const fn passes(self) -> bool {
-        matches!(self, Self::Stays(Stays::Runs | Stays::Waits | Stays::Left | Stays::Chased))
+        matches!(self, Self::Stays(stays) if stays.passes())
     }
 }
 

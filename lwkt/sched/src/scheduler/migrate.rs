@@ -30,6 +30,16 @@ pub enum Stays {
     Over,
 }
 
+impl Stays {
+    /// Whether it passes by itself: ask again.
+    pub const fn passes(self) -> bool {
+        match self {
+            Self::Runs | Self::Waits | Self::Left | Self::Chased => true,
+            Self::Bound | Self::Over => false,
+        }
+    }
+}
+
 /// What became of the wish to have a thread elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a thread that was given away is nobody's until it is acquired"]
@@ -40,7 +50,7 @@ pub enum Give {
     There,
     /// It is of this CPU: send the same request there.
     Remote(CpuId),
-    /// It stays. The first four reasons pass by themselves: ask again.
+    /// It stays; for now, if the reason [`passes`](Stays::passes).
     Refused(Stays),
 }
 

@@ -131,6 +131,13 @@ pub struct OutOfMemory;
 #[derive(Debug)]
 pub struct Handle(ThreadRef);
 
+/// Whether a thread may be taken to another CPU.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    Free,
+    Bound,
+}
+
 /// Starts a thread on this CPU.
 pub fn spawn(
     name: Name,
@@ -138,7 +145,7 @@ pub fn spawn(
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<Handle, OutOfMemory> {
     let boxed = boxed(f)?;
-    critical(|crit| start(crit, name, priority, Life::Joinable, boxed)).map(Handle)
+    critical(|crit| start(crit, name, priority, (Life::Joinable, Stay::Free), boxed)).map(Handle)
 }
 
 /// Starts a thread on a CPU; on another one, if that is taken away.
@@ -148,9 +155,7 @@ pub fn spawn_on(
     priority: Priority,
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<Handle, OutOfMemory> {
-    let boxed = boxed(f)?;
-    ipi::call(park::open(cpu), |crit| start(crit, name, priority, Life::Joinable, boxed))
-        .map(Handle)
+    start_on(cpu, name, priority, (Life::Joinable, Stay::Free), f).map(Handle)
 }
 
 /// Starts a thread that stays on its CPU for good, also when that is taken away.
@@ -160,8 +165,7 @@ pub fn spawn_bound(
     priority: Priority,
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<Handle, OutOfMemory> {
-    let boxed = boxed(f)?;
-    ipi::call(cpu, |crit| start_bound(crit, name, priority, Life::Joinable, boxed)).map(Handle)
+    start_on(cpu, name, priority, (Life::Joinable, Stay::Bound), f).map(Handle)
 }
 
 /// Starts a thread that nobody joins and that stays on its CPU for good, also when that is taken away.
@@ -171,8 +175,7 @@ pub fn spawn_bound_detached(
     priority: Priority,
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<ThreadRef, OutOfMemory> {
-    let boxed = boxed(f)?;
-    ipi::call(cpu, |crit| start_bound(crit, name, priority, Life::Detached, boxed))
+    start_on(cpu, name, priority, (Life::Detached, Stay::Bound), f)
 }
 
 /// Starts a thread that nobody joins, on a CPU; on another one, if that is taken away.
@@ -182,8 +185,7 @@ pub fn spawn_detached(
     priority: Priority,
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<ThreadRef, OutOfMemory> {
-    let boxed = boxed(f)?;
-    ipi::call(park::open(cpu), |crit| start(crit, name, priority, Life::Detached, boxed))
+    start_on(cpu, name, priority, (Life::Detached, Stay::Free), f)
 }
 
 impl Handle {
@@ -281,28 +283,33 @@ fn boxed<T>(value: T) -> Result<Box<T>, OutOfMemory> {
     fallible::boxed(value).map_err(|_| OutOfMemory)
 }
 
+/// Starts a thread on a CPU; if it may leave, on another one when that is taken away.
+#[inline(always)]
+fn start_on(
+    cpu: CpuId,
+    name: Name,
+    priority: Priority,
+    (life, stay): (Life, Stay),
+    f: impl FnOnce(&mut MayBlock) + Send + 'static,
+) -> Result<ThreadRef, OutOfMemory> {
+    let boxed = boxed(f)?;
+    let cpu = match stay {
+        Stay::Free => park::open(cpu),
+        Stay::Bound => cpu,
+    };
+    ipi::call(cpu, |crit| start(crit, name, priority, (life, stay), boxed))
+}
+
 /// Starts a thread on this CPU that runs the closure in a box.
+#[inline(always)]
 fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
     crit: &Crit,
     name: Name,
     priority: Priority,
-    life: Life,
+    kind: (Life, Stay),
     f: Box<F>,
 ) -> Result<ThreadRef, OutOfMemory> {
-    let memory = made(crit, name, priority, life, f)?;
-    Ok(here().scheduler.with(crit, |s| s.spawn(crit, memory)))
-}
-
-/// The same, of one that stays here.
-fn start_bound<F: FnOnce(&mut MayBlock) + Send + 'static>(
-    crit: &Crit,
-    name: Name,
-    priority: Priority,
-    life: Life,
-    f: Box<F>,
-) -> Result<ThreadRef, OutOfMemory> {
-    let mut memory = made(crit, name, priority, life, f)?;
-    memory.bind();
+    let memory = made(crit, name, priority, kind, f)?;
     Ok(here().scheduler.with(crit, |s| s.spawn(crit, memory)))
 }
 
@@ -313,9 +320,7 @@ pub(crate) fn prepare(
     priority: Priority,
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<Unstarted, OutOfMemory> {
-    let mut memory = made(crit, name, priority, Life::Detached, boxed(f)?)?;
-    memory.bind();
-    Ok(memory)
+    made(crit, name, priority, (Life::Detached, Stay::Bound), boxed(f)?)
 }
 
 /// Memory and a stack for a thread that runs the closure in a box.
@@ -324,7 +329,7 @@ fn made<F: FnOnce(&mut MayBlock) + Send + 'static>(
     crit: &Crit,
     name: Name,
     priority: Priority,
-    life: Life,
+    (life, stay): (Life, Stay),
     f: Box<F>,
 ) -> Result<Unstarted, OutOfMemory> {
     let cpu = here();
@@ -338,6 +343,9 @@ fn made<F: FnOnce(&mut MayBlock) + Send + 'static>(
     // SAFETY: the stack is mapped, this thread's for ever, and nobody runs on it while the thread is not started.
     let context = unsafe { arch::Context::new(top, begin::<F>, argument) };
     memory.prepare(name, priority, life, Context { sp: context.stack_pointer(), ip: 0 });
+    if stay == Stay::Bound {
+        memory.bind();
+    }
     Ok(memory)
 }
 

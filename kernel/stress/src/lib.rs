@@ -16,6 +16,7 @@ mod program;
 mod registry;
 mod run;
 mod team;
+mod window;
 
 include!(concat!(env!("OUT_DIR"), "/checks.rs"));
 

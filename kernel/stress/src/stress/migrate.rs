@@ -5,8 +5,8 @@ use crate::crew::{self, Crew, Ended, Job, relax};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::{Team, add};
+use crate::window::Window;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,7 +17,7 @@ use kernel_core::exec::Threads;
 use kernel_core::plant::Faults;
 use kernel_core::token::{Outer, Token};
 use kernel_core::{cpu, order, thread};
-use lwkt_port::{Body, Message, Owned, Port, Sent, ThreadPort};
+use lwkt_port::{Body, Error, Message, Port, ThreadPort};
 use lwkt_sched::{MOST_FORWARDS, MayBlock, Name, Priority, Reason, Why};
 use percpu::CpuId;
 
@@ -246,22 +246,18 @@ fn serve(cx: &mut MayBlock, nomads: &Nomads, me: usize) {
 /// Asks any server, some questions one by one and some many at a time; makes children, and joins them.
 fn ask(cx: &mut MayBlock, crew: &Crew, nomads: &Nomads, me: usize) {
     let mut dice = Dice::new(me + 100);
-    let mut sent: VecDeque<(u64, Sent<Question>)> = VecDeque::with_capacity(WINDOW);
-    let mut spare: Vec<Owned<Question>> = (0..WINDOW).map(|_| fresh(me)).collect();
+    let last = || Question { from: me, number: 0 };
+    let mut window = Window::new(WINDOW, last);
     for number in 1..=nomads.each {
         let to = nomads.ports[dice.below(nomads.cpus)];
         if dice.below(3) == 0 {
             let reply = to.do_(cx, &mut Message::new(Question { from: me, number }));
-            judge(nomads, number, reply.ok());
+            judge(nomads, number, reply);
         } else {
-            let mut message = spare.pop().expect("a window's worth, less those in `sent`");
-            *message.body() = Question { from: me, number };
-            sent.push_back((number, to.send(message)));
+            window.send(to, number, Question { from: me, number });
         }
-        if sent.len() == WINDOW {
-            let chosen = dice.below(WINDOW);
-            sent.swap(0, chosen);
-            collect(cx, nomads, &mut sent, &mut spare);
+        if let Some((number, reply)) = window.take_if_full(cx, &mut dice) {
+            judge(nomads, number, reply);
         }
         if dice.below(32) == 0 {
             child(cx, nomads, &mut dice);
@@ -269,37 +265,17 @@ fn ask(cx: &mut MayBlock, crew: &Crew, nomads: &Nomads, me: usize) {
         nomads.roam(cx, &mut dice);
         crew.step();
     }
-    while !sent.is_empty() {
-        collect(cx, nomads, &mut sent, &mut spare);
+    while let Some((number, reply)) = window.take(cx) {
+        judge(nomads, number, reply);
     }
     for to in &nomads.ports {
-        let _ = to.do_(cx, &mut Message::new(Question { from: me, number: 0 }));
+        let _ = to.do_(cx, &mut Message::new(last()));
         crew.step();
     }
-    for message in spare {
-        // SAFETY: `fresh` leaked it out of a box, and its owner gives it up.
-        drop(unsafe { Box::from_raw(message.into_inner()) });
-    }
 }
 
-fn fresh(me: usize) -> Owned<Question> {
-    Owned::new(Box::leak(Box::new(Message::new(Question { from: me, number: 0 }))))
-}
-
-fn collect(
-    cx: &mut MayBlock,
-    nomads: &Nomads,
-    sent: &mut VecDeque<(u64, Sent<Question>)>,
-    spare: &mut Vec<Owned<Question>>,
-) {
-    let Some((number, message)) = sent.pop_front() else { return };
-    let (reply, message) = message.wait(cx).take();
-    judge(nomads, number, reply.ok());
-    spare.push(message);
-}
-
-fn judge(nomads: &Nomads, number: u64, reply: Option<u64>) {
-    let right = reply == Some(mix(number));
+fn judge(nomads: &Nomads, number: u64, reply: Result<u64, Error>) {
+    let right = reply == Ok(mix(number));
     let counter = if right { &nomads.counts.answered } else { &nomads.counts.wrong };
     counter.fetch_add(1, Ordering::Relaxed);
 }

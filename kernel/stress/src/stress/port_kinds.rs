@@ -3,6 +3,7 @@
 use crate::crew::{self, Crew, Ended, Job};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
+use crate::window::Spare;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
@@ -13,8 +14,8 @@ use kernel_core::exec::Threads;
 use kernel_core::plant::Faults;
 use kernel_core::{cpu, order, timer};
 use lwkt_port::{
-    Batch, Body, ByBody, Error, Group, Message, Owned, Port, PortSet, Received, Replies, ReplyPort,
-    SpinPort, ThreadPort,
+    Batch, Body, ByBody, Error, Group, Port, PortSet, Received, Replies, ReplyPort, SpinPort,
+    ThreadPort,
 };
 use lwkt_sched::{MayBlock, ThreadRef};
 use percpu::CpuId;
@@ -232,9 +233,8 @@ fn help(cx: &mut MayBlock, shared: &Kinds) {
 fn ask(cx: &mut MayBlock, crew: &Crew, shared: &Kinds, me: usize) {
     let mut dice = Dice::new(me);
     let mut replies = shared.replies[me].claim(cx).expect("each client has one");
-    let fresh =
-        || Message::new(Question { from: me, number: 0, urgent_before: 0, kind: Kind::Any });
-    let mut spare: Vec<Owned<Question>> = (0..WINDOW).map(|_| Owned::new(leak(fresh()))).collect();
+    let fresh = || Question { from: me, number: 0, urgent_before: 0, kind: Kind::Any };
+    let mut spare = Spare::new(WINDOW, fresh);
     let mut urgents: Vec<u64> = shared.own.iter().map(|_| 0).collect();
     let (mut number, mut batch) = (0, Batch::new());
     while number < shared.each || replies.outstanding() > 0 {
@@ -266,10 +266,6 @@ fn ask(cx: &mut MayBlock, crew: &Crew, shared: &Kinds, me: usize) {
         collect(cx, shared, &mut replies, &mut spare, 1 + dice.below(WINDOW));
         crew.step();
     }
-    for message in spare {
-        // SAFETY: leaked out of a box above, and its owner gives it up.
-        drop(unsafe { Box::from_raw(message.into_inner()) });
-    }
 }
 
 /// Takes some back.
@@ -277,7 +273,7 @@ fn collect(
     cx: &mut MayBlock,
     shared: &Kinds,
     replies: &mut Replies<Question>,
-    spare: &mut Vec<Owned<Question>>,
+    spare: &mut Spare<Question>,
     count: usize,
 ) {
     for _ in 0..count {

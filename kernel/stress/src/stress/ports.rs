@@ -3,8 +3,8 @@
 use crate::crew::{self, Crew, Ended, Job};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
+use crate::window::Window;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use kernel_core::cpu;
 use kernel_core::exec::Threads;
 use kernel_core::order;
 use kernel_core::plant::Faults;
-use lwkt_port::{Body, Message, Owned, Port, Sent, ThreadPort};
+use lwkt_port::{Body, Error, Message, Port, ThreadPort};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
 
@@ -134,59 +134,34 @@ const PASSED: u64 = 1 << 63;
 /// Asks any server, some questions one by one and some many at a time.
 fn ask(cx: &mut MayBlock, crew: &Crew, ports: &Ports, me: usize) {
     let mut dice = Dice::new(me);
-    let mut sent: VecDeque<(u64, Sent<Question>)> = VecDeque::with_capacity(WINDOW);
-    let mut spare: Vec<Owned<Question>> = (0..WINDOW).map(|_| fresh(me)).collect();
+    let last = || Question { from: me, number: 0, forward: false };
+    let mut window = Window::new(WINDOW, last);
     for number in 1..=ports.each {
         let to = ports.ports[dice.below(ports.ports.len())];
         let forward = dice.below(8) == 0;
         if dice.below(4) == 0 {
             let mut message = Message::new(Question { from: me, number, forward });
             let reply = to.do_(cx, &mut message);
-            judge(ports, number, reply.ok());
+            judge(ports, number, reply);
         } else {
-            let mut message = spare.pop().expect("a window's worth, less those in `sent`");
-            *message.body() = Question { from: me, number, forward };
-            sent.push_back((number, to.send(message)));
+            window.send(to, number, Question { from: me, number, forward });
         }
-        if sent.len() == WINDOW {
-            let chosen = dice.below(WINDOW);
-            sent.swap(0, chosen);
-            collect(cx, ports, &mut sent, &mut spare);
+        if let Some((number, reply)) = window.take_if_full(cx, &mut dice) {
+            judge(ports, number, reply);
         }
         crew.step();
     }
-    while !sent.is_empty() {
-        collect(cx, ports, &mut sent, &mut spare);
+    while let Some((number, reply)) = window.take(cx) {
+        judge(ports, number, reply);
     }
     // All questions of this client are answered by now, so a server that has heard of the end from all forwards no more.
     for to in &ports.ports {
-        let _ = to.do_(cx, &mut Message::new(Question { from: me, number: 0, forward: false }));
+        let _ = to.do_(cx, &mut Message::new(last()));
         crew.step();
     }
-    for message in spare {
-        // SAFETY: `fresh` leaked it out of a box, and its owner gives it up.
-        drop(unsafe { Box::from_raw(message.into_inner()) });
-    }
 }
 
-fn fresh(me: usize) -> Owned<Question> {
-    Owned::new(Box::leak(Box::new(Message::new(Question { from: me, number: 0, forward: false }))))
-}
-
-/// Waits for the reply to the first of `sent`.
-fn collect(
-    cx: &mut MayBlock,
-    ports: &Ports,
-    sent: &mut VecDeque<(u64, Sent<Question>)>,
-    spare: &mut Vec<Owned<Question>>,
-) {
-    let Some((number, message)) = sent.pop_front() else { return };
-    let (reply, message) = message.wait(cx).take();
-    judge(ports, number, reply.ok());
-    spare.push(message);
-}
-
-fn judge(ports: &Ports, number: u64, reply: Option<u64>) {
-    let counter = if reply == Some(mix(number)) { &ports.answered } else { &ports.wrong };
+fn judge(ports: &Ports, number: u64, reply: Result<u64, Error>) {
+    let counter = if reply == Ok(mix(number)) { &ports.answered } else { &ports.wrong };
     counter.fetch_add(1, Ordering::Relaxed);
 }

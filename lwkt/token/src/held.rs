@@ -54,9 +54,9 @@ impl Entry {
 /// In what order tokens are taken again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// As they were taken.
+    /// As they were taken, with manners.
     Taken,
-    /// By their addresses.
+    /// By their addresses, and pressing.
     Address,
 }
 
@@ -123,11 +123,11 @@ impl Held {
         if count == 1 { Manners::Polite } else { Manners::Pressing }
     }
 
-    fn take(&self, at: usize, count: usize) -> bool {
+    fn take(&self, at: usize, manners: Manners) -> bool {
         let entry = self.entries[at].get();
         match entry.kind() {
             Kind::Exclusive => entry.word().try_exclusive(self.id()),
-            Kind::Shared => entry.word().try_shared(Self::manners(count)),
+            Kind::Shared => entry.word().try_shared(manners),
             Kind::Again => true,
         }
     }
@@ -147,7 +147,7 @@ impl Held {
 
     /// Tries to take number `count`, with all before it in hand.
     pub(crate) fn take_last(&self, count: usize) -> bool {
-        self.take(count, count + 1)
+        self.take(count, Self::manners(count + 1))
     }
 
     /// Whether the token of number `at` is worth a try.
@@ -167,7 +167,9 @@ impl Held {
     ) -> Result<(), usize> {
         let mut turn: [u8; MAX] = core::array::from_fn(|at| at as u8);
         let turn = &mut turn[..count];
+        let mut manners = Self::manners(count);
         if order == Order::Address {
+            manners = Manners::Pressing;
             // Stable: of one token, the entry that has it comes before those that have it again.
             let address = |at: u8| self.entries[usize::from(at)].get().0.addr() & !3;
             for end in 1..count {
@@ -179,7 +181,7 @@ impl Held {
             }
         }
         for (taken, at) in turn.iter().map(|at| usize::from(*at)).enumerate() {
-            while !self.take(at, count) {
+            while !self.take(at, manners) {
                 if !wait(at) {
                     turn[..taken].iter().rev().for_each(|at| self.give(usize::from(*at)));
                     return Err(at);

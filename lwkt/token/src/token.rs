@@ -110,7 +110,7 @@ impl<X: Exec, T> Token<X, T> {
     /// Takes the token to read, together with others who do. Otherwise as [`lock`](Self::lock); of a thread that holds it
     /// exclusively, it is taken once more.
     ///
-    /// A thread that holds nothing else lets those go first that wait for [`lock`](Self::lock).
+    /// A thread that holds nothing else lets those go first that wait for [`lock`](Self::lock), for some rounds of its wait.
     ///
     /// # Panics
     /// If the thread holds 32 tokens.

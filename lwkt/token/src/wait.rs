@@ -12,7 +12,10 @@
 //! who waits stays ready and looks again each time that its turn comes. Nobody has to wake it, and no CPU rests meanwhile.
 //!
 //! A round takes all tokens or none. The first [`ROUNDS`] rounds take them as the thread did. From then on by address,
-//! trying each for a while before the next, with the lower ones in hand.
+//! trying each for a while before the next, with the lower ones in hand, and pressing.
+//!
+//! Manners end there because a request is not a holder: whoever left it may be ready and not run, on a CPU whose better
+//! threads wait here, and for its turn they would wait for ever.
 //!
 //! No livelock: take the thread that fails, in a round by address, at the highest address. Whoever held that token then was
 //! no thread in such a round (it would have failed higher up, or succeeded), so it was one that goes on, or one in its first

@@ -26,9 +26,11 @@ const BASE: usize = 1 << 20;
 /// How a shared taker treats exclusive ones that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manners {
-    /// It lets them go first: a thread that takes this one token, which so keeps nobody from another one.
+    /// It lets them go first: a thread that takes this one token, which so keeps nobody from another one. For a bounded
+    /// number of rounds: who waits may be less than it, of its own CPU, and not run before it does.
     Polite,
-    /// It does not: a thread in a web of tokens, of which two could wait for each other's requests.
+    /// It does not: a thread in a web of tokens, of which two could wait for each other's requests, or one that has waited
+    /// long.
     Pressing,
 }
 

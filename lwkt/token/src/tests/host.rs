@@ -98,6 +98,7 @@ unsafe impl Exec for Host {
         assert_eq!(DEPTH.get(), 1);
         assert_eq!(WORD.get() & 0xff, 0, "who steps aside holds nothing");
         ASIDE.set(ASIDE.get() + 1);
+        assert!(ASIDE.get() < 1 << 18, "a wait for a token does not end");
         std::thread::yield_now();
     }
 

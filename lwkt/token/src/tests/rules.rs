@@ -169,6 +169,16 @@ fn a_request_holds_back_who_wants_this_token_alone() {
     assert!(word.try_shared(Manners::Polite), "it has had its turn");
 }
 
+/// Whoever asked may be a lesser thread of this CPU, which runs when this one does not any more.
+#[test]
+fn a_request_holds_nobody_back_for_ever() {
+    let (token, asker) = (token(()), held());
+    assert!(token.word().try_shared(Manners::Polite) && !token.word().try_exclusive(id(asker)));
+    token.word().give_shared();
+    drop(token.share(&mut may_block()));
+    assert!(aside() > 1, "it lets the other one go first for a while");
+}
+
 #[test]
 fn tokens_of_a_pool_may_be_one_token() {
     static POOL: Pool<Host, 2> = Pool::new();

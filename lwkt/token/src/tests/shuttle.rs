@@ -213,6 +213,27 @@ fn an_exclusive_one_among_shared_ones() {
     });
 }
 
+/// A better thread comes to share a token that a lesser one of its CPU has asked for: it does not wait for that one's turn,
+/// which comes after its own.
+#[test]
+fn who_asked_may_be_less() {
+    explore(2, |cx| {
+        let token: &'static crate::Token<Sim> = Box::leak(Box::new(crate::Token::new(())));
+        let lesser = spawn_with(0, Priority::USER, "lesser", move |cx| drop(token.lock(cx)));
+        let other = spawn_with(1, Priority::SERVER, "other", move |cx| {
+            let held = token.share(cx);
+            // So long that the lesser one does not only look.
+            (0..4 * crate::wait::LOOKS).for_each(|_| ::shuttle::thread::yield_now());
+            let share = move |cx: &mut MayBlock| drop(token.share(cx));
+            let better = spawn_with(0, Priority::SERVER, "better", share);
+            (0..crate::wait::LOOKS).for_each(|_| ::shuttle::thread::yield_now());
+            drop(held);
+            better.join(cx);
+        });
+        [lesser, other].into_iter().for_each(|handle| handle.join(cx));
+    });
+}
+
 /// A thread that goes from CPU to CPU with tokens in hand has them there.
 #[test]
 fn tokens_go_along_with_their_thread() {

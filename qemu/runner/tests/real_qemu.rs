@@ -5,7 +5,7 @@ mod support;
 
 use std::{path::Path, process::Command, thread};
 
-use runner::{Event, Outcome, Report, explain};
+use runner::{Event, Outcome, Report, Request, explain};
 use support::{Bench, explained, run};
 
 /// Sends 'h', 'i' and a new line to COM1.
@@ -38,10 +38,17 @@ fn each_qemu(mut test: impl FnMut(&Bench, &Path)) {
     }
 }
 
+/// Of a kernel that comes to its end, however busy the host is.
 fn boot(bench: &Bench, qemu: &Path, code: &[&[u8]]) -> (Report, String) {
-    let request = bench.request(&bench.kernel(&code.concat()), qemu);
-    let report = run(&request);
-    let text = explained(&report, &request);
+    let mut request = bench.request(&bench.kernel(&code.concat()), qemu);
+    request.limits.boot = request.limits.cap;
+    request.limits.quiet = request.limits.cap;
+    run_and_explain(&request)
+}
+
+fn run_and_explain(request: &Request) -> (Report, String) {
+    let report = run(request);
+    let text = explained(&report, request);
     (report, text)
 }
 
@@ -71,10 +78,12 @@ fn triple_fault() {
 #[test]
 fn hang_and_silence() {
     each_qemu(|bench, qemu| {
-        let (report, text) = boot(bench, qemu, &[SAY_HI, SPIN]);
+        let mut request = bench.request(&bench.kernel(&[SAY_HI, SPIN].concat()), qemu);
+        request.limits.boot = request.limits.cap;
+        let (report, text) = run_and_explain(&request);
         assert!(matches!(report.outcome, Outcome::Hang { .. }), "{text}");
         assert!(text.contains("\n  CPU 0, running, interrupts off:\n"), "{text}");
-        let (report, text) = boot(bench, qemu, &[SPIN]);
+        let (report, text) = run_and_explain(&bench.request(&bench.kernel(SPIN), qemu));
         assert!(matches!(report.outcome, Outcome::Silent { .. }), "{text}");
         assert_eq!(report.stacks.len(), 1, "{text}");
     });
@@ -84,9 +93,9 @@ fn hang_and_silence() {
 fn all_asleep_is_a_deadlock() {
     each_qemu(|bench, qemu| {
         let mut request = bench.request(&bench.kernel(&[SAY_HI, HALT].concat()), qemu);
+        request.limits.boot = request.limits.cap;
         request.limits.quiet = request.limits.cap;
-        let report = run(&request);
-        let text = explained(&report, &request);
+        let (report, text) = run_and_explain(&request);
         assert_eq!(report.outcome, Outcome::Deadlock, "{text}");
         assert!(text.contains("\n  CPU 0, halted, interrupts off:\n"), "{text}");
     });

@@ -119,15 +119,15 @@ impl Held {
         (0..count).find(is).map(|at| (at, self.entries[at].get().kind()))
     }
 
-    fn manners(count: usize) -> Manners {
-        if count == 1 { Manners::Polite } else { Manners::Pressing }
+    fn manners(count: usize, order: Order) -> Manners {
+        if count == 1 && order == Order::Taken { Manners::Polite } else { Manners::Pressing }
     }
 
-    fn take(&self, at: usize, manners: Manners) -> bool {
+    fn take(&self, at: usize, count: usize, order: Order) -> bool {
         let entry = self.entries[at].get();
         match entry.kind() {
             Kind::Exclusive => entry.word().try_exclusive(self.id()),
-            Kind::Shared => entry.word().try_shared(manners),
+            Kind::Shared => entry.word().try_shared(Self::manners(count, order)),
             Kind::Again => true,
         }
     }
@@ -147,14 +147,15 @@ impl Held {
 
     /// Tries to take number `count`, with all before it in hand.
     pub(crate) fn take_last(&self, count: usize) -> bool {
-        self.take(count, Self::manners(count + 1))
+        self.take(count, count + 1, Order::Taken)
     }
 
     /// Whether the token of number `at` is worth a try.
     pub(crate) fn looks_free(&self, at: usize, count: usize) -> bool {
         let entry = self.entries[at].get();
         let shared = entry.kind() == Kind::Shared;
-        entry.kind() == Kind::Again || entry.word().looks_free(shared, Self::manners(count))
+        entry.kind() == Kind::Again
+            || entry.word().looks_free(shared, Self::manners(count, Order::Taken))
     }
 
     /// Tries to take the first `count` tokens, in this order: all, or none and the number of the one that is another's.
@@ -167,9 +168,7 @@ impl Held {
     ) -> Result<(), usize> {
         let mut turn: [u8; MAX] = core::array::from_fn(|at| at as u8);
         let turn = &mut turn[..count];
-        let mut manners = Self::manners(count);
         if order == Order::Address {
-            manners = Manners::Pressing;
             // Stable: of one token, the entry that has it comes before those that have it again.
             let address = |at: u8| self.entries[usize::from(at)].get().0.addr() & !3;
             for end in 1..count {
@@ -181,7 +180,7 @@ impl Held {
             }
         }
         for (taken, at) in turn.iter().map(|at| usize::from(*at)).enumerate() {
-            while !self.take(at, manners) {
+            while !self.take(at, count, order) {
                 if !wait(at) {
                     turn[..taken].iter().rev().for_each(|at| self.give(usize::from(*at)));
                     return Err(at);

@@ -67,6 +67,8 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
         | Record::TestBegin { .. }
         | Record::PathBegin {}
         | Record::Order { .. }
+        | Record::Timeline { .. }
+        | Record::Happened { .. }
         | Record::PathEnd { .. } => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ pub use codec::{Error, Named, Values};
 use codec::{Field, Reader, Writer};
 
 /// Changes whenever a record does.
-pub const VERSION: u64 = 5;
+pub const VERSION: u64 = 6;
 /// No encoded record is longer.
 pub const MAX_BYTES: usize = 768;
 /// The text in front of the bytes in a decoded defmt frame.
@@ -232,6 +232,20 @@ records! {
     18 Order {
         /// Equal for equal orders.
         digest: u64,
+    }
+    /// The timeline of a CPU: how often each event came to pass, and what of it follows.
+    19 Timeline {
+        /// The CPU.
+        cpu: u64,
+        /// Events before those that follow.
+        lost: u64,
+        /// By the event's name.
+        counts: Named<'a>,
+    }
+    /// Events of the timeline that has begun.
+    20 Happened {
+        /// `probe::Record`s, one after the other.
+        records: &'a [u8],
     }
 }
 

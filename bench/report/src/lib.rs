@@ -11,6 +11,7 @@ mod key;
 mod record;
 pub mod side_by_side;
 pub mod table;
+pub mod timeline;
 
 pub use baseline::{Baseline, Comparison, Fleeting, Scope};
 pub use goals::{Goal, Goals, Match, Opponent, RatioGoal, Stat};

@@ -100,6 +100,10 @@ pub enum Event {
     /// The instructions of a few samples (or of the empty loop) of the benchmark that has begun were written down; their
     /// ticks, overhead included.
     Path { empty: bool, ticks: Vec<u64> },
+    /// The timeline of a CPU begins: what follows, and how often each event came to pass.
+    Timeline { cpu: u64, lost: u64, counts: Vec<(String, u64)> },
+    /// More of it.
+    Happened(Vec<probe::Record>),
     /// A part of a benchmark's result, kept for its end.
     Part,
 }
@@ -254,6 +258,15 @@ impl Collector {
             Record::Log { source, text } => Event::Log { source: source.into(), text: text.into() },
             Record::Thread { name, cpu, state } => {
                 Event::Thread { name: name.into(), cpu, state: state.into() }
+            }
+            Record::Timeline { cpu, lost, counts } => Event::Timeline {
+                cpu,
+                lost,
+                counts: counts.iter().map(|(name, count)| (name.into(), count)).collect(),
+            },
+            Record::Happened { records } => {
+                let records = records.as_chunks().0.iter().map(probe::Record::from_bytes);
+                Event::Happened(records.collect())
             }
             Record::RunEnd { ok, lost } => Event::End { ok, lost },
         })

@@ -28,6 +28,7 @@ Examples:
   ./x stress --plant lost-wake    a bug on purpose: which tests see it, and what they say
   ./x run --mode tcg --smp 16     16 CPUs, emulated in parallel: wall cycles, not a claim
   ./x bench --set runq=bitmap,list   each policy by itself, then side by side
+  ./x trace port_do -o t.json     what happens on each CPU, as a timeline for ui.perfetto.dev
   ./x sim web --cpus 64           a workload on 64 virtual CPUs, each run queue a column
   ./x boot -- -d int              the kernel in this terminal, QEMU logging interrupts
   ./x boot --gdb                  the same, waiting for a debugger
@@ -71,6 +72,8 @@ pub enum Verb {
     Bench(BenchArgs),
     /// Run stress tests in the kernel, under one interleaving or many.
     Stress(StressArgs),
+    /// Run a benchmark or stress test and write what happened on each CPU as a timeline, for Perfetto.
+    Trace(TraceArgs),
     /// Run a workload on virtual CPUs, with the kernel's own schedulers: policies side by side.
     Sim(SimArgs),
     /// Boot the kernel in this terminal, as text.
@@ -220,6 +223,7 @@ impl RunArgs {
             output: &self.output,
             rows: self.rows,
             baseline: Some(&self.baseline),
+            timeline: None,
         }
     }
 }
@@ -270,8 +274,30 @@ impl StressArgs {
             output: &self.output,
             rows: Rows::default(),
             baseline: None,
+            timeline: None,
         }
     }
+}
+
+/// `./x trace`
+#[derive(Args, Debug)]
+pub struct TraceArgs {
+    /// The benchmarks and stress tests whose name holds this.
+    #[arg(value_name = "BENCH|STRESS", value_parser = filter)]
+    pub filter: String,
+
+    /// Write the timeline to this file.
+    #[arg(short, long, value_name = "FILE", default_value = "timeline.json")]
+    pub output: PathBuf,
+
+    #[command(flatten)]
+    pub machine: Machine,
+    #[command(flatten)]
+    pub seed: Seed,
+
+    /// Few samples and steps. A log keeps the last events, so much more than it holds need not happen.
+    #[arg(long)]
+    pub quick: bool,
 }
 
 /// `./x boot`

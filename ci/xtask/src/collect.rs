@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use bench_report::json::{self, Raw};
+use bench_report::timeline::Timeline;
 use bench_report::{BenchResult, Collector, Event, Goals, RunKey, StressResult, record_bytes};
 use runner::Frame;
 
@@ -36,6 +37,10 @@ pub struct Collected {
     pub over: bool,
     /// What could be run, when that was the question: name and one sentence.
     pub offers: Vec<(String, String)>,
+    /// Ticks in a second, as the kernel calibrated them; 0 before it has said.
+    pub tick_hz: u64,
+    /// What probes recorded.
+    pub timeline: Timeline,
     /// Instructions that were written down.
     pub paths: Paths,
     /// Records that made no sense.
@@ -57,6 +62,8 @@ impl Collected {
             parts: Vec::new(),
             over: false,
             offers: Vec::new(),
+            tick_hz: 0,
+            timeline: Timeline::default(),
             paths: Paths::default(),
             errors: Vec::new(),
             running: String::new(),
@@ -92,7 +99,10 @@ impl Collected {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Start(start) => guest::complete(&mut self.key, &start),
+            Event::Start(start) => {
+                guest::complete(&mut self.key, &start);
+                self.tick_hz = start.tick_hz;
+            }
             Event::BenchBegin(name) => self.running = name,
             Event::Bench(result) => {
                 for lines in &mut self.writers {
@@ -112,6 +122,8 @@ impl Collected {
                 self.part(&name, ok, &message);
             }
             Event::End { .. } => self.over = true,
+            Event::Timeline { cpu, lost, counts } => self.timeline.begin(cpu, lost, counts),
+            Event::Happened(records) => self.timeline.take(&records),
             Event::BenchInfo { name, doc, .. } | Event::StressInfo { name, doc } => {
                 self.offers.push((name, doc))
             }
@@ -236,7 +248,7 @@ fn create(file: &Path, path: &Path) -> Result<File, String> {
 }
 
 /// Nothing but records is replaced by records.
-fn holds_records(path: &Path) -> Result<(), String> {
+pub fn holds_records(path: &Path) -> Result<(), String> {
     let mut first = [0];
     let read = File::open(path).and_then(|mut file| file.read(&mut first));
     match read.map_err(|error| said(path, &error))? {

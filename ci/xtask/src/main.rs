@@ -23,6 +23,7 @@ mod settings;
 mod sim;
 mod test;
 mod toolchain;
+mod trace;
 mod why;
 
 use std::process::ExitCode;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         cli::Verb::Run(args) => run::run(&args.as_run("bench,stress")),
         cli::Verb::Bench(args) if args.hosted => hosted::run(&args.run),
         cli::Verb::Bench(args) => run::run(&args.run.as_run("bench")),
+        cli::Verb::Trace(args) => trace::trace(&args),
         cli::Verb::Sim(args) => sim::run(&args),
         cli::Verb::Stress(args) if args.seeds.is_some() => seeds::run(&args),
         cli::Verb::Stress(args) => run::run(&args.as_run()),

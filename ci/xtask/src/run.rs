@@ -15,6 +15,7 @@ use runner::{Event, Mode, Request, Sink};
 
 use crate::cli::{self, Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
+use crate::trace::Fresh;
 use crate::{Status, again, gate, guest, list, out, place, settings, why};
 
 /// One boot of the kernel with everything that was asked of it.
@@ -34,6 +35,8 @@ pub struct Run<'a> {
     pub rows: cli::Rows,
     /// What to compare with.
     pub baseline: Option<&'a Baseline>,
+    /// Where to write a timeline.
+    pub timeline: Option<&'a Fresh>,
 }
 
 /// Runs, once for each combination of what was set; the exit status.
@@ -133,6 +136,15 @@ fn ended(
     }
     if status == Status::Passed && !collected.passed() {
         status = Status::Failed;
+    }
+    if let Some(file) = run.timeline {
+        match file.write(collected, &request.kernel) {
+            Ok(lines) => lines.iter().for_each(|line| screen.line(line)),
+            Err(error) => {
+                screen.line(&format!("x: {error:#}"));
+                status = Status::Usage;
+            }
+        }
     }
     if let Some(asked) = run.baseline {
         let style = style(screen.look());
@@ -248,6 +260,9 @@ fn words(run: &Run<'_>) -> guest::Words {
     words.extend(run.choice.filter.iter().map(|filter| format!("filter={filter}")));
     if run.rows.why {
         words.push("why".to_owned());
+    }
+    if run.timeline.is_some() {
+        words.push("trace".to_owned());
     }
     if run.output.quick {
         words.push("quick".to_owned());

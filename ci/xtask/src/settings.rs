@@ -18,9 +18,10 @@ pub struct Key {
 }
 
 /// All of them.
-static KEYS: [Key; 2] = [
+static KEYS: [Key; 3] = [
     Key { name: "runq", names: lwkt_sched::queue::NAMES, variable: "DAMSELFLY_RUNQ" },
     Key { name: "ipi", names: ipiq::knocking::NAMES, variable: "DAMSELFLY_IPI" },
+    Key { name: "trace", names: probe::NAMES, variable: "DAMSELFLY_TRACE" },
 ];
 
 /// One of several.

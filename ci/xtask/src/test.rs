@@ -19,6 +19,7 @@ mod planted;
 mod readme;
 mod repeats;
 mod steps;
+mod timelines;
 mod workspace;
 
 use std::io::{IsTerminal, Write};

@@ -378,6 +378,47 @@ pub fn crit_depth() -> u32 {
     crit_word() & 0xffff
 }
 
+/// Begins a record of 32 bytes in this CPU's log, and counts it: the time, `KIND` and `first`. Returns where its other two words are.
+///
+/// `AT`, `MASK` and `BASE` are where in the CPU's block its cursor, the mask of that and the address of its log are, `COUNT` where it
+/// counts this kind. The place is taken by one instruction: an interrupt's record comes before it or behind it.
+///
+/// # Safety
+/// There are these four words, and at `BASE + (cursor & MASK)` there is a record, whatever the cursor.
+#[inline(always)]
+pub unsafe fn record<
+    const AT: usize,
+    const MASK: usize,
+    const BASE: usize,
+    const COUNT: usize,
+    const KIND: u32,
+>(
+    first: u32,
+) -> *mut [u64; 2] {
+    let place: *mut u64;
+    // SAFETY: 1. the caller's promise; 2. the head is the block's beginning, and `gs` points to it.
+    unsafe {
+        asm!(
+            "mov {place:e}, 32",
+            "xadd gs:[{at}], {place}",
+            "and {place}, gs:[{mask}]",
+            "add {place}, gs:[{base}]",
+            "rdtsc",
+            "mov [{place}], eax",
+            "mov [{place} + 4], edx",
+            "mov dword ptr [{place} + 8], {kind}",
+            "mov [{place} + 12], {first:e}",
+            "inc qword ptr gs:[{count}]",
+            place = out(reg) place,
+            at = const AT, mask = const MASK, base = const BASE, count = const COUNT, kind = const KIND,
+            first = in(reg) first,
+            out("eax") _, out("edx") _,
+            options(nostack)
+        )
+    };
+    place.wrapping_add(2).cast()
+}
+
 /// Returns the depth of hard sections on this CPU.
 #[inline(always)]
 pub fn hard_level() -> u32 {

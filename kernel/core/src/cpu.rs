@@ -11,6 +11,7 @@ use crate::memory::{FrameCache, HeapCache};
 pub use crate::park::{ParkError, is_parked, park, unpark};
 use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
+use crate::timeline::{IS_TRACED, Log, Logs};
 use crate::timer::{self, Timer};
 use arch::CpuHead;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -50,6 +51,7 @@ pub struct Cpu {
     pub(crate) callouts: Own<Callouts>,
     /// Its callout thread, until that has begun.
     pub(crate) callout_thread: Own<Option<Unstarted>>,
+    pub(crate) logs: Logs,
 }
 
 /// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
@@ -133,6 +135,7 @@ impl Cpu {
             waiters: own!(Waiters::new()),
             callouts: own!(Callouts::new()),
             callout_thread: own!(None),
+            logs: [const { Log::NONE }; IS_TRACED as usize],
         }
     }
 

@@ -70,11 +70,14 @@ pub(crate) fn next_look() -> u64 {
 /// Sleeps until something comes and does it. In the outermost critical section.
 #[inline]
 pub(crate) fn rest(crit: &Crit) {
+    probe::rests();
     if policy::is_unusual() {
-        return policy::rest(crit);
+        policy::rest(crit);
+    } else {
+        let noted = halt(crit);
+        wake(crit, noted);
     }
-    let noted = halt(crit);
-    wake(crit, noted);
+    probe::rested();
 }
 
 /// Sleeps until an interrupt; says whether something was sent here passively.

@@ -223,5 +223,6 @@ pub fn is_master(crit: &Crit) -> bool {
 /// The doorbell interrupt, outside critical sections: inside one the machine's entry only leaves a mark.
 #[unsafe(no_mangle)]
 extern "C" fn core_doorbell() {
+    probe::doorbell();
     crate::cpu::handle(|hard| rang(hard));
 }

@@ -25,6 +25,7 @@ pub mod process;
 pub mod records;
 mod report;
 pub mod thread;
+pub mod timeline;
 pub mod timer;
 pub mod token;
 pub mod wait_queue;
@@ -32,8 +33,11 @@ pub mod wait_queue;
 /// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
 pub fn variants() -> alloc::string::String {
     use {ipiq::knocking, lwkt_sched::queue};
-    let all =
-        [("runq", queue::CHOSEN, queue::IS_USUAL), ("ipi", knocking::CHOSEN, knocking::IS_USUAL)];
+    let all = [
+        ("runq", queue::CHOSEN, queue::IS_USUAL),
+        ("ipi", knocking::CHOSEN, knocking::IS_USUAL),
+        ("trace", probe::CHOSEN, probe::IS_USUAL),
+    ];
     let unusual = all.iter().filter(|(.., usual)| !usual);
     let words: alloc::vec::Vec<_> =
         unusual.map(|(key, chosen, _)| alloc::format!("{key}={chosen}")).collect();

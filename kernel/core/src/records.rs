@@ -1,7 +1,7 @@
 //! Records on their way out: frames for the runner, or lines on the serial port.
 
 use crate::cpu::{self, critical};
-use crate::{fallible, order};
+use crate::{fallible, order, timeline};
 use alloc::boxed::Box;
 use bench_api::text;
 use bench_api::wire::{MAX_BYTES, Record};
@@ -74,6 +74,12 @@ pub fn set_watched(watched: bool) {
 
 /// Sends a record out.
 pub fn emit(record: &Record<'_>) {
+    if let Record::BenchBegin { name }
+    | Record::StressBegin { name, .. }
+    | Record::TestBegin { name } = record
+    {
+        timeline::begun(name);
+    }
     if trace::mode() == Mode::Frames {
         let mut buffer = [0; MAX_BYTES];
         if let Ok(bytes) = record.encode(&mut buffer) {
@@ -136,6 +142,8 @@ pub(crate) fn from_program(bytes: &[u8]) -> Result<(), NoRecord> {
         | Record::TestBegin { .. }
         | Record::TestEnd { .. }
         | Record::Log { .. }
+        | Record::Timeline { .. }
+        | Record::Happened { .. }
         | Record::Thread { .. } => return Err(NoRecord),
     }
     Ok(())

@@ -82,8 +82,14 @@ pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
         arch::cpu::may_switch(),
         "a thread blocks in its outermost critical section only"
     );
+    waits(why);
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.block(crit, why)));
     go(crit, from, next);
+}
+
+#[inline(always)]
+fn waits(why: Why) {
+    probe::waits(why.reason as u32, why.address as u64);
 }
 
 /// Waits until somebody wakes this thread, or until `deadline`, in nanoseconds since boot.
@@ -92,6 +98,7 @@ pub fn sleep_until(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) {
         arch::cpu::may_switch(),
         "a thread sleeps in its outermost critical section only"
     );
+    waits(why);
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.sleep(crit, why, deadline)));
     crate::timer::rearm(crit);
     go(crit, from, next);
@@ -187,6 +194,7 @@ pub(crate) fn switch(from: ThreadRef, to: ThreadRef) -> usize {
         here().spin_ranks.load(core::sync::atomic::Ordering::Relaxed) == 0,
         "a thread switches with a spin lock in hand"
     );
+    probe::switched(probe::low(to.into_word()));
     let context = |thread: ThreadRef| {
         core::ptr::with_exposed_provenance_mut::<arch::Context>(thread.into_word())
     };

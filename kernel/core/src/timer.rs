@@ -162,6 +162,7 @@ fn arm(deadline: u64) {
 #[unsafe(no_mangle)]
 extern "C" fn core_timer() {
     let cpu = here();
+    probe::timer();
     chaos::turn();
     if arch::cpu::in_crit() {
         return cpu.leave_mark(|cpu| cpu.timer_due.store(true, Ordering::Relaxed));

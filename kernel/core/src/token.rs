@@ -84,6 +84,7 @@ unsafe impl Exec for Threads {
 
     fn taken_again(crit: &Crit, held: usize) {
         here().scheduler.with(crit, |s| s.taken_again(crit, held));
+        probe::holds(held as u32);
     }
 
     fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {

@@ -3,7 +3,7 @@
 use arch::power::Exit;
 use bench_api::wire::{Record, VERSION};
 use bench_api::{Settings, arguments};
-use kernel_core::{boot, chaos, cpu, plant, process, records, say};
+use kernel_core::{boot, chaos, cpu, plant, process, records, say, timeline};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
 use raw_cpuid::CpuId as Identification;
@@ -14,6 +14,14 @@ pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
     begin(options);
     plant::end(cx, options);
     records::set_watched(options.why);
+    if options.trace && !timeline::IS_TRACED {
+        say!("a timeline was asked for, and this kernel was not built to be traced");
+        return Exit::Boot;
+    }
+    if options.trace && timeline::begin().is_err() {
+        say!("no memory for a timeline");
+        return Exit::Boot;
+    }
     let mut ok = true;
     if options.parts.bench {
         if !options.list {
@@ -32,6 +40,9 @@ pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
         ok &= program(cx, options.program);
     }
     chaos::set_seed(0);
+    if options.trace {
+        timeline::end();
+    }
     records::emit(&Record::RunEnd { ok, lost: trace::lost() });
     if ok { Exit::Success } else { Exit::Failed }
 }

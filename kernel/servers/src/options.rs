@@ -87,6 +87,8 @@ pub struct Options<'a> {
     pub quick: bool,
     /// Trace one iteration of the benchmark, instruction by instruction.
     pub why: bool,
+    /// Keep a timeline and send it out at the end; a kernel that was built for it does.
+    pub trace: bool,
     /// What a CPU does that has nobody to run.
     pub idle: Idle,
     /// What is to go wrong.
@@ -182,6 +184,7 @@ impl<'a> Options<'a> {
         list: false,
         quick: false,
         why: false,
+        trace: false,
         idle: Idle::Hlt,
         plant: None,
     };
@@ -202,6 +205,7 @@ impl<'a> Options<'a> {
             ("list", "") => self.list = true,
             ("quick", "") => self.quick = true,
             ("why", "") => self.why = true,
+            ("trace", "") => self.trace = true,
             ("mode", "insns") => self.clock = Clock::Insns,
             ("mode", "tcg") => self.clock = Clock::Tcg,
             ("mode", "kvm") => self.clock = Clock::Kvm,

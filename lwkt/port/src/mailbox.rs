@@ -120,6 +120,7 @@ impl<B: Body> Mailbox<B> {
     /// Edges 1, 2 and 6: `message` goes to the port, by way of the owner's CPU.
     #[inline]
     pub fn put(&'static self, crit: &Crit, message: Raw<B>) {
+        probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
         message.set_place(Some(self));
         self.route(crit, message);
     }
@@ -137,6 +138,7 @@ impl<B: Body> Mailbox<B> {
 
     /// As [`put`](Self::put), before those that are not urgent.
     pub fn put_urgent(&'static self, crit: &Crit, message: Raw<B>) {
+        probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
         message.set_place(Some(self));
         match self.side(crit) {
             Side::Closed => answer(crit, message, Err(Error::Closed)),
@@ -181,7 +183,9 @@ impl<B: Body> Mailbox<B> {
     /// The next message. By the owner.
     #[inline]
     pub fn pop(&self, crit: &Crit) -> Option<Raw<B>> {
-        self.with(crit, |inner| inner.queue.pop())
+        let message = self.with(crit, |inner| inner.queue.pop())?;
+        probe::received(message.name(), core::ptr::from_ref(self).addr() as u64);
+        Some(message)
     }
 
     /// The next message; waits for it. By the owner.

@@ -59,6 +59,12 @@ impl<B: Body> Raw<B> {
         self.0 == other.0
     }
 
+    /// What stands for the message in a timeline.
+    #[inline(always)]
+    pub fn name(&self) -> u32 {
+        probe::low(self.0.addr().get())
+    }
+
     /// Who has sent the message, which has left its sender.
     #[inline(always)]
     pub fn sender(&self) -> ThreadRef {

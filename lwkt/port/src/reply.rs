@@ -12,6 +12,7 @@ use crate::{Body, Error, Exec};
 /// Edge 4: the answer goes to the sender, by way of its CPU.
 #[inline]
 pub(crate) fn answer<B: Body>(crit: &Crit, message: Raw<B>, reply: Result<B::Reply, Error>) {
+    probe::replied(message.name());
     message.message().reply.set(Some(reply));
     deliver(crit, message);
 }
@@ -24,6 +25,7 @@ fn deliver<B: Body>(crit: &Crit, message: Raw<B>) {
     if home != B::Exec::here(crit) {
         return B::Exec::call(crit, home, deliver_there::<B>, arguments(message, None));
     }
+    probe::back(message.name());
     let it = message.message();
     if it.reply_to.get().is_some() {
         return collect(crit, message);

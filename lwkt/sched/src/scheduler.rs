@@ -336,6 +336,7 @@ impl<Q: RunQueue> Scheduler<Q> {
 
     #[inline]
     pub(crate) fn ready(&mut self, thread: ThreadRef) {
+        probe::woke(probe::low(thread.into_word()));
         thread.state.set(State::Ready);
         self.queue.push(thread);
     }

@@ -57,6 +57,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All, each at its number.
+    pub const ALL: [Self; 13] = [
+        Self::Nothing,
+        Self::Message,
+        Self::Port,
+        Self::Ports,
+        Self::Join,
+        Self::Sleep,
+        Self::Completion,
+        Self::Queue,
+        Self::Callout,
+        Self::Callouts,
+        Self::Stopped,
+        Self::Interrupt,
+        Self::Event,
+    ];
+
     /// The words of the deadlock report.
     pub const fn words(self) -> &'static str {
         match self {

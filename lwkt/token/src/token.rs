@@ -171,6 +171,7 @@ fn take_slowly<X: Exec>(word: &'static Word, kind: Kind) -> usize {
             }
             X::relax(crit);
         }
+        probe::wants(probe::low(core::ptr::from_ref(word).addr()));
         me.park(count);
         X::let_go(crit);
         X::step_aside(crit);

@@ -63,6 +63,14 @@ struct Slot {
     args: UnsafeCell<[usize; 3]>,
 }
 
+impl Slot {
+    /// What stands for it in a timeline.
+    #[inline(always)]
+    fn name(&self) -> u32 {
+        probe::low(ptr::from_ref(self).addr())
+    }
+}
+
 // Two slots to a line; a line for each end, no more. A model's cells are larger.
 #[cfg(not(feature = "loom"))]
 static_assertions::const_assert_eq!(size_of::<Slot>(), 32);
@@ -148,6 +156,8 @@ impl<const DEPTH: usize> Ring<DEPTH> {
                 // SAFETY: the slot is free, so the words are the producer's.
                 unsafe { *args = [a, b, c] }
             });
+            // Before the other side can say that it ran.
+            probe::sent(slot.name(), call.func as usize as u64);
             // Pairs with: `pop`, the load of the function, acquire.
             slot.func.store(call.func as *mut (), Ordering::Release);
             // SAFETY: as above.
@@ -178,6 +188,7 @@ impl<const DEPTH: usize> Ring<DEPTH> {
                 unsafe { *args }
             });
             chaos_point();
+            probe::ran(slot.name(), func.expose_provenance() as u64);
             // Pairs with: `push`, the load of the function, acquire.
             slot.func.store(ptr::null_mut(), Ordering::Release);
             // SAFETY: as above.

@@ -171,6 +171,16 @@ impl<'a> Field<'a> for &'a str {
     }
 }
 
+impl<'a> Field<'a> for &'a [u8] {
+    fn put(&self, to: &mut Writer<'_>) -> Result<(), Error> {
+        to.list(|to| to.bytes(self))
+    }
+
+    fn get(from: &mut Reader<'a>) -> Result<Self, Error> {
+        from.list()
+    }
+}
+
 /// A list of numbers, to be written or as read.
 #[derive(Clone, Copy, Debug)]
 pub enum Values<'a> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::workspace::Workspace;
 use super::{
     baseline, count, cures, explained, faults, hosted, kernel, orders, pandas, planted, readme,
-    repeats,
+    repeats, timelines,
 };
 use crate::{build, place, toolchain};
 
@@ -83,6 +83,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(baseline::baseline());
     steps.push(repeats::repeats());
     steps.push(explained::explained());
+    steps.push(timelines::timelines());
     steps.push(pandas::pandas());
     steps.extend(readme::steps());
     steps.extend(readme::recipes());

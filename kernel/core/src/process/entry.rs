@@ -47,6 +47,7 @@ fn slow_and_wait<R>(f: impl FnOnce(&mut MayBlock, &'static Carrier) -> R) -> R {
 #[unsafe(no_mangle)]
 extern "C" fn core_syscall_send(head: u64, cookie: u64, a: u64, b: u64, c: u64, d: u64) -> Answer {
     count_entry();
+    probe::entered(0);
     let Reply { status, value } = dispatch::send(Entry, Head(head), cookie, [a, b, c, d]);
     Answer { status, value }
 }
@@ -62,6 +63,7 @@ extern "C" fn core_syscall_receive(
     _: u64,
 ) -> Answer {
     count_entry();
+    probe::entered(1);
     let Reply { status, value } = dispatch::receive(Entry, port, cookie, buffer, length);
     Answer { status, value }
 }
@@ -77,6 +79,7 @@ extern "C" fn core_syscall_wait(
     _: u64,
 ) -> Answer {
     count_entry();
+    probe::entered(2);
     let Reply { status, value } = dispatch::wait(Entry, seen, deadline);
     Answer { status, value }
 }

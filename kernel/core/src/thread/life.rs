@@ -7,7 +7,7 @@
 use super::{arrived, current, migrate, switch, wait_until};
 use crate::cpu::{self, Cpu, critical, here};
 use crate::exec::Threads;
-use crate::{fallible, ipi, memory, park, process};
+use crate::{fallible, ipi, memory, park, process, timeline};
 use alloc::boxed::Box;
 use arch::stack;
 use core::cell::Cell;
@@ -227,6 +227,7 @@ pub(crate) fn exit() -> ! {
     // SAFETY: entered above; this thread never leaves it, the next one leaves its own.
     let crit = unsafe { Crit::assume() };
     let (from, next) = here().scheduler.with(&crit, |s| (s.current(), s.exit(&crit)));
+    probe::ended(probe::low(from.into_word()));
     switch(from, next);
     unreachable!("a thread that is over was run")
 }
@@ -310,7 +311,9 @@ fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
     f: Box<F>,
 ) -> Result<ThreadRef, OutOfMemory> {
     let memory = made(crit, name, priority, kind, f)?;
-    Ok(here().scheduler.with(crit, |s| s.spawn(crit, memory)))
+    let thread = here().scheduler.with(crit, |s| s.spawn(crit, memory));
+    timeline::started(thread, name);
+    Ok(thread)
 }
 
 /// A thread for this CPU that nobody joins and that stays here, to be started by its scheduler.

@@ -31,10 +31,14 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     pub(super) fn knock(&self, crit: &Crit, me: CpuId, to: CpuId) {
         let counters = &self.nodes.on(me).counters;
         match self.nodes.on(to).doorbell.knock::<B::Knocking>(mark_of(me)) {
-            Knock::Avoided => counters.avoided.add(crit, 1),
+            Knock::Avoided => {
+                counters.avoided.add(crit, 1);
+                probe::avoided(to.index() as u32);
+            }
             Knock::Ring if plant::strikes(Bug::LostDoorbell) => {}
             Knock::Ring => {
                 counters.rung.add(crit, 1);
+                probe::rung(to.index() as u32);
                 self.bell.ring(crit, to);
             }
         }

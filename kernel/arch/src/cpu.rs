@@ -394,7 +394,7 @@ pub unsafe fn record<
     const KIND: u32,
 >(
     first: u32,
-) -> *mut [u64; 2] {
+) -> *mut u64 {
     let place: *mut u64;
     // SAFETY: 1. the caller's promise; 2. the head is the block's beginning, and `gs` points to it.
     unsafe {
@@ -416,7 +416,7 @@ pub unsafe fn record<
             options(nostack)
         )
     };
-    place.wrapping_add(2).cast()
+    place.wrapping_add(2)
 }
 
 /// Returns the depth of hard sections on this CPU.

@@ -135,7 +135,7 @@ impl Cpu {
             waiters: own!(Waiters::new()),
             callouts: own!(Callouts::new()),
             callout_thread: own!(None),
-            logs: [const { Log::NONE }; IS_TRACED as usize],
+            logs: [const { Log::new() }; IS_TRACED as usize],
         }
     }
 

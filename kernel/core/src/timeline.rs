@@ -44,12 +44,14 @@ pub(crate) struct Log {
 static NOWHERE: [AtomicU64; Record::BYTES / 8] = [const { AtomicU64::new(0) }; Record::BYTES / 8];
 
 impl Log {
-    pub(crate) const NONE: Self = Self {
-        at: AtomicU64::new(0),
-        mask: AtomicU64::new(0),
-        base: AtomicPtr::new(NOWHERE.as_ptr().cast_mut().cast()),
-        counts: [const { Counter::new() }; Kind::ALL.len()],
-    };
+    pub(crate) const fn new() -> Self {
+        Self {
+            at: AtomicU64::new(0),
+            mask: AtomicU64::new(0),
+            base: AtomicPtr::new(NOWHERE.as_ptr().cast_mut().cast()),
+            counts: [const { Counter::new() }; Kind::ALL.len()],
+        }
+    }
 
     /// Writes go to so many records at `base` from now on. An interrupt's probes come between two stores, of which each leaves a
     /// place that may be written.
@@ -85,17 +87,17 @@ fn record<const KIND: u32, const COUNT: usize>(first: u32, second: u64, third: u
     if !IS_TRACED {
         return;
     }
-    // SAFETY: 1. the offsets are those of a log, which a traced kernel's block has; 2. `Log::NONE` and `Log::set` keep a record at
+    // SAFETY: 1. the offsets are those of a log, which a traced kernel's block has; 2. `Log::new` and `Log::set` keep a record at
     // each place that the mask lets through.
     let words = unsafe { arch::cpu::record::<AT, MASK, BASE, COUNT, KIND>(first) };
     let count = const { Kind::ALL[KIND as usize].words().len() };
     if count > 1 {
         // SAFETY: the record is this probe's.
-        unsafe { (&raw mut (*words)[0]).write(second) };
+        unsafe { words.write(second) };
     }
     if count > 2 {
         // SAFETY: as above.
-        unsafe { (&raw mut (*words)[1]).write(third) };
+        unsafe { words.wrapping_add(1).write(third) };
     }
 }
 

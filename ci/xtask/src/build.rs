@@ -20,7 +20,7 @@ pub const PROGRAMS: &str = "DAMSELFLY_PROGRAMS";
 pub fn kernel(features: &[&str], variants: &[Variant]) -> Result<PathBuf> {
     let started = Instant::now();
     let flags = toolchain::rustflags()?;
-    let packed = programs_image()?;
+    let packed = programs_image(variants)?;
     let built = cargo_build(&flags, &["--package=image"], features, variants, Some(&packed))?;
     let Some((_, path)) = built.into_iter().find(|(name, _)| name == "damselfly") else {
         bail!("package image made no binary named damselfly");
@@ -42,14 +42,16 @@ pub fn say_how_long(what: &Path, started: Instant) {
     }
 }
 
-/// Builds the ring-3 programs and packs them; says where the image lies.
-pub fn programs_image() -> Result<PathBuf> {
-    let programs = programs();
+/// Builds the ring-3 programs, with those of the variants that reach there, and packs them; says where the image lies.
+pub fn programs_image(variants: &[Variant]) -> Result<PathBuf> {
+    let variants: Vec<_> = variants.iter().copied().filter(Variant::reaches_ring_3).collect();
+    let words = variants.iter().map(|variant| format!("+{variant}")).collect::<String>();
+    let programs = place::made().join(format!("programs{words}"));
     std::fs::create_dir_all(&programs)
         .with_context(|| format!("cannot make {}", programs.display()))?;
     let mut files = Vec::new();
     let packages = RING_3.map(|name| format!("--package={name}"));
-    for (name, path) in cargo_build(&toolchain::rustflags()?, &packages, &[], &[], None)? {
+    for (name, path) in cargo_build(&toolchain::rustflags()?, &packages, &[], &variants, None)? {
         let elf =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         files.push((
@@ -59,7 +61,7 @@ pub fn programs_image() -> Result<PathBuf> {
         replace(&path, &programs.join(&name))?;
     }
     files.sort();
-    let packed = place::made().join("programs.img");
+    let packed = place::made().join(format!("programs{words}.img"));
     write_if_changed(&packed, &archive::pack(&files)?)?;
     Ok(packed)
 }
@@ -70,11 +72,6 @@ pub fn machine() -> Result<PathBuf> {
     let built = cargo_build(&toolchain::rustflags()?, &what, &[], &[], None)?;
     let machine = built.into_iter().find(|(name, _)| name == "machine");
     Ok(machine.context("package arch made no example named machine")?.1)
-}
-
-/// Where the ring-3 programs lie with their symbols.
-fn programs() -> PathBuf {
-    place::made().join("programs")
 }
 
 /// Builds for the bare machine what cargo's words name; the binaries by name.

@@ -15,13 +15,20 @@ pub struct Key {
     names: &'static [&'static str],
     /// The variable that the crate's build reads.
     pub variable: &'static str,
+    /// Whether it makes a difference to what runs in ring 3, too.
+    in_ring_3: bool,
 }
 
 /// All of them.
 static KEYS: [Key; 3] = [
-    Key { name: "runq", names: lwkt_sched::queue::NAMES, variable: "DAMSELFLY_RUNQ" },
-    Key { name: "ipi", names: ipiq::knocking::NAMES, variable: "DAMSELFLY_IPI" },
-    Key { name: "trace", names: probe::NAMES, variable: "DAMSELFLY_TRACE" },
+    Key {
+        name: "runq",
+        names: lwkt_sched::queue::NAMES,
+        variable: "DAMSELFLY_RUNQ",
+        in_ring_3: false,
+    },
+    Key { name: "ipi", names: ipiq::knocking::NAMES, variable: "DAMSELFLY_IPI", in_ring_3: false },
+    Key { name: "trace", names: probe::NAMES, variable: "DAMSELFLY_TRACE", in_ring_3: true },
 ];
 
 /// One of several.
@@ -34,6 +41,11 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// Whether ring 3 is built with it, too.
+    pub fn reaches_ring_3(&self) -> bool {
+        self.key.in_ring_3
+    }
+
     /// Whether it is what a kernel has that nobody asked anything of.
     pub fn is_usual(&self) -> bool {
         self.key.names.first() == Some(&self.name)

@@ -11,10 +11,11 @@ use crate::cpu::{self, Cpu};
 use crate::{fallible, ipi, records};
 use alloc::vec::Vec;
 use bench_api::wire::{Named, Record as Out};
+use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use lwkt_sched::{Name, ThreadRef};
-use percpu::Counter;
+use percpu::{Counter, Crit};
 use probe::{Kind, Record};
 
 /// Events that each CPU keeps, if it has as much memory.
@@ -41,14 +42,19 @@ pub(crate) struct Log {
 }
 
 /// Written by whoever has no log, read by nobody.
-static NOWHERE: [AtomicU64; Record::BYTES / 8] = [const { AtomicU64::new(0) }; Record::BYTES / 8];
+static NOWHERE: Nowhere = Nowhere(UnsafeCell::new(Record::ZERO));
+
+struct Nowhere(UnsafeCell<Record>);
+
+// SAFETY: all CPUs write it, and nobody reads it.
+unsafe impl Sync for Nowhere {}
 
 impl Log {
     pub(crate) const fn new() -> Self {
         Self {
             at: AtomicU64::new(0),
             mask: AtomicU64::new(0),
-            base: AtomicPtr::new(NOWHERE.as_ptr().cast_mut().cast()),
+            base: AtomicPtr::new(NOWHERE.0.get()),
             counts: [const { Counter::new() }; Kind::ALL.len()],
         }
     }
@@ -60,6 +66,17 @@ impl Log {
         self.base.store(base, Relaxed);
         self.at.store(0, Relaxed);
         self.mask.store((records * Record::BYTES - Record::BYTES) as u64, Relaxed);
+    }
+}
+
+impl Log {
+    /// As a probe does, but for a time that was.
+    fn append(&self, crit: &Crit, record: Record) {
+        let at = self.at.fetch_add(Record::BYTES as u64, Relaxed) & self.mask.load(Relaxed);
+        let place = self.base.load(Relaxed).wrapping_byte_add(at as usize);
+        // SAFETY: `new` and `set` keep a record at each place that the mask lets through; interrupts write others.
+        unsafe { place.write(record) };
+        self.counts[record.kind as usize].add(crit, 1);
     }
 }
 
@@ -110,6 +127,18 @@ pub(crate) fn started(thread: ThreadRef, name: Name) {
         let [letters, more] = probe::letters(name.as_str());
         probe::started(probe::low(thread.into_word()), letters, more);
     }
+}
+
+/// Says that a user thread went on at `tick`: what ring 3 wrote, so it may be anything. The carrier's own loop is none.
+pub(crate) fn user(tick: u64, thread: u64, process: Name) {
+    let is_loop = (abi::map::CARRIERS..abi::map::COMPLETIONS).contains(&thread);
+    let first = if is_loop { 0 } else { probe::low(thread as usize) };
+    let [second, _] = probe::letters(process.as_str());
+    cpu::critical(|crit| {
+        for log in &cpu::here().logs {
+            log.append(crit, Record { tick, kind: Kind::user as u32, first, second, third: 0 });
+        }
+    });
 }
 
 /// Says that a part of the run begins.
@@ -172,7 +201,7 @@ impl Kept {
     fn stop(log: &Log) -> Self {
         let (base, mask) = (log.base.load(Relaxed), log.mask.load(Relaxed));
         let written = log.at.load(Relaxed);
-        log.set(NOWHERE.as_ptr().cast_mut().cast(), 1);
+        log.set(NOWHERE.0.get(), 1);
         Self { base: base.expose_provenance(), records: mask as usize / Record::BYTES + 1, written }
     }
 

@@ -22,6 +22,9 @@ impl Record {
     /// Its size.
     pub const BYTES: usize = 32;
 
+    /// Nothing yet.
+    pub const ZERO: Self = Self { tick: 0, kind: 0, first: 0, second: 0, third: 0 };
+
     /// Its bytes, for the way out.
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];

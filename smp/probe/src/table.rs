@@ -47,8 +47,8 @@ macro_rules! each {
             holds(tokens);
             /// Ring 3 calls the kernel.
             entered(call);
-            /// A user thread of the running CPU process goes on.
-            user(thread);
+            /// A user thread of a process goes on, or none of them: the layer writes it down, the kernel reads it at the next entry.
+            user(thread, process);
         }
     };
 }

@@ -70,6 +70,25 @@ pub struct Carrier {
     pub layer: [u64; 448],
 }
 
+/// What a layer that was built to be traced writes about its user threads, in the carrier area above [`Carrier`]. Ring 3's, so
+/// the kernel believes nothing in it.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct UserLog {
+    /// Switches so far; the last of them are in `switches`, each at its number modulo their count.
+    pub written: u64,
+    reserved: u64,
+    /// Ticks, and the address of the user thread that goes on.
+    pub switches: [[u64; 2]; UserLog::SWITCHES],
+}
+
+impl UserLog {
+    /// Switches that are kept.
+    pub const SWITCHES: usize = 1023;
+    /// Where it is in the carrier area.
+    pub const AT: usize = 4096;
+}
+
 /// Offset of the frame in the carrier area.
 pub const CARRIER_FRAME: usize = offset_of!(Carrier, frame);
 
@@ -100,5 +119,6 @@ const_assert_eq!(offset_of!(Carrier, seen), 40);
 const_assert_eq!(offset_of!(Carrier, asleep), 64);
 const_assert_eq!(CARRIER_FRAME, 128);
 const_assert_eq!(offset_of!(Carrier, layer), 320);
-const_assert!(size_of::<Carrier>() <= 4096);
+const_assert!(size_of::<Carrier>() <= UserLog::AT);
+const_assert!(UserLog::AT + size_of::<UserLog>() <= crate::map::CARRIER_LENGTH as usize / 2);
 const_assert_eq!(size_of::<Shared>(), 4096);

@@ -25,7 +25,7 @@ pub mod list;
 pub mod map;
 mod shape;
 
-pub use carrier::{CARRIER_FRAME, Carrier, Frame, PENDING_LOOK, PENDING_TICK, Shared};
+pub use carrier::{CARRIER_FRAME, Carrier, Frame, PENDING_LOOK, PENDING_TICK, Shared, UserLog};
 pub use completion::{COMPLETION_SLOTS, Completion, Completions, Header, Slot};
 pub use document::write_document;
 pub use element::{Bytes, Element, Handle, Input, Kind, MAX_BYTES, MUST, Output};

@@ -24,6 +24,8 @@ pub mod host;
 pub mod hostile;
 pub mod message;
 pub mod switch;
+#[cfg(target_os = "none")]
+mod traced;
 pub mod upcall;
 
 use core::arch::asm;

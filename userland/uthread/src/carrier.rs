@@ -192,6 +192,13 @@ impl Carrier {
         &self.counters
     }
 
+    /// `thread` runs from now on.
+    #[inline(always)]
+    pub(crate) fn go(&self, thread: &'static Tcb) {
+        probe::user(probe::low(core::ptr::from_ref(thread).addr()), 0);
+        self.current.set(thread);
+    }
+
     /// The run queue of a priority.
     pub(crate) fn run_queue(&'static self, priority: u8) -> &'static Fifo {
         &self.queues[priority as usize % PRIORITIES]
@@ -238,7 +245,7 @@ impl Carrier {
         if core::ptr::eq(running, next) {
             return self.last_left(running);
         }
-        self.current.set(next);
+        self.go(next);
         next
     }
 
@@ -261,7 +268,7 @@ impl Carrier {
         running.queue.get().clear();
         self.ready.set(self.ready.get() & !running.bit.get());
         let next = self.first().unwrap_or(self.idle());
-        self.current.set(next);
+        self.go(next);
         next
     }
 
@@ -276,7 +283,7 @@ impl Carrier {
     #[inline(always)]
     pub fn yield_now(&'static self, running: &'static Tcb) -> &'static Tcb {
         let head = running.queue.get().rotate(running);
-        self.current.set(head);
+        self.go(head);
         head
     }
 
@@ -287,7 +294,7 @@ impl Carrier {
             let running = self.current.get();
             running.queue.get().rotate(running);
         }
-        self.current.set(self.idle());
+        self.go(self.idle());
         self.idle()
     }
 
@@ -299,7 +306,7 @@ impl Carrier {
         self.frame_full.store(0, Ordering::Release);
         running.queue.get().rotate(running);
         count(&self.counters.preempted);
-        self.current.set(self.idle());
+        self.go(self.idle());
     }
 
     /// Sets the priority of `thread`, of this carrier. The running thread gives way at once if it has to.
@@ -331,12 +338,12 @@ impl Carrier {
     /// The carrier's own loop: looks at completions, mail and timers, sleeps when there is nothing, returns whom to run.
     /// It runs in place of whom a decision chose when `pending` is set: the chosen thread stays the head of its queue.
     pub fn run<K: Kernel>(&'static self, kernel: K) -> &'static Tcb {
-        self.current.set(self.idle());
+        self.go(self.idle());
         count(&self.counters.loops);
         loop {
             self.look_around(kernel);
             if let Some(next) = self.first() {
-                self.current.set(next);
+                self.go(next);
                 return next;
             }
             self.sleep(kernel);

@@ -147,7 +147,7 @@ impl Semaphore {
         let next = carrier.unlink(running);
         running.next.set(running);
         self.state.set(&raw const *running as usize);
-        carrier.current.set(next);
+        carrier.go(next);
         Some(next)
     }
 

@@ -198,7 +198,7 @@ impl Carrier {
         joiner.result.set(value);
         put_free(running);
         let next = queue.replace_head(running, joiner);
-        self.current.set(next);
+        self.go(next);
         Some(next)
     }
 
@@ -243,7 +243,7 @@ impl Carrier {
         }
         thread.end.set(&raw const *running as usize);
         let next = self.unlink(running);
-        self.current.set(next);
+        self.go(next);
         Some(next)
     }
 

@@ -51,6 +51,8 @@ pub struct Writer<'a> {
     facts: &'a Facts<'a>,
     cpus: HashMap<u64, State>,
     names: HashMap<u64, String>,
+    /// The user thread that a thread ran last, in ring 3.
+    users: HashMap<u64, String>,
     functions: HashMap<u64, String>,
     arrows: Arrows<(u64, u64)>,
     /// Arrows so far.
@@ -74,6 +76,7 @@ impl<'a> Writer<'a> {
             facts,
             cpus: HashMap::new(),
             names: HashMap::new(),
+            users: HashMap::new(),
             functions: HashMap::new(),
             arrows: Arrows::default(),
             number: 0,
@@ -109,7 +112,8 @@ impl<'a> Writer<'a> {
             }
             Kind::switched => {
                 self.state(cpu).thread = Some(event.words[0]);
-                self.user(cpu, None, event.tick)?;
+                let user = self.users.get(&event.words[0]).cloned();
+                self.user(cpu, user, event.tick)?;
                 self.run(cpu, event.tick)?;
             }
             Kind::rests => self.running(cpu, "rests".to_owned(), event.tick)?,
@@ -119,7 +123,17 @@ impl<'a> Writer<'a> {
                 self.state(cpu).call = Some(Open { name, since: event.tick });
             }
             Kind::user => {
-                let name = format!("user thread {}", event.words[0]);
+                let [thread, process, _] = event.words;
+                let process = process.to_le_bytes();
+                let process = String::from_utf8_lossy(&process);
+                let process = process.trim_end_matches('\0');
+                let name = match thread {
+                    0 => format!("{process} looks around"),
+                    _ => format!("{process} {thread:#x}"),
+                };
+                if let Some(carrier) = self.state(cpu).thread {
+                    self.users.insert(carrier, name.clone());
+                }
                 self.user(cpu, Some(name), event.tick)?;
             }
             Kind::begun => {

@@ -248,7 +248,7 @@ fn bare(command: &mut Command, packages: &[String]) -> Result<()> {
         .args(["--target", toolchain::TARGET, "--target-dir"])
         .arg(place::out().join("bare"))
         .env("CARGO_ENCODED_RUSTFLAGS", toolchain::rustflags()?)
-        .env(build::PROGRAMS, build::programs_image()?);
+        .env(build::PROGRAMS, build::programs_image(&[])?);
     for package in packages {
         command.args(["-p", package]);
     }

@@ -16,10 +16,11 @@ pub fn timelines() -> Step {
 }
 
 /// What to trace, and what each must show: arrows of that sort, and slices of these threads.
-const TRACED: [(&str, &str, &[&str]); 3] = [
+const TRACED: [(&str, &str, &[&str]); 4] = [
     ("ipi/remote_ack", "call", &["main", "rests"]),
     ("kernel/port_send_reply", "message", &["main"]),
     ("kernel/ports", "reply", &["rests"]),
+    ("user/pipes", "call", &["pipes looks around"]),
 ];
 
 /// Instructions that a probe may cost.

@@ -7,14 +7,14 @@ use super::{Attention, Process};
 use crate::cpu::{critical, here};
 use crate::fallible::Shared;
 use crate::thread::{self, Body, HAS_PROCESS};
-use crate::{ipi, timer};
+use crate::{ipi, timeline, timer};
 use abi::map::PAGE;
-use abi::{Completions, Error, Failure, Output, PENDING_LOOK, PENDING_TICK};
+use abi::{Completions, Error, Failure, Output, PENDING_LOOK, PENDING_TICK, UserLog};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use arch::user::{Fault, UserRange};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use dispatch::{Later, Opened, Pending, PendingId, Slot};
 use ipiq::CallFn;
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
@@ -75,6 +75,8 @@ pub struct Carrier {
     pub(crate) snapshot: UnsafeCell<[u64; abi::list::MAX_WORDS]>,
     completions: Pages,
     area: Pages,
+    /// Switches of user threads that a timeline has. Own CPU.
+    told: AtomicU64,
 }
 
 // SAFETY: 1. `own` and `attention` say who touches them; 2. `snapshot` is touched by the CPU process's own entries, one at
@@ -115,6 +117,7 @@ impl Carrier {
             snapshot: UnsafeCell::new([0; abi::list::MAX_WORDS]),
             completions,
             area,
+            told: AtomicU64::new(0),
         }
     }
 
@@ -137,6 +140,21 @@ impl Carrier {
     /// The carrier area, as the kernel sees it. Ring 3 writes it at will: read and write single words only.
     pub(crate) fn area(&self) -> *mut abi::Carrier {
         self.area.base().cast()
+    }
+
+    /// Tells a timeline what user threads have run since it was last told. Own CPU, in an entry.
+    pub(crate) fn tell_users(&self) {
+        let log = self.area().cast::<UserLog>().wrapping_byte_add(UserLog::AT);
+        // SAFETY: the area is mapped as long as this; words that ring 3 may write meanwhile, on another CPU if it is hostile.
+        let written = unsafe { (&raw const (*log).written).read_volatile() };
+        let before = self.told.swap(written, Ordering::Relaxed);
+        let new = written.wrapping_sub(before).min(UserLog::SWITCHES as u64);
+        for number in written.wrapping_sub(new)..written {
+            let at = number as usize % UserLog::SWITCHES;
+            // SAFETY: as above; the place is in the log.
+            let [tick, thread] = unsafe { (&raw const (*log).switches[at]).read_volatile() };
+            timeline::user(tick, thread, self.process.name());
+        }
     }
 
     /// Publishes the completion of a call, if it is still pending, and wakes who waits for it. Own CPU.

@@ -8,6 +8,7 @@ use super::carrier::{Carrier, current};
 use super::space::Use;
 use super::{Attention, calls, trap};
 use crate::cpu::{self, critical};
+use crate::timeline::IS_TRACED;
 use crate::timer;
 use abi::{Failure, Head, Receive, answer as answers, request};
 use arch::upcall::Answer;
@@ -47,7 +48,7 @@ fn slow_and_wait<R>(f: impl FnOnce(&mut MayBlock, &'static Carrier) -> R) -> R {
 #[unsafe(no_mangle)]
 extern "C" fn core_syscall_send(head: u64, cookie: u64, a: u64, b: u64, c: u64, d: u64) -> Answer {
     count_entry();
-    probe::entered(0);
+    entered(0);
     let Reply { status, value } = dispatch::send(Entry, Head(head), cookie, [a, b, c, d]);
     Answer { status, value }
 }
@@ -63,7 +64,7 @@ extern "C" fn core_syscall_receive(
     _: u64,
 ) -> Answer {
     count_entry();
-    probe::entered(1);
+    entered(1);
     let Reply { status, value } = dispatch::receive(Entry, port, cookie, buffer, length);
     Answer { status, value }
 }
@@ -79,7 +80,7 @@ extern "C" fn core_syscall_wait(
     _: u64,
 ) -> Answer {
     count_entry();
-    probe::entered(2);
+    entered(2);
     let Reply { status, value } = dispatch::wait(Entry, seen, deadline);
     Answer { status, value }
 }
@@ -88,6 +89,15 @@ extern "C" fn core_syscall_wait(
 fn count_entry() {
     // SAFETY: the offset is that of the counter.
     unsafe { arch::cpu::count::<{ offset_of!(cpu::Cpu, counters.entries) }>() };
+}
+
+/// Tells a timeline that ring 3 calls, and what it did before.
+#[inline(always)]
+fn entered(call: u32) {
+    if IS_TRACED {
+        probe::entered(call);
+        carrier().tell_users();
+    }
 }
 
 impl dispatch::Kernel for Entry {

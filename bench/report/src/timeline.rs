@@ -5,6 +5,7 @@
 //!   CPU 0 events   │ rung 1 · woke waker           ╲       what happens meanwhile; calls of other CPUs as slices
 //!   CPU 1          ▐ rests      ▌▐ sleeper ▌        ╲
 //!   CPU 1 events                 ▐ wake_here ▌◀──────      an arrow from each send to where it ran
+//!   CPU 1 user threads           ▐ echo 0x4e40 ▌           what a process's thread runs in ring 3
 //! ```
 //! Law: nothing is guessed. What began before the log, or came out of its sight, has no slice and no arrow.
 

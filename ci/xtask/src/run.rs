@@ -142,7 +142,8 @@ fn ended(
             Ok(lines) => lines.iter().for_each(|line| screen.line(line)),
             Err(error) => {
                 screen.line(&format!("x: {error:#}"));
-                status = Status::Usage;
+                // A kernel that did not come to its end has sent nothing, and said why.
+                status = if status == Status::Passed { Status::Boot } else { status };
             }
         }
     }

@@ -76,10 +76,10 @@ pub struct Carrier {
 #[repr(C, align(4096))]
 pub struct UserLog {
     /// Switches so far; the last of them are in `switches`, each at its number modulo their count.
-    pub written: u64,
+    pub written: AtomicU64,
     reserved: u64,
     /// Ticks, and the address of the user thread that goes on.
-    pub switches: [[u64; 2]; UserLog::SWITCHES],
+    pub switches: [[AtomicU64; 2]; UserLog::SWITCHES],
 }
 
 impl UserLog {

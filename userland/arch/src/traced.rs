@@ -1,5 +1,7 @@
 //! What a traced layer writes about its user threads: where the kernel looks at the next entry.
 
+use core::sync::atomic::Ordering;
+
 use abi::UserLog;
 
 /// Binds `probe::user` in ring 3.
@@ -7,11 +9,14 @@ use abi::UserLog;
 fn user(thread: u32, _: u64, _: u64) {
     let area = core::ptr::from_ref(crate::carrier());
     // SAFETY: the carrier area goes on above the carrier, and nothing else is there (`abi::UserLog`).
-    let log: *mut UserLog = unsafe { area.byte_add(UserLog::AT) }.cast_mut().cast();
-    // SAFETY: it is this CPU process's own, which no upcall interrupts here.
-    let log = unsafe { &mut *log };
-    let at = log.written as usize % UserLog::SWITCHES;
+    let log: *const UserLog = unsafe { area.byte_add(UserLog::AT) }.cast();
+    // SAFETY: the area stays as long as the process, and holds atomics there.
+    let log = unsafe { &*log };
+    let written = log.written.load(Ordering::Relaxed);
+    let [at, who] = &log.switches[written as usize % UserLog::SWITCHES];
     // SAFETY: ring 3 may read the counter.
-    log.switches[at] = [unsafe { core::arch::x86_64::_rdtsc() }, thread.into()];
-    log.written += 1;
+    at.store(unsafe { core::arch::x86_64::_rdtsc() }, Ordering::Relaxed);
+    who.store(thread.into(), Ordering::Relaxed);
+    // Relaxed: no upcall interrupts the layer, and the kernel looks on this CPU.
+    log.written.store(written.wrapping_add(1), Ordering::Relaxed);
 }

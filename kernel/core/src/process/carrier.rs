@@ -145,14 +145,14 @@ impl Carrier {
     /// Tells a timeline what user threads have run since it was last told. Own CPU, in an entry.
     pub(crate) fn tell_users(&self) {
         let log = self.area().cast::<UserLog>().wrapping_byte_add(UserLog::AT);
-        // SAFETY: the area is mapped as long as this; words that ring 3 may write meanwhile, on another CPU if it is hostile.
-        let written = unsafe { (&raw const (*log).written).read_volatile() };
+        // SAFETY: the area is mapped as long as this, and holds atomics there, whatever ring 3 does to them.
+        let log = unsafe { &*log };
+        let written = log.written.load(Ordering::Relaxed);
         let before = self.told.swap(written, Ordering::Relaxed);
         let new = written.wrapping_sub(before).min(UserLog::SWITCHES as u64);
         for number in written.wrapping_sub(new)..written {
-            let at = number as usize % UserLog::SWITCHES;
-            // SAFETY: as above; the place is in the log.
-            let [tick, thread] = unsafe { (&raw const (*log).switches[at]).read_volatile() };
+            let switch = &log.switches[number as usize % UserLog::SWITCHES];
+            let [tick, thread] = switch.each_ref().map(|word| word.load(Ordering::Relaxed));
             timeline::user(tick, thread, self.process.name());
         }
     }

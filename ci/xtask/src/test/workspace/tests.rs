@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 /// Who is below whom: a crate depends on rows further down only. A new crate gets a place here.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 10] = [
     &["xtask", "image", "sim"],
     &["runner", "kernel-stress", "bench-suite", "bench-report"],
     &["kernel-core", "programs", "bench-user", "layer"],
     &["arch", "servers", "lwkt-port", "lwkt-token", "lwkt-events", "dispatch", "program"],
     &["lwkt-sched", "ipiq", "apic", "uarch"],
     &["uthread", "trace", "memory"],
+    &["probe"],
     &["percpu"],
     &["abi"],
     &["bench-api", "build-steps"],

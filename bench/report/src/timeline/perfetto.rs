@@ -1,7 +1,6 @@
 //! The file: an array of JSON objects, as Chrome's trace format has them.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io;
 
 use lwkt_sched::Reason;
@@ -32,6 +31,11 @@ impl Track {
 struct Open {
     name: String,
     since: u64,
+}
+
+/// The letters of a name, which zeroes follow.
+fn text(letters: &[u8]) -> String {
+    String::from_utf8_lossy(letters).trim_end_matches('\0').to_owned()
 }
 
 /// What is known of a CPU at this point of the file.
@@ -107,7 +111,7 @@ impl<'a> Writer<'a> {
         self.slice(cpu, Track::Events, call, event.tick)?;
         match event.kind {
             Kind::started => {
-                let name = self.letters(event);
+                let name = text(&event.letters());
                 self.names.insert(event.words[0], name);
             }
             Kind::switched => {
@@ -124,9 +128,7 @@ impl<'a> Writer<'a> {
             }
             Kind::user => {
                 let [thread, process, _] = event.words;
-                let process = process.to_le_bytes();
-                let process = String::from_utf8_lossy(&process);
-                let process = process.trim_end_matches('\0');
+                let process = text(&process.to_le_bytes());
                 let name = match thread {
                     0 => format!("{process} looks around"),
                     _ => format!("{process} {thread:#x}"),
@@ -137,7 +139,7 @@ impl<'a> Writer<'a> {
                 self.user(cpu, Some(name), event.tick)?;
             }
             Kind::begun => {
-                let name = self.letters(event);
+                let name = text(&event.letters());
                 self.instant(cpu, &name, "g", event)?;
             }
             Kind::sent | Kind::put | Kind::received | Kind::replied | Kind::back => {}
@@ -199,10 +201,6 @@ impl<'a> Writer<'a> {
         self.names.get(&thread).cloned().unwrap_or_else(|| format!("thread {thread:#x}"))
     }
 
-    fn letters(&self, event: &Event) -> String {
-        String::from_utf8_lossy(&event.letters()).trim_end_matches('\0').to_owned()
-    }
-
     fn function(&mut self, address: u64) -> String {
         let facts = self.facts;
         let named = || (facts.function)(address).unwrap_or_else(|| format!("{address:#x}"));
@@ -240,9 +238,7 @@ impl<'a> Writer<'a> {
     fn instant(&mut self, cpu: u64, name: &str, scope: &str, event: &Event) -> io::Result<()> {
         let mut args = serde_json::Map::new();
         for (word, value) in event.named() {
-            let mut text = String::new();
-            let _ = write!(text, "{value:#x}");
-            args.insert(word.to_owned(), Value::String(text));
+            args.insert(word.to_owned(), format!("{value:#x}").into());
         }
         self.object(&json!({
             "ph": "i", "s": scope, "pid": 1, "tid": Track::Events.of(cpu), "name": name,

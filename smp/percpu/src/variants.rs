@@ -8,6 +8,8 @@
 ///
 /// `VARIABLE as Trait: ...`, with the trait that all of them implement, adds `by_name`: what a host program that has all of
 /// them does with the one that somebody names.
+///
+/// `VARIABLE: name, ...`, without types, declares names alone: for what is a branch and no type.
 #[macro_export]
 macro_rules! variants {
     ($(#[$doc:meta])* $variable:ident as $trait:ident: $($name:ident: $type:ident,)+) => {
@@ -34,17 +36,7 @@ macro_rules! variants {
         $(mod $name;
         pub use $name::$type;)+
 
-        $(#[$doc])*
-        pub const NAMES: &[&str] = &[$(stringify!($name)),+];
-
-        /// The name of the one that this build has.
-        pub const CHOSEN: &str = match option_env!(stringify!($variable)) {
-            Some(name) => name,
-            None => NAMES[0],
-        };
-
-        /// Whether this build has the usual one: the first.
-        pub const IS_USUAL: bool = $crate::place(NAMES, CHOSEN) == 0;
+        $crate::variants! { $(#[$doc])* $variable: $($name,)+ }
 
         #[doc(hidden)]
         pub trait Registered<const PLACE: usize> {
@@ -61,6 +53,19 @@ macro_rules! variants {
 
         /// The one that this build has.
         pub type Chosen = <Registry as Registered<{ $crate::place(NAMES, CHOSEN) }>>::Variant;
+    };
+    ($(#[$doc:meta])* $variable:ident: $($name:ident,)+) => {
+        $(#[$doc])*
+        pub const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        /// The name of the one that this build has.
+        pub const CHOSEN: &str = match option_env!(stringify!($variable)) {
+            Some(name) => name,
+            None => NAMES[0],
+        };
+
+        /// Whether this build has the usual one: the first.
+        pub const IS_USUAL: bool = $crate::place(NAMES, CHOSEN) == 0;
     };
 }
 

@@ -23,17 +23,10 @@ mod tests;
 
 pub use event::{Event, Kind, Record};
 
-/// The variants by name; the first is the usual one. The environment variable `DAMSELFLY_TRACE` names one when this is compiled.
-pub const NAMES: &[&str] = &["off", "on"];
-
-/// The name of the one that this build has.
-pub const CHOSEN: &str = match option_env!("DAMSELFLY_TRACE") {
-    Some(name) => name,
-    None => NAMES[0],
-};
-
-/// Whether this build has the usual one.
-pub const IS_USUAL: bool = percpu::place(NAMES, CHOSEN) == 0;
+percpu::variants! {
+    /// The variants by name; the first is the usual one.
+    DAMSELFLY_TRACE: off, on,
+}
 
 /// Declares the function of each event.
 macro_rules! functions {

@@ -20,7 +20,7 @@ pub struct Key {
 }
 
 /// All of them.
-static KEYS: [Key; 3] = [
+static KEYS: [Key; 4] = [
     Key {
         name: "runq",
         names: lwkt_sched::queue::NAMES,
@@ -28,6 +28,12 @@ static KEYS: [Key; 3] = [
         in_ring_3: false,
     },
     Key { name: "ipi", names: ipiq::knocking::NAMES, variable: "DAMSELFLY_IPI", in_ring_3: false },
+    Key {
+        name: "free",
+        names: memory::remote::NAMES,
+        variable: "DAMSELFLY_FREE",
+        in_ring_3: false,
+    },
     Key { name: "trace", names: probe::NAMES, variable: "DAMSELFLY_TRACE", in_ring_3: true },
 ];
 

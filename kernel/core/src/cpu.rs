@@ -7,7 +7,7 @@ use crate::idle::Rests;
 pub use crate::idle::{Idle, idle_policy, set_idle_policy};
 use crate::interrupt::{self, Interrupts};
 use crate::ipi;
-use crate::memory::{FrameCache, HeapCache};
+use crate::memory::FrameCache;
 pub use crate::park::{ParkError, is_parked, park, unpark};
 use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
@@ -17,6 +17,7 @@ use arch::CpuHead;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use lwkt_events::{Callouts, Waiters};
 use lwkt_sched::{Hard, MayBlock, Unstarted};
+use memory::remote::Chosen;
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -28,7 +29,7 @@ pub struct Cpu {
     pub(crate) scheduler: Own<Scheduler>,
     pub(crate) spares: Own<Spares>,
     pub(crate) frames: Own<FrameCache>,
-    pub(crate) heap: Own<HeapCache>,
+    pub(crate) heap: Own<memory::Objects>,
     pub(crate) timer: Own<Timer>,
     pub(crate) objects: Own<Objects>,
     /// What this CPU did, for windows of measurement.
@@ -52,6 +53,8 @@ pub struct Cpu {
     /// Its callout thread, until that has begun.
     pub(crate) callout_thread: Own<Option<Unstarted>>,
     pub(crate) logs: Logs,
+    /// How objects of the heap go back to their CPU, and come back to this one.
+    pub(crate) freed: Chosen,
 }
 
 /// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
@@ -81,6 +84,10 @@ pub struct Counters {
     pub frames: Counter,
     /// Heap bytes allocated less bytes freed, by this CPU; wraps below zero.
     pub heap: Counter,
+    /// Pages taken for slabs less pages given back, by this CPU.
+    pub slabs: Counter,
+    /// Chains of freed objects that this CPU sent back to the CPUs whose they are.
+    pub chains: Counter,
 }
 
 impl Counters {
@@ -98,6 +105,8 @@ impl Counters {
             page_faults: Counter::new(),
             frames: Counter::new(),
             heap: Counter::new(),
+            slabs: Counter::new(),
+            chains: Counter::new(),
         }
     }
 }
@@ -120,7 +129,7 @@ impl Cpu {
             scheduler: own!(scheduler),
             spares: own!(Spares::new()),
             frames: own!(FrameCache::new()),
-            heap: own!(HeapCache::new()),
+            heap: own!(memory::Objects::new()),
             timer: own!(Timer::new()),
             objects: own!(Objects::new()),
             counters: Counters::new(),
@@ -136,6 +145,7 @@ impl Cpu {
             callouts: own!(Callouts::new()),
             callout_thread: own!(None),
             logs: [const { Log::new() }; IS_TRACED as usize],
+            freed: Chosen::new(),
         }
     }
 

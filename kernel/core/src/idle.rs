@@ -13,7 +13,7 @@ pub use policy::{Idle, idle_policy, set_idle_policy};
 pub(crate) use policy::{choose, seeded};
 
 use crate::cpu::{self, Cpu, here};
-use crate::{ipi, timer};
+use crate::{ipi, memory, timer};
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 use percpu::{CpuId, Crit};
 
@@ -71,6 +71,8 @@ pub(crate) fn next_look() -> u64 {
 #[inline]
 pub(crate) fn rest(crit: &Crit) {
     probe::rests();
+    // What comes back later stays until this CPU next looks.
+    while memory::IS_FETCHED && memory::fetch(crit) && !arch::cpu::is_pending() {}
     if policy::is_unusual() {
         policy::rest(crit);
     } else {

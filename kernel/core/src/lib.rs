@@ -32,10 +32,11 @@ pub mod wait_queue;
 
 /// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
 pub fn variants() -> alloc::string::String {
-    use {ipiq::knocking, lwkt_sched::queue};
+    use {::memory::remote, ipiq::knocking, lwkt_sched::queue};
     let all = [
         ("runq", queue::CHOSEN, queue::IS_USUAL),
         ("ipi", knocking::CHOSEN, knocking::IS_USUAL),
+        ("free", remote::CHOSEN, remote::IS_USUAL),
         ("trace", probe::CHOSEN, probe::IS_USUAL),
     ];
     let unusual = all.iter().filter(|(.., usual)| !usual);

@@ -6,8 +6,8 @@ mod refusal;
 
 pub(crate) use frames::{FrameCache, take_for_good, take_run};
 pub use frames::{free, in_use as frames_in_use, put, take, take_zeroed};
-pub use heap::{Heap, in_use as heap_in_use, pages as heap_pages};
-pub(crate) use heap::{HeapCache, footprint};
+pub use heap::{Heap, in_use as heap_in_use, objects_out, pages as heap_pages};
+pub(crate) use heap::{IS_FETCHED, fetch, footprint};
 pub use refusal::{Dry, Refusal, asked, dry_spells, refuse};
 
 use arch::layout::Phys;

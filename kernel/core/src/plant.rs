@@ -24,6 +24,8 @@ pub enum Faults {
     Replies,
     /// Drains may return early.
     Drains,
+    /// Freed objects may never come home.
+    Frees,
     /// All others: messages and wakes may get lost, too.
     All,
 }
@@ -51,6 +53,7 @@ pub fn allow(faults: Faults) {
         Faults::Tokens => *bug == Bug::TokenNotReacquired,
         Faults::Replies => *bug == Bug::DoubleReply,
         Faults::Drains => *bug == Bug::DrainFiring,
+        Faults::Frees => *bug == Bug::LostFree,
         Faults::All => *bug != Bug::DoubleReply,
     });
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
@@ -65,7 +68,8 @@ pub fn allow(faults: Faults) {
         | Bug::LeakPage
         | Bug::TokenNotReacquired
         | Bug::DoubleReply
-        | Bug::DrainFiring => None,
+        | Bug::DrainFiring
+        | Bug::LostFree => None,
     }));
     #[cfg(feature = "plants")]
     lwkt_port::plant::choose(in_force == Some(Bug::DoubleReply));
@@ -81,7 +85,7 @@ pub(crate) fn leaks_page() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LeakPage, 100)
 }
 
-/// Whether this wake from another CPU is lost: one in a thousand is.
+/// Whether this wake from another CPU is lost: one in fifty is.
 #[inline]
 pub(crate) fn loses_wake() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
@@ -96,6 +100,11 @@ pub(crate) fn loses_token() -> bool {
 #[inline]
 pub(crate) fn drains_early() -> bool {
     cfg!(feature = "plants") && strikes(Bug::DrainFiring, 4)
+}
+
+/// Whether this chain of freed objects, which goes to their CPU, is lost: one in fifty is.
+pub(crate) fn loses_free() -> bool {
+    cfg!(feature = "plants") && strikes(Bug::LostFree, 50)
 }
 
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.

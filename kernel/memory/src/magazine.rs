@@ -63,6 +63,11 @@ impl<const N: usize> Magazine<N> {
         }
     }
 
+    /// How many items an exchange brings: none to a closed one.
+    pub fn wants(&self) -> usize {
+        if self.len == Self::CLOSED { 0 } else { Self::BATCH - self.len.min(Self::BATCH) }
+    }
+
     /// Items at hand.
     pub fn len(&self) -> usize {
         if self.len == Self::CLOSED { 0 } else { self.len }

@@ -1,4 +1,9 @@
-use crate::classes::{LARGEST, class_of, per_page, size_of_class};
+#[cfg(feature = "loom")]
+mod loom;
+mod remote;
+mod slab;
+
+use crate::classes::{CLASSES, LARGEST, LARGEST_ALIGN, class_of, size_of_class};
 use crate::{Backing, Frame, Links, Magazine, PAGE, Pool, Region, RegionError, Regions};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,11 +91,11 @@ proptest! {
         let align = 1usize << shift;
         match class_of(size, align) {
             Some(class) => {
-                prop_assert!(size_of_class(class) >= size.max(align));
+                let alignment = 1 << size_of_class(class).trailing_zeros();
+                prop_assert!(size_of_class(class) >= size && alignment >= align);
                 prop_assert!(class == 0 || size_of_class(class - 1) < size.max(align));
-                prop_assert_eq!(per_page(class) * size_of_class(class), PAGE);
             }
-            None => prop_assert!(size.max(align) > LARGEST),
+            None => prop_assert!(size > LARGEST || align > LARGEST_ALIGN && size.max(align) > size_of_class(CLASSES - 2)),
         }
     }
 

@@ -139,11 +139,13 @@ pub enum Bug {
     DoubleReply,
     /// That a drain waits for the handler of its callout.
     DrainFiring,
+    /// Objects of the heap that go back to the CPU whose they are.
+    LostFree,
 }
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 16] = [
+    pub const ALL: [(&str, Self); 17] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -160,6 +162,7 @@ impl Plant {
         ("token-not-reacquired", Self::Bug(Bug::TokenNotReacquired)),
         ("double-reply", Self::Bug(Bug::DoubleReply)),
         ("drain-firing", Self::Bug(Bug::DrainFiring)),
+        ("lost-free", Self::Bug(Bug::LostFree)),
     ];
 
     /// What is called so.

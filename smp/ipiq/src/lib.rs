@@ -17,6 +17,7 @@
 //! | [`Fabric::send_burst`] | one CPU, many calls | once for a ring's depth | outside calls | yes | as `send` |
 //! | [`Fabric::send_nowait`] | one CPU | as `send` | never: returns the call | yes | at once |
 //! | [`Fabric::send_passive`] | one CPU | from a quarter of the ring on | outside calls | yes | as `send` |
+//! | [`Fabric::send_passive_nowait`] | one CPU | as `send_passive` | never: returns the call | yes | at once |
 //! | [`Fabric::send_mask`] | a set | as `send` | outside calls | up to [`CALL_TARGETS`] | when sent, or passed to the tree |
 //! | [`Fabric::call_wait`] | one CPU | as `send` | yes | no | with the answer |
 //! | [`Fabric::sync`] | a set | as `send` | yes | no | when all have executed it: cpusync's quick form |

@@ -15,7 +15,10 @@ fn what_is_unknown_lists_what_there_is() {
         ["", "runq", "runq=", "runq=bitmap,", "runq=bitmaps", "queue=list", "runq=list,,fair"]
     {
         let said = Axis::parse(text).expect_err(text);
-        assert_eq!(said, "there are runq=bitmap|list|fair ipi=elide|eager trace=off|on", "{text}");
+        assert_eq!(
+            said, "there are runq=bitmap|list|fair ipi=elide|eager free=message|cas trace=off|on",
+            "{text}"
+        );
     }
     assert!(Axis::parse("runq=list,fair,list").is_err());
 }

@@ -1,71 +1,37 @@
-//! The kernel heap: small objects from per-CPU magazines, large ones from a general allocator.
+//! The kernel heap: small objects from per-CPU magazines and slabs, large ones from a general allocator.
 //!
 //! ```text
-//!   CPU's magazine ──half a magazine──▶ depot of the class ──a page──▶ frames
+//!   CPU's magazine ──half a magazine──▶ CPU's slabs ──a page──▶ frames
 //! ```
-//! An object may be freed on any CPU; it goes to that CPU's magazine. Pages of small objects stay with their class.
-//! Law: a depot's lock and the general heap's are taken inside a critical section only.
+//! An object may be freed on any CPU; it goes to that CPU's magazine, and from there back to the CPU of its slab, by the way that
+//! `memory::remote` has. Law: small objects take no lock; the general heap's is taken inside a critical section only.
+
+mod home;
+
+pub(crate) use home::{IS_FETCHED, fetch};
 
 use super::{frames, refusal};
-use crate::cpu;
+use crate::{cpu, ipi};
+use arch::layout::Phys;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicU64, Ordering};
-use memory::Magazine;
-use memory::classes::{CLASSES, class_of, per_page, size_of_class};
+use home::{DIRECT, leave};
+use memory::classes::{class_of, size_of_class};
 use percpu::Crit;
-use spin::Mutex;
 use talc::TalcLock;
 use talc::source::Manual;
 
-/// Objects of one class that a CPU keeps at hand.
-type Objects = Magazine<32>;
-
-/// What a CPU keeps at hand.
-pub(crate) struct HeapCache {
-    classes: [Objects; CLASSES],
-}
-
-impl HeapCache {
-    pub(crate) const fn new() -> Self {
-        Self { classes: [const { Objects::new() }; CLASSES] }
-    }
-}
-
-/// Free objects of a class that are in no magazine, linked through their first words.
-struct Depot(usize);
-
-static DEPOTS: [Mutex<Depot>; CLASSES] = [const { Mutex::new(Depot(0)) }; CLASSES];
 static LARGE: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
 
-impl Depot {
-    fn is_empty(&self) -> bool {
-        self.0 == 0
-    }
-
-    fn take(&mut self) -> Option<u64> {
-        let object = self.0;
-        if object == 0 {
-            return None;
-        }
-        // SAFETY: objects in a depot are free, mapped, at least 16 bytes and aligned; `put` wrote the link.
-        self.0 = unsafe { (object as *const usize).read() };
-        Some(object as u64)
-    }
-
-    fn put(&mut self, object: u64) {
-        // SAFETY: the object was just freed by its only owner, and is at least 16 bytes and aligned.
-        unsafe { (object as *mut usize).write(self.0) };
-        self.0 = object as usize;
-    }
+/// Pages that small objects share: they are the heap's, free objects and all. Exact while no CPU allocates.
+pub fn pages() -> u64 {
+    cpu::all().fold(0, |sum, cpu| sum.wrapping_add(cpu.counters.slabs.get()))
 }
 
-/// Pages that small objects have taken, for good.
-static PAGES: AtomicU64 = AtomicU64::new(0);
-
-/// Pages that the heap's small objects share: they stay with it, free objects and all.
-pub fn pages() -> u64 {
-    PAGES.load(Ordering::Relaxed)
+/// Small objects that are in use, at hand, or freed and not home yet, over all CPUs. Exact while no CPU allocates.
+pub fn objects_out() -> usize {
+    let out = |crit: &Crit| cpu::here().heap.with(crit, |objects| objects.out());
+    cpu::all().map(|cpu| ipi::call(cpu.id(), out)).sum()
 }
 
 /// Gives the general heap its arena. Boot only; false when there is no such memory.
@@ -93,9 +59,9 @@ pub(crate) fn footprint(bytes: usize) -> usize {
 pub struct Heap;
 
 // SAFETY:
-// 1. A block is in exactly one place: with its user, in a magazine, in a depot, or in `LARGE`.
-// 2. Small blocks are aligned to their size, since pages are and classes are powers of two.
-// 3. Magazines are touched by their CPU in a critical section, depots and `LARGE` under their lock.
+// 1. A block is in exactly one place: with its user, in a magazine, in a slab, on its way to one, or in `LARGE`.
+// 2. Small blocks are aligned as their class is (`memory::classes`), since pages are.
+// 3. Magazines and slabs are touched by their CPU in a critical section, `LARGE` under its lock.
 unsafe impl GlobalAlloc for Heap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -104,10 +70,8 @@ unsafe impl GlobalAlloc for Heap {
                 return large(crit, layout);
             };
             let cpu = cpu::here();
-            let object = cpu
-                .heap
-                .with(crit, |heap| heap.classes[class].pop())
-                .or_else(|| refill(crit, class));
+            let object =
+                cpu.heap.with(crit, |objects| objects.pop(class)).or_else(|| refill(crit, class));
             let Some(object) = object else { return null_mut() };
             cpu.counters.heap.add(crit, size_of_class(class) as u64);
             object as *mut u8
@@ -125,17 +89,9 @@ unsafe impl GlobalAlloc for Heap {
                 return;
             };
             cpu.counters.heap.add(crit, (size_of_class(class) as u64).wrapping_neg());
-            cpu.heap.with(crit, |heap| {
-                let magazine = &mut heap.classes[class];
-                if magazine.push(block as u64).is_err() {
-                    let mut depot = DEPOTS[class].lock();
-                    magazine.spill(|object| depot.put(object));
-                    // One that spilled a batch has room; a closed one never has.
-                    if magazine.push(block as u64).is_err() {
-                        depot.put(block as u64);
-                    }
-                }
-            });
+            if cpu.heap.with(crit, |objects| objects.push(class, block as u64)).is_err() {
+                spill(crit, class, block as u64);
+            }
         });
     }
 }
@@ -154,39 +110,55 @@ fn large(crit: &Crit, layout: Layout) -> *mut u8 {
     block
 }
 
-/// Fills this CPU's magazine from the depot, or a fresh page, and takes one.
+/// Takes an object of this CPU's slabs, or of a fresh one, and has more at hand afterwards.
 #[cold]
 fn refill(crit: &Crit, class: usize) -> Option<u64> {
     if refusal::strikes() {
         return None;
     }
-    let mut depot = DEPOTS[class].lock();
-    if depot.is_empty() {
-        let Some(page) = frames::take(crit) else { return refusal::dry(&refusal::OBJECTS) };
-        PAGES.fetch_add(1, Ordering::Relaxed);
-        for index in (0..per_page(class)).rev() {
-            depot.put((page.virt() + index * size_of_class(class)) as u64);
-        }
+    if IS_FETCHED {
+        fetch(crit);
     }
-    let object = depot.take();
-    cpu::here().heap.with(crit, |heap| {
-        for _ in 1..Objects::BATCH {
-            let Some(more) = depot.take() else { break };
-            // One that is empty takes a batch; a closed one takes nothing.
-            if heap.classes[class].push(more).is_err() {
-                depot.put(more);
-                break;
-            }
-        }
+    let cpu = cpu::here();
+    let take = || cpu.heap.with(crit, |objects| objects.refill(&DIRECT, class));
+    let object = take().or_else(|| {
+        let Some(page) = frames::take(crit) else {
+            while IS_FETCHED && fetch(crit) {}
+            return take();
+        };
+        cpu.counters.slabs.add(crit, 1);
+        cpu.heap.with(crit, |objects| {
+            objects.adopt(&DIRECT, page.virt() as u64, cpu.id(), class);
+        });
+        take()
     });
-    object
+    object.or_else(|| refusal::dry(&refusal::OBJECTS))
 }
 
-/// Closes or opens what this CPU keeps at hand: see [`Magazine`].
+/// Frees an object that this CPU's magazine has no place for, and makes some.
+#[cold]
+fn spill(crit: &Crit, class: usize, object: u64) {
+    let cpu = cpu::here();
+    cpu.heap.with(crit, |objects| {
+        objects.spill(&DIRECT, cpu.id(), class, object, |leaving| leave(crit, leaving));
+    });
+}
+
+/// A page of this CPU is no slab any more.
+fn give_back(crit: &Crit, page: u64) {
+    cpu::here().counters.slabs.add(crit, u64::MAX);
+    frames::put(crit, Phys::of_direct(page as usize));
+}
+
+/// Closes or opens what this CPU keeps at hand: see [`memory::Magazine`].
 pub(super) fn keep_at_hand(crit: &Crit, keep: bool) {
-    cpu::here().heap.with(crit, |heap| {
-        for (magazine, depot) in heap.classes.iter_mut().zip(&DEPOTS) {
-            if keep { magazine.open() } else { magazine.close(|object| depot.lock().put(object)) }
+    let cpu = cpu::here();
+    cpu.heap.with(crit, |objects| {
+        if keep {
+            objects.open();
+        } else {
+            objects.close(&DIRECT, cpu.id(), |leaving| leave(crit, leaving));
         }
     });
+    while !keep && IS_FETCHED && fetch(crit) {}
 }

@@ -65,6 +65,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     }
 
     /// Posts where `post` failed, rules 1 and 2 of back pressure; false if the call was parked instead, which rings by itself.
+    ///
+    /// # Panics
+    /// If there is no memory for a pair's first ring and none will come back: the CPU was not stocked as [`Fabric::stock`] asks.
     #[cold]
     #[inline(never)]
     pub(super) fn post_waiting(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> bool {
@@ -72,6 +75,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             return true;
         }
         let node = self.nodes.on(me);
+        let will_have_ring =
+            self.has_ring(me, to) || node.state.with(crit, |state| !state.outbox.is_empty());
+        assert!(will_have_ring, "{me:?} has no ring left for {to:?}: its reserve was not stocked");
         node.counters.full.add(crit, 1);
         // What was sent passively was not rung for: without this its target might never look. The rest was (`send_burst`).
         if self.nodes.on(to).doorbell.is_noted_by(mark_of(me)) && !uncured::STAYS_SILENT {
@@ -113,20 +119,12 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         unsafe { ring.cast_const().as_ref::<'static>() }
     }
 
-    /// Makes the ring of a pair on its first use.
-    ///
-    /// # Panics
-    /// If there is no memory for it and none will come back: the CPU was not stocked as [`Fabric::stock`] asks.
+    /// Makes the ring of a pair on its first use, if there is memory for it.
     #[cold]
     fn make_ring(&self, crit: &Crit, me: CpuId, to: CpuId) -> Option<&'static Ring<DEPTH>> {
         let node = self.nodes.on(me);
         let take = || node.state.with(crit, |state| state.reserve.take());
-        let ring = take().or_else(|| if self.restock(crit, me) { take() } else { None });
-        let Some(ring) = ring else {
-            let parked = node.state.with(crit, |state| !state.outbox.is_empty());
-            assert!(parked, "{me:?} has no ring left for {to:?}: its reserve was not stocked");
-            return None;
-        };
+        let ring = take().or_else(|| if self.restock(crit, me) { take() } else { None })?;
         // Both are seen by who takes the mark that follows: `Doorbell::take`, acquire.
         if me.index() >= doorbell::GROUPS {
             self.nodes.on(to).shared.0.fetch_or(mark_of(me), Ordering::Relaxed);

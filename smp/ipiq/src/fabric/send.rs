@@ -81,22 +81,27 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// The target executes it when it next looks: at a doorbell, a poll, its tick, or before it halts.
     #[inline]
     pub fn send_passive(&self, crit: &Crit, to: CpuId, call: Call) {
+        if let Err(Full(call)) = self.send_passive_nowait(crit, to, call) {
+            self.send_slowly(crit, to, call);
+        }
+    }
+
+    /// As [`send_passive`](Self::send_passive), or returns the call if there is no room, or no memory for a pair's first ring. Never waits.
+    #[inline]
+    pub fn send_passive_nowait(&self, crit: &Crit, to: CpuId, call: Call) -> Result<(), Full> {
         let me = B::here(crit);
         let posted = self.post(crit, me, to, call);
-        match posted.map_or_else(|| self.post_slow(crit, me, to, call), Ok) {
-            Ok(ring) => {
-                // SAFETY: this CPU is the only producer of its ring to `to`.
-                if unsafe { ring.is_quarter_full(crit) } && !uncured::STAYS_SILENT {
-                    self.sent(crit, me, to);
-                } else {
-                    let counters = &self.nodes.on(me).counters;
-                    counters.sent.add(crit, 1);
-                    counters.passive.add(crit, 1);
-                    self.nodes.on(to).doorbell.note(mark_of(me));
-                }
-            }
-            Err(Full(call)) => self.send_slowly(crit, to, call),
+        let ring = posted.map_or_else(|| self.post_slow(crit, me, to, call), Ok)?;
+        // SAFETY: this CPU is the only producer of its ring to `to`.
+        if unsafe { ring.is_quarter_full(crit) } && !uncured::STAYS_SILENT {
+            self.sent(crit, me, to);
+        } else {
+            let counters = &self.nodes.on(me).counters;
+            counters.sent.add(crit, 1);
+            counters.passive.add(crit, 1);
+            self.nodes.on(to).doorbell.note(mark_of(me));
         }
+        Ok(())
     }
 
     /// Sends a call to each CPU of a set, this one included if it is in, beginning at the own number. CPUs that do not listen are

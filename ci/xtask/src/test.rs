@@ -105,6 +105,7 @@ fn report(step: &Step, done: &Done, took: Duration) {
     };
     let count = format!("{} passed, {} failed", done.passed, done.failed);
     say!("{:<16} {verdict:<6} {count:<24} {:>6.1} s  {}", step.name, took.as_secs_f64(), done.note);
+    done.found.iter().for_each(|line| say!("    {line}"));
 }
 
 fn indented(output: &str) -> String {

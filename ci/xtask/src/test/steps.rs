@@ -34,6 +34,8 @@ pub struct Done {
     pub output: String,
     /// A word at the end of the step's line, as why it was skipped.
     pub note: String,
+    /// Lines that are shown below the step's, whatever became of it.
+    pub found: Vec<String>,
 }
 
 impl Done {

@@ -56,9 +56,12 @@ pub fn allow(faults: Faults) {
         Faults::Frees => *bug == Bug::LostFree,
         Faults::All => *bug != Bug::DoubleReply,
     });
+    DICE.store(FIRST_THROW, Ordering::Relaxed);
     STRIKING.store(in_force.map_or(0, number), Ordering::Relaxed);
     #[cfg(feature = "plants")]
-    ipiq::plant::choose(in_force.and_then(|bug| match bug {
+    let salt = crate::chaos::mix(crate::chaos::seed()) as usize;
+    #[cfg(feature = "plants")]
+    let in_rings = in_force.and_then(|bug| match bug {
         Bug::Lose => Some(ipiq::plant::Bug::Lose),
         Bug::Double => Some(ipiq::plant::Bug::Double),
         Bug::Reorder => Some(ipiq::plant::Bug::Reorder),
@@ -70,9 +73,11 @@ pub fn allow(faults: Faults) {
         | Bug::DoubleReply
         | Bug::DrainFiring
         | Bug::LostFree => None,
-    }));
+    });
     #[cfg(feature = "plants")]
-    lwkt_port::plant::choose(in_force == Some(Bug::DoubleReply));
+    ipiq::plant::choose(in_rings, salt);
+    #[cfg(feature = "plants")]
+    lwkt_port::plant::choose(in_force == Some(Bug::DoubleReply), salt);
 }
 
 fn number(bug: Bug) -> u8 {
@@ -85,21 +90,21 @@ pub(crate) fn leaks_page() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LeakPage, 100)
 }
 
-/// Whether this wake from another CPU is lost: one in fifty is.
+/// Whether this wake from another CPU is lost: one in forty thousand is.
 #[inline]
 pub(crate) fn loses_wake() -> bool {
-    cfg!(feature = "plants") && strikes(Bug::LostWake, 1000)
+    cfg!(feature = "plants") && strikes(Bug::LostWake, 40_000)
 }
 
-/// Whether this thread, which has taken its tokens again, loses one: one in twenty does.
+/// Whether this thread, which has taken its tokens again, loses one: one in two thousand does.
 pub(crate) fn loses_token() -> bool {
-    cfg!(feature = "plants") && strikes(Bug::TokenNotReacquired, 20)
+    cfg!(feature = "plants") && strikes(Bug::TokenNotReacquired, 2000)
 }
 
-/// Whether this drain of a callout returns although its handler runs: one in four that come to that does.
+/// Whether this drain of a callout returns although its handler runs: one in twenty-two that come to that does.
 #[inline]
 pub(crate) fn drains_early() -> bool {
-    cfg!(feature = "plants") && strikes(Bug::DrainFiring, 4)
+    cfg!(feature = "plants") && strikes(Bug::DrainFiring, 22)
 }
 
 /// Whether this chain of freed objects, which goes to their CPU, is lost: one in fifty is.
@@ -107,9 +112,13 @@ pub(crate) fn loses_free() -> bool {
     cfg!(feature = "plants") && strikes(Bug::LostFree, 50)
 }
 
+/// What came of the last throw, since faults were last allowed.
+static DICE: AtomicU64 = AtomicU64::new(0);
+/// What the first one begins with: not 0, which seed 0 would keep.
+const FIRST_THROW: u64 = 1;
+
 /// Whether a bug strikes now: once in `odds`, by the seed and what came before.
 fn strikes(bug: Bug, odds: u64) -> bool {
-    static DICE: AtomicU64 = AtomicU64::new(0);
     if STRIKING.load(Ordering::Relaxed) != number(bug) {
         return false;
     }

@@ -8,10 +8,10 @@ use percpu::Crit;
 use crate::raw::Raw;
 use crate::{Body, Error};
 
-/// Says whether replies are delivered twice, now and then, from now on.
+/// Says whether replies are delivered twice, now and then, from now on. `salt` says how soon.
 #[cfg(feature = "plants")]
-pub fn choose(doubles: bool) {
-    chosen::set(doubles);
+pub fn choose(doubles: bool, salt: usize) {
+    chosen::set(doubles, salt);
 }
 
 /// At the sender's home, before `message` is delivered: delivers another again, and remembers this one, now and then.
@@ -48,15 +48,19 @@ mod chosen {
     /// A reply to be delivered again, and by what.
     static AGAIN: Mutex<Option<(CallFn, usize)>> = Mutex::new(None);
 
-    pub fn set(doubles: bool) {
+    /// How often what could go wrong goes well, and one more.
+    const EVERY: usize = 307;
+
+    pub fn set(doubles: bool, salt: usize) {
+        TIMES.store(salt % EVERY, Relaxed);
         CHOSEN.store(doubles, Relaxed);
         *AGAIN.lock() = None;
     }
 
-    /// Each 11th time.
+    /// Each so many times.
     pub fn strike<B: Body>(crit: &Crit, message: &Raw<B>) {
         let marked = message.message().reply_to.get().is_none();
-        if CHOSEN.load(Relaxed) && marked && TIMES.fetch_add(1, Relaxed) % 11 == 10 {
+        if CHOSEN.load(Relaxed) && marked && TIMES.fetch_add(1, Relaxed) % EVERY == EVERY - 1 {
             let again = AGAIN.lock().replace((reply::deliver_again::<B>, message.word()));
             if let Some((deliver, word)) = again {
                 deliver(crit, word, 0, 0);

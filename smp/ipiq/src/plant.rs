@@ -1,6 +1,9 @@
 //! Bugs on purpose, to show that tests see them: in the code with feature `plants` only, and there only the one that was
 //! chosen.
 
+#[cfg(feature = "plants")]
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 /// A bug: what goes wrong, now and then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bug {
@@ -18,18 +21,28 @@ pub enum Bug {
     MissingFence,
 }
 
-/// Chooses the bug that happens from now on, on all CPUs; under loom, in the models of this host thread.
+/// Chooses the bug that happens from now on, on all CPUs; under loom, in the models of this host thread. `salt` says how soon it
+/// first does.
 #[cfg(feature = "plants")]
-pub fn choose(bug: Option<Bug>) {
+pub fn choose(bug: Option<Bug>, salt: usize) {
+    TIMES.store(salt % EVERY, Ordering::Relaxed);
     chosen::set(bug);
 }
+
+/// How often what could go wrong goes well, and one more.
+#[cfg(feature = "plants")]
+const EVERY: usize = 97;
+
+/// Times that it could have gone wrong.
+#[cfg(feature = "plants")]
+static TIMES: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether this bug happens now.
 #[inline(always)]
 pub(crate) fn strikes(bug: Bug) -> bool {
     #[cfg(feature = "plants")]
     {
-        chosen::is(bug) && now(bug)
+        chosen::is(bug) && now()
     }
     #[cfg(not(feature = "plants"))]
     {
@@ -38,14 +51,10 @@ pub(crate) fn strikes(bug: Bug) -> bool {
     }
 }
 
-/// True each 97th time, and each second time of what is rare by itself; in a model each time, as all its runs must be alike.
+/// True each so many times; in a model each time, as all its runs must be alike.
 #[cfg(feature = "plants")]
-fn now(bug: Bug) -> bool {
-    use core::sync::atomic::{AtomicUsize, Ordering};
-
-    static TIMES: AtomicUsize = AtomicUsize::new(0);
-    let turn = if bug == Bug::StaleIndex { 2 } else { 97 };
-    cfg!(feature = "loom") || TIMES.fetch_add(1, Ordering::Relaxed) % turn == turn - 1
+fn now() -> bool {
+    cfg!(feature = "loom") || TIMES.fetch_add(1, Ordering::Relaxed) % EVERY == EVERY - 1
 }
 
 #[cfg(all(feature = "plants", not(feature = "loom")))]

@@ -144,7 +144,7 @@ fn empty_to_pending<K: Knocking>() {
 
 /// The same with a bug, which it has to see.
 fn planted(bug: Bug) {
-    choose(Some(bug));
+    choose(Some(bug), 0);
     empty_to_pending::<Elide>();
 }
 
@@ -182,7 +182,7 @@ fn sees_a_missing_fence() {
 #[test]
 #[should_panic]
 fn sees_a_stale_index() {
-    choose(Some(Bug::StaleIndex));
+    choose(Some(Bug::StaleIndex), 0);
     two_cpus_fill_each_other_with_answers::<Elide>();
 }
 

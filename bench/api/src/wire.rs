@@ -10,7 +10,7 @@ pub use codec::{Error, Named, Values};
 use codec::{Field, Reader, Writer};
 
 /// Changes whenever a record does.
-pub const VERSION: u64 = 6;
+pub const VERSION: u64 = 7;
 /// No encoded record is longer.
 pub const MAX_BYTES: usize = 768;
 /// The text in front of the bytes in a decoded defmt frame.
@@ -80,6 +80,8 @@ records! {
         quick: bool,
         /// Ticks per second, as calibrated.
         tick_hz: u64,
+        /// Ticks since reset: what boot took.
+        ticks: u64,
         /// CPU model.
         cpu_model: &'a str,
         /// What the kernel was built with where there is a choice and this is not the usual one: `runq=list`.
@@ -126,7 +128,7 @@ records! {
         overhead: u64,
         /// Largest overhead seen.
         overhead_max: u64,
-        /// min, q1, median, q3, p99, max per sample.
+        /// min, q1, median, q3, p99, p99.9, max per sample.
         summary: Values<'a>,
         /// The check that failed, or empty.
         message: &'a str,

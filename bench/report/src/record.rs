@@ -63,6 +63,7 @@ pub struct Start {
     pub seed: u64,
     pub quick: bool,
     pub tick_hz: u64,
+    pub ticks: u64,
     pub cpu_model: String,
     pub variants: String,
 }
@@ -190,6 +191,7 @@ impl Collector {
                 seed,
                 quick,
                 tick_hz,
+                ticks,
                 cpu_model,
                 variants,
             } => Event::Start(Start {
@@ -201,6 +203,7 @@ impl Collector {
                 seed,
                 quick,
                 tick_hz,
+                ticks,
                 cpu_model: cpu_model.into(),
                 variants: variants.into(),
             }),
@@ -318,6 +321,24 @@ impl Collector {
 }
 
 impl BenchResult {
+    /// Something that was measured once, by somebody else than a guest.
+    pub fn once(name: &str, unit: &str, value: u64, ops: u64) -> Self {
+        Self {
+            name: name.into(),
+            ok: true,
+            message: String::new(),
+            unit: unit.into(),
+            warmup: 0,
+            batch: 1,
+            ops,
+            overhead: 0,
+            overhead_max: 0,
+            summary: Summary::of(&mut [value]).expect("a sample"),
+            samples: vec![value],
+            counters: Counters::ZERO,
+        }
+    }
+
     /// `value` per operation.
     pub fn per_op(&self, value: u64) -> f64 {
         value as f64 / self.ops as f64

@@ -59,6 +59,7 @@ fn settings(options: &Options<'static>) -> Settings<'static> {
         seed: options.seed,
         filter: options.filter,
         why: options.why,
+        curves: options.full,
     }
 }
 
@@ -79,6 +80,7 @@ fn begin(options: &Options<'_>) {
         seed: options.seed,
         quick: options.quick,
         tick_hz: arch::time::rates().tsc,
+        ticks: arch::time::tsc(),
         cpu_model: brand.as_ref().map_or("unknown", |b| b.as_str()).trim(),
         variants: &variants,
     });

@@ -80,8 +80,6 @@ records! {
         quick: bool,
         /// Ticks per second, as calibrated.
         tick_hz: u64,
-        /// Ticks since reset: what boot took.
-        ticks: u64,
         /// CPU model.
         cpu_model: &'a str,
         /// What the kernel was built with where there is a choice and this is not the usual one: `runq=list`.

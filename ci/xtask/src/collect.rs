@@ -47,8 +47,6 @@ pub struct Collected {
     pub over: bool,
     /// What could be run, when that was the question.
     pub offers: Vec<Offer>,
-    /// Ticks from reset until the kernel spoke, all CPUs being up; 0 before it has.
-    pub boot_ticks: u64,
     /// Ticks in a second, as the kernel calibrated them; 0 before it has said.
     pub tick_hz: u64,
     /// What probes recorded.
@@ -74,7 +72,6 @@ impl Collected {
             parts: Vec::new(),
             over: false,
             offers: Vec::new(),
-            boot_ticks: 0,
             tick_hz: 0,
             timeline: Timeline::default(),
             paths: Paths::default(),
@@ -115,7 +112,6 @@ impl Collected {
             Event::Start(start) => {
                 guest::complete(&mut self.key, &start);
                 self.tick_hz = start.tick_hz;
-                self.boot_ticks = start.ticks;
             }
             Event::BenchBegin(name) => self.running = name,
             Event::Bench(result) => self.bench(result),

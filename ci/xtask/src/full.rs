@@ -19,8 +19,6 @@ use crate::{Status, guest, list, out, place, settings};
 
 /// Wall time until the kernel speaks, from the start of QEMU.
 const WALL: &str = "boot/wall";
-/// The same in ticks, by each CPU.
-const TICKS: &str = "boot/ticks";
 
 /// Runs all counts, in order; the exit status.
 pub fn run(args: &RunArgs, counts: &[u32]) -> Result<Status> {
@@ -67,9 +65,7 @@ pub fn run(args: &RunArgs, counts: &[u32]) -> Result<Status> {
     let rows: Vec<Row<'_>> = offers
         .iter()
         .map(|offer| Row { name: &offer.name, shape: &offer.shape })
-        .chain(
-            [(WALL, "linear, and more"), (TICKS, "flat")].map(|(name, shape)| Row { name, shape }),
-        )
+        .chain([Row { name: WALL, shape: "linear" }])
         .collect();
     screen.line(table(&rows, &points, &Goals::builtin(), style(look)).trim_end());
     if let Err(error) = lines.into_iter().try_for_each(Lines::close) {
@@ -119,10 +115,11 @@ fn boot(
         if matches!(event, Event::Command(_)) {
             started = Instant::now();
         }
-        let spoke = collected.boot_ticks != 0;
+        let spoke = collected.tick_hz != 0;
         collected.event(&event);
-        if !spoke && collected.boot_ticks != 0 {
-            measured_from_outside(&mut collected, started.elapsed());
+        if !spoke && collected.tick_hz != 0 {
+            let wall = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            collected.bench(BenchResult::once(WALL, "ms", wall));
         }
         screen.moving(&progress(machine.smp, &collected, offers, began.elapsed()));
     };
@@ -144,7 +141,7 @@ fn boot(
     let why = said(&report, &request, &collected, status);
     collected.boot(status == Status::Passed, &why);
     let verdict = if status == Status::Passed { Verdict::Ok } else { Verdict::Fail };
-    let ended = collected.benches.iter().filter(|result| !is_from_outside(result)).count();
+    let ended = collected.benches.iter().filter(|result| result.name != WALL).count();
     let what = format!("{:>3}: {ended} of {}  {why}", machine.smp, offers.len());
     screen.step("CPUs", what.trim_end(), verdict, Some(began.elapsed()));
     Ok(Done { status, collected })
@@ -181,19 +178,6 @@ fn words() -> guest::Words {
 fn progress(cpus: u32, collected: &Collected, offers: &[Offer], took: Duration) -> String {
     let (ended, all) = (collected.benches.len(), offers.len());
     let time = runner::screen::duration(took);
-    let at = if collected.boot_ticks == 0 { "boots" } else { collected.running() };
+    let at = if collected.tick_hz == 0 { "boots" } else { collected.running() };
     format!("CPUs    {cpus:>3}: {ended} of {all}  {time}  {at}")
-}
-
-/// Adds what the runner sees of a boot to what the kernel measures.
-fn measured_from_outside(collected: &mut Collected, took: Duration) {
-    let tick = if collected.key.mode == "insns" { "insns" } else { "cycles" };
-    let (ticks, cpus) = (collected.boot_ticks, collected.key.cpus.max(1));
-    let wall = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    collected.bench(BenchResult::once(WALL, "ms", wall, 1));
-    collected.bench(BenchResult::once(TICKS, tick, ticks, cpus));
-}
-
-fn is_from_outside(result: &BenchResult) -> bool {
-    [WALL, TICKS].contains(&result.name.as_str())
 }

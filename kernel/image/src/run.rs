@@ -80,7 +80,6 @@ fn begin(options: &Options<'_>) {
         seed: options.seed,
         quick: options.quick,
         tick_hz: arch::time::rates().tsc,
-        ticks: arch::time::tsc(),
         cpu_model: brand.as_ref().map_or("unknown", |b| b.as_str()).trim(),
         variants: &variants,
     });

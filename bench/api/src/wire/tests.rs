@@ -14,7 +14,6 @@ fn all() -> Vec<Record<'static>> {
             seed: u64::MAX,
             quick: false,
             tick_hz: 1_000_000_000,
-            ticks: 50_000_000,
             cpu_model: "QEMU TCG CPU",
             variants: "runq=list",
         },

@@ -70,7 +70,6 @@ fn another_version_is_refused() {
         seed: 0,
         quick: false,
         tick_hz: 0,
-        ticks: 0,
         cpu_model: "",
         variants: "",
     };

@@ -26,9 +26,7 @@ fn all() -> Result<Done> {
             done.output.push_str(&format!("{what}\n"));
         }
     };
-    for name in
-        ["scale/null_message", "scale/queue_memory", "kernel/switch", "boot/wall", "boot/ticks"]
-    {
+    for name in ["scale/null_message", "scale/queue_memory", "kernel/switch", "boot/wall"] {
         let counts: Vec<u64> = of(name).iter().map(|line| number(line, "cpus") as u64).collect();
         hold(
             counts == COUNTS,

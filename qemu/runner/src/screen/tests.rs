@@ -144,7 +144,6 @@ fn whole_run(look: Look, end: Outcome) -> String {
             seed: 1,
             quick: false,
             tick_hz: 1_000_000_000,
-            ticks: 0,
             cpu_model: "max",
             variants: "",
         },

@@ -93,6 +93,8 @@ pub mod two_cpus {
 
     /// Of so many messages one goes to the other CPU.
     const CROSSING: usize = 10;
+    /// Messages between two looks at what came from there: ten of it lie in the ring then.
+    const LOOK: usize = 100;
 
     /// Ticks per message of both, from the common start until both are done.
     #[inline(always)]
@@ -138,30 +140,33 @@ pub mod two_cpus {
             let (mut tx, mut rx) = ring.split();
             let crit = crit();
             let (mut total, mut came) = (0_usize, 0);
-            let mut take = |came: &mut usize| match receive(&mut from, &crit) {
-                Some(got) => {
-                    *came += 1;
-                    got
+            // All that has come.
+            let mut take = || {
+                while let Some(got) = receive(&mut from, &crit) {
+                    came += 1;
+                    total = total.wrapping_add(got);
                 }
-                None => 0,
+                came
             };
+            let mut own = 0_usize;
             for number in 0..ALONE {
                 if number % CROSSING == 0 {
                     while !send(&mut out, &crit, number) {
-                        total = total.wrapping_add(take(&mut came));
+                        take();
                         spin_loop();
                     }
-                    total = total.wrapping_add(take(&mut came));
                 } else {
                     send(&mut tx, &crit, number);
-                    total = total.wrapping_add(receive(&mut rx, &crit).unwrap_or(0));
+                    own = own.wrapping_add(receive(&mut rx, &crit).unwrap_or(0));
+                }
+                if number % LOOK == 0 {
+                    take();
                 }
             }
-            while came < ALONE / CROSSING {
-                total = total.wrapping_add(take(&mut came));
+            while take() < ALONE / CROSSING {
                 spin_loop();
             }
-            total
+            total.wrapping_add(own)
         })
     }
 }

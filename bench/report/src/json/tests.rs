@@ -114,6 +114,7 @@ fn the_readme_lists_the_keys() {
         skip("ipi/one_way", "needs more CPUs", &key()),
         stress(&stress_result(), &key()),
         test("trap/page_fault", true, "", &key()),
+        boot(false, "TIME-OUT", &key()),
         crate::hosted::Pair {
             name: "ring/stream".into(),
             peer: "rtrb".into(),

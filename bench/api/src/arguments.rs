@@ -1,7 +1,7 @@
 //! What a program that measures is told when it is started: settings in seven words.
 //!
 //! ```text
-//! word 0: mode in bits 0..7, bit 8 quick, bit 9 list, bit 10 why    word 1: seed    words 2..6: filter, 40 bytes, zeros behind
+//! word 0: mode in bits 0..7, bit 8 quick, bit 9 list, bit 10 why, bit 11 curves    word 1: seed    words 2..6: filter, 40 bytes, zeros behind
 //! ```
 //! A longer filter is cut at its commas, and the program started for each piece.
 
@@ -16,6 +16,7 @@ const MODES: [Mode; 4] = [Mode::Insns, Mode::Tcg, Mode::Kvm, Mode::Hosted];
 const QUICK: u64 = 1 << 8;
 const LIST: u64 = 1 << 9;
 const WHY: u64 = 1 << 10;
+const CURVES: u64 = 1 << 11;
 
 /// The words of a program; `None` if the filter does not fit (see [`pieces`]).
 pub fn pack(settings: &Settings<'_>, list: bool) -> Option<[u64; WORDS]> {
@@ -24,7 +25,8 @@ pub fn pack(settings: &Settings<'_>, list: bool) -> Option<[u64; WORDS]> {
     let mode = MODES.iter().position(|&mode| mode == settings.mode)? as u64;
     let flags = (u64::from(settings.quick) * QUICK)
         | (u64::from(list) * LIST)
-        | (u64::from(settings.why) * WHY);
+        | (u64::from(settings.why) * WHY)
+        | (u64::from(settings.curves) * CURVES);
     let mut words = [mode | flags, settings.seed, 0, 0, 0, 0, 0];
     for (word, bytes) in words[2..].iter_mut().zip(text.as_chunks().0) {
         *word = u64::from_le_bytes(*bytes);
@@ -43,9 +45,10 @@ pub fn unpack<'a>(
     let used = text.iter().position(|&byte| byte == 0).unwrap_or(FILTER_BYTES);
     let filter = core::str::from_utf8(&text[..used]).ok()?;
     let mode = *MODES.get(words[0] as usize & 0xff)?;
-    let (quick, why) = (words[0] & QUICK != 0, words[0] & WHY != 0);
-    let settings = Settings { mode, quick, seed: words[1], filter, why };
-    Some((settings, words[0] & LIST != 0))
+    let has = |flag: u64| words[0] & flag != 0;
+    let (quick, why, curves) = (has(QUICK), has(WHY), has(CURVES));
+    let settings = Settings { mode, quick, seed: words[1], filter, why, curves };
+    Some((settings, has(LIST)))
 }
 
 /// The pieces of a filter that fit. A part that does not fit by itself matches nothing, and is left out.

@@ -65,6 +65,8 @@ pub struct Settings<'a> {
     pub filter: &'a str,
     /// Have whoever watches the machine write down the instructions of a few more samples ([`Env::path`]).
     pub why: bool,
+    /// Only benchmarks for which the number of CPUs matters ([`Curve::Cpus`](crate::Curve::Cpus)).
+    pub curves: bool,
 }
 
 /// The world under the benchmarks, resolved statically.

@@ -11,6 +11,15 @@ pub enum Unit {
     Count(&'static str),
 }
 
+/// What a figure may depend on beside the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Curve {
+    /// Nothing: one number of CPUs says it all.
+    Point,
+    /// How many CPUs there are: the benchmark uses all of them, or claims that they make no difference.
+    Cpus,
+}
+
 /// A benchmark, as declared by [`bench!`](crate::bench).
 pub struct Bench {
     /// `group/name`, unique.
@@ -25,6 +34,8 @@ pub struct Bench {
     pub shape: &'static str,
     /// CPUs it needs; with fewer it is skipped.
     pub cpus: usize,
+    /// Whether the number of CPUs matters.
+    pub curve: Curve,
     /// What its samples count.
     pub unit: Unit,
     /// The steps.
@@ -47,7 +58,8 @@ pub static BENCHES: [Bench];
 ///     run: |b| b.ops(2).iter(|| yield_now()),
 /// }
 /// ```
-/// Optional: `goal`, `cpus: 2` (skipped with fewer), `unit: bench_api::Unit::Count("IPIs")`, in this order.
+/// Optional: `goal`, `cpus: 2` (skipped with fewer), `curve: bench_api::Curve::Cpus` (has a place in `./x bench --full`),
+/// `unit: bench_api::Unit::Count("IPIs")`, in this order.
 #[macro_export]
 macro_rules! bench {
     (
@@ -55,6 +67,7 @@ macro_rules! bench {
         doc: $doc:expr,
         $(goal: $goal:expr,)?
         $(cpus: $cpus:expr,)?
+        $(curve: $curve:expr,)?
         $(unit: $unit:expr,)?
         lies: $lies:expr,
         shape: $shape:expr,
@@ -72,11 +85,13 @@ macro_rules! bench {
                     lies: $lies,
                     shape: $shape,
                     cpus: 1,
+                    curve: $crate::Curve::Point,
                     unit: $crate::Unit::Ticks,
                     run: $run,
                 };
                 $(bench.goal = $goal;)?
                 $(bench.cpus = $cpus;)?
+                $(bench.curve = $curve;)?
                 $(bench.unit = $unit;)?
                 bench
             };

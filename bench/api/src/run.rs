@@ -3,7 +3,7 @@
 use crate::env::World;
 use crate::stats::Summary;
 use crate::wire::{Record, Values};
-use crate::{BENCHES, Bench, Bencher, Env, Settings, Unit, matches};
+use crate::{BENCHES, Bench, Bencher, Curve, Env, Settings, Unit, matches};
 
 /// Runs of equal samples in one record.
 const RUNS: usize = 32;
@@ -26,7 +26,7 @@ pub fn run<E: Env>(
     sink: &mut dyn FnMut(&Record<'_>),
 ) -> Outcome {
     let mut outcome = Outcome::default();
-    for bench in by_name().filter(|bench| matches(settings.filter, bench.name)) {
+    for bench in chosen(settings) {
         match one::<E>(bench, settings, samples, sink) {
             Some(true) => outcome.passed += 1,
             Some(false) => outcome.failed += 1,
@@ -37,8 +37,8 @@ pub fn run<E: Env>(
 }
 
 /// Sends a [`Record::BenchInfo`] for each benchmark of this image that matches, by name.
-pub fn list(filter: &str, sink: &mut dyn FnMut(&Record<'_>)) {
-    for bench in by_name().filter(|bench| matches(filter, bench.name)) {
+pub fn list(settings: &Settings<'_>, sink: &mut dyn FnMut(&Record<'_>)) {
+    for bench in chosen(settings) {
         sink(&Record::BenchInfo {
             name: bench.name,
             doc: bench.doc,
@@ -48,6 +48,13 @@ pub fn list(filter: &str, sink: &mut dyn FnMut(&Record<'_>)) {
             cpus: bench.cpus as u64,
         });
     }
+}
+
+/// The benchmarks that match, by name.
+fn chosen(settings: &Settings<'_>) -> impl Iterator<Item = &'static Bench> {
+    by_name().filter(|bench| {
+        matches(settings.filter, bench.name) && (bench.curve == Curve::Cpus || !settings.curves)
+    })
 }
 
 /// The benchmarks in the order of their names: the linker's order means nothing.

@@ -13,13 +13,15 @@ pub struct Summary {
     pub q3: u64,
     /// 99 of 100 samples are not larger.
     pub p99: u64,
+    /// 999 of 1,000 samples are not larger.
+    pub p999: u64,
     /// Largest.
     pub max: u64,
 }
 
-/// The smallest sample that `percent` of all are not larger than (nearest rank). `sorted` must not be empty.
-pub fn percentile(sorted: &[u64], percent: u64) -> u64 {
-    let rank = (sorted.len() as u64 * percent).div_ceil(100).max(1);
+/// The smallest sample that `share` of `of` are not larger than (nearest rank). `sorted` must not be empty.
+pub fn quantile(sorted: &[u64], share: u64, of: u64) -> u64 {
+    let rank = (sorted.len() as u64 * share).div_ceil(of).max(1);
     sorted[rank as usize - 1]
 }
 
@@ -30,23 +32,24 @@ impl Summary {
         let (&min, &max) = (samples.first()?, samples.last()?);
         Some(Summary {
             min,
-            q1: percentile(samples, 25),
-            median: percentile(samples, 50),
-            q3: percentile(samples, 75),
-            p99: percentile(samples, 99),
+            q1: quantile(samples, 1, 4),
+            median: quantile(samples, 1, 2),
+            q3: quantile(samples, 3, 4),
+            p99: quantile(samples, 99, 100),
+            p999: quantile(samples, 999, 1000),
             max,
         })
     }
 
-    /// The six values, in the order of the fields.
-    pub fn values(&self) -> [u64; 6] {
-        [self.min, self.q1, self.median, self.q3, self.p99, self.max]
+    /// The values, in the order of the fields.
+    pub fn values(&self) -> [u64; 7] {
+        [self.min, self.q1, self.median, self.q3, self.p99, self.p999, self.max]
     }
 
     /// The summary with these values, in the order of the fields.
-    pub fn from_values(values: [u64; 6]) -> Summary {
-        let [min, q1, median, q3, p99, max] = values;
-        Summary { min, q1, median, q3, p99, max }
+    pub fn from_values(values: [u64; 7]) -> Summary {
+        let [min, q1, median, q3, p99, p999, max] = values;
+        Summary { min, q1, median, q3, p99, p999, max }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Records as lines of text, for a kernel that was not asked for frames: the table on the serial port.
 
-use crate::stats::PerOp;
+use crate::stats::{PerOp, Summary};
 use crate::wire::Record;
 use core::fmt::{Result, Write};
 
@@ -31,12 +31,13 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
             )
         }
         Record::BenchEnd { name, ok, unit, ops, summary, message, .. } => {
-            let mut values = [0; 6];
+            let mut values = [0; 7];
             for (to, value) in values.iter_mut().zip(summary.iter()) {
                 *to = value;
             }
-            let [min, _, median, _, p99, max] =
-                values.map(|value| PerOp { value, ops: ops.max(1) });
+            let Summary { min, median, p99, max, .. } = Summary::from_values(values);
+            let [min, median, p99, max] =
+                [min, median, p99, max].map(|value| PerOp { value, ops: ops.max(1) });
             write!(to, "{name:<24} {min:>9} {median:>9} {p99:>9} {max:>9}  {unit}")?;
             if !ok {
                 write!(to, "  FAILED: {message}")?;

@@ -10,7 +10,7 @@ pub use codec::{Error, Named, Values};
 use codec::{Field, Reader, Writer};
 
 /// Changes whenever a record does.
-pub const VERSION: u64 = 6;
+pub const VERSION: u64 = 7;
 /// No encoded record is longer.
 pub const MAX_BYTES: usize = 768;
 /// The text in front of the bytes in a decoded defmt frame.
@@ -126,7 +126,7 @@ records! {
         overhead: u64,
         /// Largest overhead seen.
         overhead_max: u64,
-        /// min, q1, median, q3, p99, max per sample.
+        /// min, q1, median, q3, p99, p99.9, max per sample.
         summary: Values<'a>,
         /// The check that failed, or empty.
         message: &'a str,

@@ -19,6 +19,8 @@ const LINE: &str = "bare line";
 const STD: &str = "std thread";
 const MAY: &str = "may";
 const TOKIO: &str = "tokio";
+/// Ourselves, without the other CPU.
+const ONE_CPU: &str = "one CPU";
 
 /// Name, peer, whether it does the same, whether two CPUs take part.
 type Entry = (&'static str, &'static str, Match, Reach);
@@ -30,13 +32,15 @@ enum Reach {
     Two,
 }
 
-const PAIRS: [Entry; 17] = [
+const PAIRS: [Entry; 19] = [
     ("ring/push_pop", RTRB, Match::Same, Reach::One),
     ("ring/push_pop", ARRAY_QUEUE, Match::Same, Reach::One),
     ("ring/stream", RTRB, Match::Same, Reach::Two),
     ("ring/stream", ARRAY_QUEUE, Match::Same, Reach::Two),
     ("ring/round_trip", RTRB, Match::Same, Reach::Two),
     ("ring/round_trip", LINE, Match::Nearest, Reach::Two),
+    ("ring/two_cpus", ONE_CPU, Match::Same, Reach::Two),
+    ("ring/crossing", ONE_CPU, Match::Nearest, Reach::Two),
     ("user/switch", COROSENSEI, Match::Same, Reach::One),
     ("user/create", COROSENSEI, Match::Same, Reach::One),
     // Ours with run queue and join, the peer without a scheduler.
@@ -139,7 +143,7 @@ fn measure(
     two: (usize, usize),
     compiler: &str,
 ) -> Pair {
-    use rings::{push_pop, round_trip, stream};
+    use rings::{push_pop, round_trip, stream, two_cpus};
     let &(name, peer, matches, reach) = entry;
     // The line as an opponent is measured on its own, beside the one that watches.
     let ball = line.as_deref().map(|line| line.best());
@@ -148,6 +152,8 @@ fn measure(
         "ring/push_pop" => Box::new(push_pop::ours),
         "ring/stream" => Box::new(|| stream::ours(two)),
         "ring/round_trip" => Box::new(|| round_trip::ours(two)),
+        "ring/two_cpus" => Box::new(|| two_cpus::apart(two)),
+        "ring/crossing" => Box::new(|| two_cpus::crossing(two)),
         "user/switch" => Box::new(switches::ours_switch),
         "user/create" => Box::new(switches::ours_create),
         "user/yield" => Box::new(|| threads.yields()),
@@ -155,6 +161,7 @@ fn measure(
         _ => Box::new(|| threads.create_join()),
     };
     let mut theirs: Box<dyn FnMut() -> f64 + '_> = match (name, peer) {
+        (_, ONE_CPU) => Box::new(push_pop::ours),
         ("ring/push_pop", RTRB) => Box::new(push_pop::rtrb),
         ("ring/push_pop", _) => Box::new(push_pop::array_queue),
         ("ring/stream", RTRB) => Box::new(|| stream::rtrb(two)),
@@ -246,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_peer_has_a_version() {
-        for (_, peer, ..) in PAIRS.iter().filter(|(_, peer, ..)| *peer != LINE) {
+        for (_, peer, ..) in PAIRS.iter().filter(|(_, peer, ..)| ![LINE, ONE_CPU].contains(peer)) {
             let version = version(peer, "rustc 1.96.0");
             assert!(version.split('.').count() == 3, "{peer}: {version}");
         }

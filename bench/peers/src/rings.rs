@@ -86,6 +86,91 @@ pub mod push_pop {
     }
 }
 
+/// Push and pop by turns on two CPUs at once, each with rings of its own: what a second CPU adds.
+pub mod two_cpus {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Release};
+
+    /// Of so many messages one goes to the other CPU.
+    const CROSSING: usize = 10;
+    /// Messages between two looks at what came from there: ten of it lie in the ring then.
+    const LOOK: usize = 100;
+
+    /// Ticks per message of both, from the common start until both are done.
+    #[inline(always)]
+    fn measure(cpus: (usize, usize), work: impl Fn(usize) -> usize + Sync) -> f64 {
+        let done = AtomicUsize::new(0);
+        let side = |number| {
+            check(work(number), ALONE);
+            // Pairs with: the other side's wait, acquire.
+            done.fetch_add(1, Release);
+            while done.load(Acquire) != 2 {
+                spin_loop();
+            }
+        };
+        together(cpus, || side(1), || side(0)) / (2 * ALONE) as f64
+    }
+
+    /// Nothing is shared.
+    #[inline(never)]
+    pub fn apart(cpus: (usize, usize)) -> f64 {
+        measure(cpus, |_| {
+            let mut ring = black_box(Box::new(Ring::<RING_DEPTH>::new()));
+            let (mut tx, mut rx) = ring.split();
+            let crit = crit();
+            (0..ALONE).fold(0, |total, number| {
+                send(&mut tx, &crit, number);
+                total.wrapping_add(receive(&mut rx, &crit).unwrap_or(0))
+            })
+        })
+    }
+
+    /// One message of ten crosses.
+    #[inline(never)]
+    pub fn crossing(cpus: (usize, usize)) -> f64 {
+        let mut there = black_box(Box::new(Ring::<RING_DEPTH>::new()));
+        let mut back = black_box(Box::new(Ring::<RING_DEPTH>::new()));
+        let ((to_second, from_first), (to_first, from_second)) = (there.split(), back.split());
+        let ends = [(to_second, from_second), (to_first, from_first)];
+        let ends = ends.map(|ends| std::sync::Mutex::new(Some(ends)));
+        measure(cpus, |side| {
+            let mine = ends[side].lock().expect("nobody panics").take();
+            let (mut out, mut from) = mine.expect("each side takes its ends once");
+            let mut ring = black_box(Box::new(Ring::<RING_DEPTH>::new()));
+            let (mut tx, mut rx) = ring.split();
+            let crit = crit();
+            let (mut total, mut came) = (0_usize, 0);
+            // All that has come.
+            let mut take = || {
+                while let Some(got) = receive(&mut from, &crit) {
+                    came += 1;
+                    total = total.wrapping_add(got);
+                }
+                came
+            };
+            let mut own = 0_usize;
+            for number in 0..ALONE {
+                if number % CROSSING == 0 {
+                    while !send(&mut out, &crit, number) {
+                        take();
+                        spin_loop();
+                    }
+                } else {
+                    send(&mut tx, &crit, number);
+                    own = own.wrapping_add(receive(&mut rx, &crit).unwrap_or(0));
+                }
+                if number % LOOK == 0 {
+                    take();
+                }
+            }
+            while take() < ALONE / CROSSING {
+                spin_loop();
+            }
+            total.wrapping_add(own)
+        })
+    }
+}
+
 /// One CPU pushes as fast as it can, another pops.
 pub mod stream {
     use super::*;

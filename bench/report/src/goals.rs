@@ -15,6 +15,8 @@ pub enum Stat {
     Min,
     /// The median.
     Median,
+    /// What 999 of 1,000 samples are not larger than.
+    P999,
     /// The largest sample: for the worst of many seeds.
     Max,
 }
@@ -25,13 +27,16 @@ impl Stat {
         match self {
             Stat::Min => summary.min,
             Stat::Median => summary.median,
+            Stat::P999 => summary.p999,
             Stat::Max => summary.max,
         }
     }
 
     /// The one of that name.
     pub fn named(name: &str) -> Option<Stat> {
-        [Stat::Min, Stat::Median, Stat::Max].into_iter().find(|stat| stat.name() == name)
+        [Stat::Min, Stat::Median, Stat::P999, Stat::Max]
+            .into_iter()
+            .find(|stat| stat.name() == name)
     }
 
     /// Its name in records.
@@ -39,6 +44,7 @@ impl Stat {
         match self {
             Stat::Min => "min",
             Stat::Median => "median",
+            Stat::P999 => "p999",
             Stat::Max => "max",
         }
     }

@@ -29,7 +29,7 @@ pub fn bench(result: &BenchResult, goals: &Goals, key: &RunKey, raw: Raw) -> Str
     line.whole("batch", result.batch).whole("ops", result.ops);
     line.whole("overhead", result.overhead).whole("overhead_max", result.overhead_max);
     for (name, value) in
-        ["min", "q1", "median", "q3", "p99", "max"].into_iter().zip(result.summary.values())
+        ["min", "q1", "median", "q3", "p99", "p999", "max"].into_iter().zip(result.summary.values())
     {
         line.per_op(name, value, result.ops);
     }
@@ -86,6 +86,12 @@ pub fn stress(result: &StressResult, key: &RunKey) -> String {
     }
     // The seed of the test, which may differ from the run's when several run.
     line.key(key).whole("seed", result.seed).done()
+}
+
+/// The line of a boot of many, one for each number of CPUs: whether it came to its end, else why not.
+pub fn boot(ok: bool, message: &str, key: &RunKey) -> String {
+    let mut line = Line::new("boot");
+    line.flag("ok", ok).text("message", message).key(key).done()
 }
 
 /// The line of a test in the guest.

@@ -4,6 +4,7 @@
 //! against a [`baseline::Store`] -> [`Comparison`]. No printing, no exit status: that is the caller's.
 
 pub mod baseline;
+pub mod curves;
 mod goals;
 pub mod hosted;
 pub mod json;

@@ -318,6 +318,24 @@ impl Collector {
 }
 
 impl BenchResult {
+    /// Something that was measured once, by somebody else than a guest.
+    pub fn once(name: &str, unit: &str, value: u64) -> Self {
+        Self {
+            name: name.into(),
+            ok: true,
+            message: String::new(),
+            unit: unit.into(),
+            warmup: 0,
+            batch: 1,
+            ops: 1,
+            overhead: 0,
+            overhead_max: 0,
+            summary: Summary::of(&mut [value]).expect("a sample"),
+            samples: vec![value],
+            counters: Counters::ZERO,
+        }
+    }
+
     /// `value` per operation.
     pub fn per_op(&self, value: u64) -> f64 {
         value as f64 / self.ops as f64

@@ -88,7 +88,7 @@ impl Env for Kernel {
 pub fn run(_: &mut MayBlock, settings: &Settings<'_>, list: bool) -> bool {
     let mut sink = |record: &Record<'_>| records::emit(record);
     if list {
-        bench_api::list(settings.filter, &mut sink);
+        bench_api::list(settings, &mut sink);
         return true;
     }
     let mut samples = vec![0; SAMPLES];

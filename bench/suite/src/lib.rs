@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod environment;
+mod questions;
 mod steps;
 
 include!(concat!(env!("OUT_DIR"), "/costs.rs"));

@@ -6,13 +6,18 @@
 use crate::environment::may_block;
 use alloc::sync::Arc;
 use bench_api::{Bencher, Peer};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::ops::Range;
+use core::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use kernel_core::cpu::critical;
 use kernel_core::exec::Threads;
+use kernel_core::ipi;
 use kernel_core::thread::{self, Handle};
 use lwkt_port::{Body, Message, Owned, Port, ThreadPort};
 use lwkt_sched::{MayBlock, Name, Priority, Reason, ThreadRef, Why};
-use percpu::CpuId;
+use percpu::{CpuId, Crit};
 
 /// The CPU that this runs on.
 pub(crate) fn here() -> CpuId {
@@ -30,6 +35,62 @@ pub(crate) fn spin(peer: &Peer<'_>) {
         arch::irq::pause();
     }
 }
+
+/// Steps that halt their CPUs while they wait, so that no turn of a wait is counted as work.
+///
+/// | step | leader | a CPU that waits |
+/// |---|---|---|
+/// | 1 | makes what is waited for true, or `over`, release | asks with interrupts off, acquire |
+/// | 2 | sends a call, which interrupts | halts; an interrupt that came after step 1 ends that at once |
+///
+/// Forbidden: a CPU that halts for good. What a wait is for comes by a call, which is step 2.
+pub(crate) struct Halting {
+    over: AtomicBool,
+}
+
+impl Halting {
+    pub const fn new() -> Self {
+        Self { over: AtomicBool::new(false) }
+    }
+
+    /// Whether the steps shall end.
+    pub fn is_over(&self) -> bool {
+        // Pairs with: `end`, release.
+        self.over.load(Acquire)
+    }
+
+    /// Halts this CPU until `done`, or the end.
+    pub fn until(&self, done: impl Fn() -> bool) {
+        let done = || done() || self.is_over();
+        while !done() {
+            // SAFETY: steps run on threads, outside critical sections: interrupts are on.
+            unsafe { arch::irq::idle(done) };
+        }
+    }
+
+    /// Runs `peer` on each of `cpus` while `body` measures here; then ends these steps.
+    pub fn with<R>(
+        &self,
+        b: &mut Bencher<'_>,
+        cpus: Range<usize>,
+        peer: impl Fn(&Peer<'_>) + Sync,
+        body: impl FnOnce(&mut Bencher<'_>) -> R,
+    ) -> R {
+        // Relaxed: the barrier orders it.
+        self.over.store(false, Relaxed);
+        b.on_each(cpus.clone(), peer, |b| {
+            let result = body(b);
+            // Pairs with: `is_over`, acquire.
+            self.over.store(true, Release);
+            cpus.map(CpuId::at)
+                .for_each(|cpu| critical(|crit| ipi::send(crit, cpu, nothing, [0; 3])));
+            result
+        })
+    }
+}
+
+/// A call that only interrupts.
+pub(crate) fn nothing(_: &Crit, _: usize, _: usize, _: usize) {}
 
 /// A thread of that CPU, to be joined before the benchmark ends.
 pub(crate) fn partner(cpu: CpuId, f: impl FnOnce(&mut MayBlock) + Send + 'static) -> Handle {

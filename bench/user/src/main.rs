@@ -27,7 +27,7 @@ fn measure() -> i64 {
         return 1;
     };
     if list {
-        bench_api::list(settings.filter, &mut emit);
+        bench_api::list(&settings, &mut emit);
         return 0;
     }
     let (Ok(samples), Ok(())) = (memory::array(SAMPLES, |_| 0), process::set_tick(0)) else {

@@ -27,6 +27,7 @@ Examples:
   ./x stress storm --seeds 1..100 one stress test under 100 interleavings
   ./x stress --plant lost-wake    a bug on purpose: which tests see it, and what they say
   ./x run --mode tcg --smp 16     16 CPUs, emulated in parallel: wall cycles, not a claim
+  ./x bench scale --full          how figures grow from 1 to 255 CPUs; --full=2,64 for some of them
   ./x bench --set runq=bitmap,list   each policy by itself, then side by side
   ./x trace port_do -o t.json     what happens on each CPU, as a timeline for ui.perfetto.dev
   ./x sim web --cpus 64           a workload on 64 virtual CPUs, each run queue a column
@@ -239,6 +240,16 @@ pub struct BenchArgs {
         "smp", "mode", "qemu", "image", "xapic", "plant", "set", "extra", "seed", "why", "baseline", "bless",
     ])]
     pub hosted: bool,
+
+    /// On each of these numbers of CPUs, 1 to 255: how figures for which that matters grow. Takes minutes; what there is is shown
+    /// at Ctrl-C, too.
+    #[arg(
+        long, value_name = "N,..", num_args = 0..=1, require_equals = true, value_delimiter = ',',
+        default_missing_value = "1,2,4,8,16,32,64,128,255",
+        value_parser = clap::value_parser!(u32).range(1..=255),
+        conflicts_with_all = ["smp", "why", "baseline", "bless", "list", "hosted"],
+    )]
+    pub full: Vec<u32>,
 }
 
 /// `./x stress`

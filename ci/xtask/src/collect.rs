@@ -23,6 +23,16 @@ pub struct Part {
     pub message: String,
 }
 
+/// Something that could be run.
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// What it measures or shows, in a sentence.
+    pub doc: String,
+    /// What its figures should look like.
+    pub shape: String,
+}
+
 /// The results of one run.
 pub struct Collected {
     /// What the figures depend on.
@@ -35,8 +45,8 @@ pub struct Collected {
     pub parts: Vec<Part>,
     /// Whether the kernel has said that its run is over: then no part is missing.
     pub over: bool,
-    /// What could be run, when that was the question: name and one sentence.
-    pub offers: Vec<(String, String)>,
+    /// What could be run, when that was the question.
+    pub offers: Vec<Offer>,
     /// Ticks in a second, as the kernel calibrated them; 0 before it has said.
     pub tick_hz: u64,
     /// What probes recorded.
@@ -104,13 +114,7 @@ impl Collected {
                 self.tick_hz = start.tick_hz;
             }
             Event::BenchBegin(name) => self.running = name,
-            Event::Bench(result) => {
-                for lines in &mut self.writers {
-                    lines.write(&json::bench(&result, &self.goals, &self.key, lines.raw));
-                }
-                self.part(&result.name, result.ok, &result.message);
-                self.benches.push(result);
-            }
+            Event::Bench(result) => self.bench(result),
             Event::BenchSkip { name, reason } => self.write(json::skip(&name, &reason, &self.key)),
             Event::Stress(result) => {
                 self.write(json::stress(&result, &self.key));
@@ -124,11 +128,33 @@ impl Collected {
             Event::End { .. } => self.over = true,
             Event::Timeline { cpu, lost, counts } => self.timeline.begin(cpu, lost, counts),
             Event::Happened(records) => self.timeline.take(&records),
-            Event::BenchInfo { name, doc, .. } | Event::StressInfo { name, doc } => {
-                self.offers.push((name, doc))
+            Event::BenchInfo { name, doc, shape, .. } => {
+                self.offers.push(Offer { name, doc, shape });
+            }
+            Event::StressInfo { name, doc } => {
+                self.offers.push(Offer { name, doc, shape: String::new() });
             }
             _ => {}
         }
+    }
+
+    /// Takes a result: the guest's, or one that was measured from outside.
+    pub fn bench(&mut self, result: BenchResult) {
+        for lines in &mut self.writers {
+            lines.write(&json::bench(&result, &self.goals, &self.key, lines.raw));
+        }
+        self.part(&result.name, result.ok, &result.message);
+        self.benches.push(result);
+    }
+
+    /// Says how the boot went.
+    pub fn boot(&mut self, ok: bool, message: &str) {
+        self.write(json::boot(ok, message, &self.key));
+    }
+
+    /// The benchmark that has begun last.
+    pub fn running(&self) -> &str {
+        &self.running
     }
 
     fn part(&mut self, name: &str, ok: bool, message: &str) {

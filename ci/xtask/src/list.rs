@@ -5,13 +5,14 @@ use runner::Event;
 use runner::screen::{Look, wrap};
 
 use crate::cli::{Choice, Machine};
-use crate::collect::Collected;
+use crate::collect::{Collected, Offer};
 use crate::say;
 use crate::{Status, guest};
 
 /// Prints name and sentence of each that is chosen.
 pub fn list(parts: &str, choice: &Choice, machine: &Machine) -> Result<Status> {
-    let offers = match offers(parts, choice.filter.as_deref(), machine)? {
+    let words = vec![format!("run={parts}")];
+    let offers = match offers(words, choice.filter.as_deref(), machine)? {
         Ok(offers) => offers,
         Err(status) => return Ok(status),
     };
@@ -19,20 +20,20 @@ pub fn list(parts: &str, choice: &Choice, machine: &Machine) -> Result<Status> {
         return nothing(parts, choice, machine);
     }
     let width = Look::of(&std::io::stdout()).width;
-    let longest = offers.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, doc) in &offers {
+    let longest = offers.iter().map(|offer| offer.name.len()).max().unwrap_or(0);
+    for Offer { name, doc, .. } in &offers {
         say!("{}", wrap(&format!("{name:<longest$} {doc}"), width, longest + 1));
     }
     Ok(Status::Passed)
 }
 
-/// Name and sentence of each whose name holds `filter`; or how it failed, which has been said.
-fn offers(
-    parts: &str,
+/// Each that these words ask for whose name holds `filter`; or how it failed, which has been said.
+pub fn offers(
+    mut words: guest::Words,
     filter: Option<&str>,
     machine: &Machine,
-) -> Result<Result<Vec<(String, String)>, Status>> {
-    let mut words = vec![format!("run={parts}"), "list".to_owned()];
+) -> Result<Result<Vec<Offer>, Status>> {
+    words.push("list".to_owned());
     words.extend(filter.map(|filter| format!("filter={filter}")));
     let request = guest::request(machine, 1, words)?;
     let mut collected = Collected::new(guest::key(&request, machine)?, Vec::new());
@@ -61,8 +62,8 @@ pub fn nothing(parts: &str, choice: &Choice, machine: &Machine) -> Result<Status
         Some(filter) => eprintln!("x: nothing is called '{filter}'; there are:"),
         None => eprintln!("x: nothing was run; there are:"),
     }
-    let names = match offers(parts, None, machine)? {
-        Ok(offers) => offers.into_iter().map(|(name, _)| name).collect::<Vec<_>>(),
+    let names = match offers(vec![format!("run={parts}")], None, machine)? {
+        Ok(offers) => offers.into_iter().map(|offer| offer.name).collect::<Vec<_>>(),
         Err(status) => return Ok(status),
     };
     let width = Look::of(&std::io::stderr()).width;

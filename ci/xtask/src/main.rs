@@ -10,6 +10,7 @@ mod build;
 mod cli;
 mod collect;
 mod doctor;
+mod full;
 mod gate;
 mod guest;
 mod host;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         cli::Verb::Doctor(args) => doctor::doctor(&args),
         cli::Verb::Run(args) => run::run(&args.as_run("bench,stress")),
         cli::Verb::Bench(args) if args.hosted => hosted::run(&args.run),
+        cli::Verb::Bench(args) if !args.full.is_empty() => full::run(&args.run, &args.full),
         cli::Verb::Bench(args) => run::run(&args.run.as_run("bench")),
         cli::Verb::Trace(args) => trace::trace(&args),
         cli::Verb::Sim(args) => sim::run(&args),

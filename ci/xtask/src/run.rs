@@ -83,7 +83,7 @@ fn refusal(run: &Run<'_>) -> Option<String> {
 }
 
 /// The files for the records: always the same one, and the one that was asked for.
-fn open(always: &Path, asked: Option<&Path>) -> Result<Vec<Lines>, String> {
+pub fn open(always: &Path, asked: Option<&Path>) -> Result<Vec<Lines>, String> {
     if let Some(folder) = always.parent() {
         // The first run comes before anything was made; what else is wrong with it, opening will say.
         let _ = std::fs::create_dir_all(folder);
@@ -236,7 +236,7 @@ fn shows_all(run: &Run<'_>) -> bool {
 }
 
 /// Where the lines go: standard output, unless records go there.
-fn screen<'w>(to_stdout: bool) -> (Screen<'w>, Look) {
+pub fn screen<'w>(to_stdout: bool) -> (Screen<'w>, Look) {
     if to_stdout {
         let look = Look::of(&io::stderr());
         (Screen::new(io::stderr(), look), look)
@@ -246,7 +246,7 @@ fn screen<'w>(to_stdout: bool) -> (Screen<'w>, Look) {
     }
 }
 
-fn style(look: Look) -> Style {
+pub fn style(look: Look) -> Style {
     let mut style = Style::PLAIN;
     style.columns = look.width;
     if look.colour {

@@ -7,6 +7,7 @@
 mod baseline;
 mod count;
 mod cures;
+mod curves;
 mod explained;
 mod faults;
 mod heard;

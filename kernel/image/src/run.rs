@@ -59,6 +59,7 @@ fn settings(options: &Options<'static>) -> Settings<'static> {
         seed: options.seed,
         filter: options.filter,
         why: options.why,
+        curves: options.full,
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Options<'a> {
     pub list: bool,
     /// Few samples: benchmarks as tests.
     pub quick: bool,
+    /// Only benchmarks for which the number of CPUs matters.
+    pub full: bool,
     /// Trace one iteration of the benchmark, instruction by instruction.
     pub why: bool,
     /// Keep a timeline and send it out at the end; a kernel that was built for it does.
@@ -186,6 +188,7 @@ impl<'a> Options<'a> {
         program: "",
         list: false,
         quick: false,
+        full: false,
         why: false,
         trace: false,
         idle: Idle::Hlt,
@@ -207,6 +210,7 @@ impl<'a> Options<'a> {
             ("frames", "") => self.frames = true,
             ("list", "") => self.list = true,
             ("quick", "") => self.quick = true,
+            ("full", "") => self.full = true,
             ("why", "") => self.why = true,
             ("trace", "") => self.trace = true,
             ("mode", "insns") => self.clock = Clock::Insns,

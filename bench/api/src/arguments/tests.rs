@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::vec::Vec;
 
 fn settings(filter: &str) -> Settings<'_> {
-    Settings { mode: Mode::Tcg, quick: true, seed: 7, filter, why: true }
+    Settings { mode: Mode::Tcg, quick: true, seed: 7, filter, why: true, curves: true }
 }
 
 #[test]

@@ -111,6 +111,7 @@ crate::bench! {
     name: "t/peers",
     doc: "Counts what others do meanwhile.",
     cpus: 4,
+    curve: Curve::Cpus,
     unit: Unit::Count("things"),
     lies: "nothing",
     shape: "flat",
@@ -128,8 +129,11 @@ crate::bench! {
     }),
 }
 
+const SETTINGS: Settings<'static> =
+    Settings { mode: Mode::Insns, quick: true, seed: 1, filter: "", why: false, curves: false };
+
 fn records(filter: &str, quick: bool) -> (Outcome, Vec<Vec<u8>>) {
-    let settings = Settings { mode: Mode::Insns, quick, seed: 1, filter, why: false };
+    let settings = Settings { quick, filter, ..SETTINGS };
     let mut samples = vec![0; 4096];
     let mut sent = Vec::new();
     let outcome = run::<Test>(&settings, &mut samples, &mut |record| {
@@ -152,8 +156,8 @@ fn figures(filter: &str) -> (Vec<u64>, u64, u64, String) {
 
 #[test]
 fn the_overhead_falls_out() {
-    assert_eq!(figures("t/plain"), (vec![11; 6], 1, 1000, String::new()));
-    assert_eq!(figures("t/batch"), (vec![60; 6], 20, 50, String::new()));
+    assert_eq!(figures("t/plain"), (vec![11; 7], 1, 1000, String::new()));
+    assert_eq!(figures("t/batch"), (vec![60; 7], 20, 50, String::new()));
 }
 
 #[test]
@@ -213,12 +217,16 @@ fn samples_come_in_the_order_taken() {
 
 #[test]
 fn the_list_is_in_the_order_of_names_and_filters() {
-    let mut names = Vec::new();
-    list("t/p,t/batch", &mut |record| {
-        let Record::BenchInfo { name, .. } = record else { panic!("not info") };
-        names.push(name.to_string());
-    });
-    assert_eq!(names, ["t/batch", "t/peers", "t/plain"]);
+    let names = |curves| {
+        let mut names = Vec::new();
+        list(&Settings { filter: "t/p,t/batch", curves, ..SETTINGS }, &mut |record| {
+            let Record::BenchInfo { name, .. } = record else { panic!("not info") };
+            names.push(name.to_string());
+        });
+        names
+    };
+    assert_eq!(names(false), ["t/batch", "t/peers", "t/plain"]);
+    assert_eq!(names(true), ["t/peers"]);
     assert!(!matches("x,,", "t/plain"));
 }
 
@@ -251,7 +259,7 @@ fn text_shows_a_table() {
 #[test]
 fn paths_are_marked_beside_the_same_figures() {
     let measure = |filter, why| {
-        let settings = Settings { mode: Mode::Insns, quick: true, seed: 1, filter, why };
+        let settings = Settings { filter, why, ..SETTINGS };
         let mut ends = Vec::new();
         run::<Test>(&settings, &mut [0; 64], &mut |record| {
             if let Record::BenchEnd { n, summary, .. } = record {

@@ -2,21 +2,23 @@ use super::*;
 use std::{format, vec, vec::Vec};
 
 #[test]
-fn percentiles_are_samples_of_nearest_rank() {
+fn quantiles_are_samples_of_nearest_rank() {
     let sorted: Vec<u64> = (1..=100).collect();
-    assert_eq!(percentile(&sorted, 25), 25);
-    assert_eq!(percentile(&sorted, 50), 50);
-    assert_eq!(percentile(&sorted, 99), 99);
-    assert_eq!(percentile(&sorted, 100), 100);
-    assert_eq!(percentile(&[7], 1), 7);
-    assert_eq!(percentile(&[1, 2], 50), 1);
-    assert_eq!(percentile(&[1, 2], 51), 2);
+    assert_eq!(quantile(&sorted, 1, 4), 25);
+    assert_eq!(quantile(&sorted, 50, 100), 50);
+    assert_eq!(quantile(&sorted, 99, 100), 99);
+    assert_eq!(quantile(&sorted, 999, 1000), 100);
+    assert_eq!(quantile(&[7], 1, 100), 7);
+    assert_eq!(quantile(&[1, 2], 50, 100), 1);
+    assert_eq!(quantile(&[1, 2], 51, 100), 2);
+    let many: Vec<u64> = (1..=2000).collect();
+    assert_eq!(quantile(&many, 999, 1000), 1998);
 }
 
 #[test]
 fn a_summary_sorts_first() {
     let summary = Summary::of(&mut [9, 1, 5, 5, 3]).expect("five samples");
-    assert_eq!(summary.values(), [1, 3, 5, 5, 9, 9]);
+    assert_eq!(summary.values(), [1, 3, 5, 5, 9, 9, 9]);
     assert_eq!(Summary::from_values(summary.values()), summary);
     assert_eq!(Summary::of(&mut []), None);
 }

@@ -6,7 +6,7 @@ fn feed(collector: &mut Collector, record: Record<'_>) -> Result<Event, RecordEr
     collector.feed(record.encode(&mut buffer).expect("fits"))
 }
 
-fn end<'a>(n: u64, summary: &'a [u64; 6]) -> Record<'a> {
+fn end<'a>(n: u64, summary: &'a [u64; 7]) -> Record<'a> {
     Record::BenchEnd {
         name: "a/b",
         goal: "G1",
@@ -35,7 +35,8 @@ fn parts(collector: &mut Collector) {
 fn a_result_is_put_together() {
     let mut collector = Collector::default();
     parts(&mut collector);
-    let Ok(Event::Bench(result)) = feed(&mut collector, end(4, &[22, 22, 22, 22, 24, 24])) else {
+    let Ok(Event::Bench(result)) = feed(&mut collector, end(4, &[22, 22, 22, 22, 24, 24, 24]))
+    else {
         panic!("no result")
     };
     assert_eq!(result.samples, [22, 22, 22, 24]);
@@ -48,13 +49,13 @@ fn what_was_lost_or_differs_is_an_error() {
     let mut collector = Collector::default();
     parts(&mut collector);
     let lost = RecordError::Lost { bench: "a/b".into(), taken: 5, received: 4 };
-    assert_eq!(feed(&mut collector, end(5, &[22, 22, 22, 22, 24, 24])), Err(lost));
+    assert_eq!(feed(&mut collector, end(5, &[22, 22, 22, 22, 24, 24, 24])), Err(lost));
     parts(&mut collector);
     let differs = RecordError::Summary("a/b".into());
-    assert_eq!(feed(&mut collector, end(4, &[21, 22, 22, 22, 24, 24])), Err(differs));
+    assert_eq!(feed(&mut collector, end(4, &[21, 22, 22, 22, 24, 24, 24])), Err(differs));
     // The next benchmark starts afresh.
     parts(&mut collector);
-    assert!(feed(&mut collector, end(4, &[22, 22, 22, 22, 24, 24])).is_ok());
+    assert!(feed(&mut collector, end(4, &[22, 22, 22, 22, 24, 24, 24])).is_ok());
 }
 
 #[test]

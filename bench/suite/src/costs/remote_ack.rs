@@ -2,7 +2,7 @@
 //! each further one.
 
 use crate::steps::{here, other, spin};
-use bench_api::Bencher;
+use bench_api::{Bencher, Curve};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use kernel_core::ipi;
 use percpu::{CpuId, CpuSet, Crit};
@@ -29,6 +29,7 @@ bench_api::bench! {
     doc: "A function on another CPU, which spins with interrupts on, and the wait until it has acknowledged: work of both CPUs.",
     goal: "G14",
     cpus: 2,
+    curve: Curve::Cpus,
     lies: "Each turn of the waits is work too: where both CPUs run at once the figure is their speed, in mode insns it is two turns.",
     shape: "flat in CPUs",
     run: |b| b.on(other().index(), spin, one),
@@ -47,8 +48,9 @@ bench_api::bench! {
     name: "ipi/remote_ack_further",
     doc: "The function on all other CPUs at once, which spin, less the function on one of them: by each CPU more.",
     cpus: 3,
+    curve: Curve::Cpus,
     lies: "As for ipi/remote_ack.",
-    shape: "flat in CPUs: a loop, no tree",
+    shape: "flat: a loop up to 16 others, above these a tree, whose relays add their part",
     run: |b| {
         let last = b.cpus();
         let others: CpuSet = (1..last).map(CpuId::at).fold(CpuSet::EMPTY, |mut set, cpu| {

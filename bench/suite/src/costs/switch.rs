@@ -7,6 +7,7 @@ bench_api::bench! {
     name: "kernel/switch",
     doc: "A thread yields to an equal on its CPU, which yields back: two switches.",
     goal: "G3",
+    curve: bench_api::Curve::Cpus,
     lies: "A third ready thread of this priority would add its own switches.",
     shape: "flat in CPUs and in blocked threads",
     run: |b| {

@@ -2,36 +2,16 @@
 //!
 //! Everybody sends as fast as he gets answers, and a sample is what all CPUs executed, divided by the messages that were executed.
 
+use crate::questions::{Asked, Pending, executed};
 use crate::steps::{here, spin};
-use bench_api::{Bencher, Peer, Unit};
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering::{Acquire, Release},
-};
-use kernel_core::{cpu, ipi};
-use percpu::{Block, CpuId, Crit, MAX_CPUS, PerCpu};
-
-/// Answers that came to each CPU; its own calls count.
-static ANSWERED: PerCpu<AtomicU64, MAX_CPUS> =
-    PerCpu::new([const { Block::new(AtomicU64::new(0)) }; MAX_CPUS]);
-
-fn ask(crit: &Crit, from: usize, _: usize, _: usize) {
-    ipi::send(crit, CpuId::at(from), answer, [from, 0, 0]);
-}
-
-fn answer(_: &Crit, me: usize, _: usize, _: usize) {
-    let answered = ANSWERED.on(CpuId::at(me));
-    // Pairs with: `round`, acquire.
-    answered.store(answered.load(Acquire) + 1, Release);
-}
+use bench_api::{Bencher, Curve, Peer, Unit};
+use kernel_core::cpu;
+use percpu::CpuId;
 
 /// Questions to another CPU, and the wait for the answers.
 fn round(me: usize, to: CpuId, questions: u64) {
-    let answered = ANSWERED.on(CpuId::at(me));
-    let goal = answered.load(Acquire) + questions;
-    cpu::critical(|crit| (0..questions).for_each(|_| ipi::send(crit, to, ask, [me, 0, 0])));
-    // Pairs with: `answer`, release.
-    while answered.load(Acquire) < goal {
+    let asked = Asked::by(me, to, questions);
+    while !asked.is_answered() {
         arch::irq::pause();
     }
 }
@@ -53,23 +33,15 @@ fn measure(
     b.check(here() == CpuId::BOOT, "benchmarks run on the first CPU");
     b.ops(SCALE);
     b.samples(100);
-    let executed =
-        || -> u64 { cpu::all().map(|cpu| ipi::fabric().counters(cpu.id()).ran.get()).sum() };
-    let looks = || ipi::fabric().counters(to).drains.get();
-    let rung = || -> u64 {
-        let who = cpu::all().map(|cpu| cpu.id()).filter(|cpu| asks(*cpu));
-        who.map(|cpu| ipi::fabric().counters(cpu).rung.get()).sum()
-    };
     b.on_each(1..cpus, peer, |b| {
         let mut pending = 0;
         b.iter_count(|_| {
-            // In this order: the looks are those of a window that is the longer.
-            let (looked, rang, messages) = (looks(), rung(), executed());
+            let (window, messages) = (Pending::begin(to, asks), executed());
             let start = arch::time::tsc();
             (0..ROUNDS).for_each(|_| round(0, to, questions));
             let ticks = arch::time::tsc() - start;
-            let (messages, rang) = (executed() - messages, rung() - rang);
-            pending = pending.max(rang.saturating_sub(looks() - looked));
+            let messages = executed() - messages;
+            pending = pending.max(window.most());
             ticks * SCALE / messages
         });
         // What the usual way to interrupt promises, and others do not.
@@ -81,6 +53,7 @@ bench_api::bench! {
     name: "ipi/neighbours",
     doc: "All CPUs in pairs: one of each asks the other, which answers, all pairs at once; work of all CPUs by each message.",
     cpus: 2,
+    curve: Curve::Cpus,
     unit: Unit::Count("ticks a message"),
     lies: "A CPU without a neighbour spins, and so does one that waits: turns of waits are work. With one pair they are two CPUs' turns.",
     shape: "flat in CPUs: pairs share nothing",

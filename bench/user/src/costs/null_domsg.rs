@@ -8,6 +8,7 @@ bench_api::bench! {
     name: "user/null_domsg",
     doc: "A message that does nothing, taken from memory, sent, dispatched and answered, its result written back.",
     goal: "G6",
+    curve: bench_api::Curve::Cpus,
     lies: "Instructions: SYSCALL and SYSRET count as one each, whatever they cost on silicon.",
     shape: "flat in CPUs, threads and pending calls",
     run: |b| {

@@ -138,3 +138,21 @@ fn the_hosted_comparison_has_no_machine_and_no_baseline() {
         assert!(line.contains("--hosted"), "{line}");
     }
 }
+
+#[test]
+fn counts_of_cpus_are_a_list_or_the_usual_ones() {
+    let full = |line: &str| match parsed(line) {
+        Ok(Verb::Bench(args)) => args.full,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert!(full("bench").is_empty());
+    assert_eq!(full("bench --full"), [1, 2, 4, 8, 16, 32, 64, 128, 255]);
+    assert_eq!(full("bench scale --full=4,64"), [4, 64]);
+    assert!(refused("bench --full=4,256").contains("256 is not in 1..=255"));
+    for other in ["--smp 4", "--why", "--baseline", "--list", "--hosted"] {
+        assert!(
+            refused(&format!("bench --full {other}")).contains("cannot be used with"),
+            "{other}"
+        );
+    }
+}

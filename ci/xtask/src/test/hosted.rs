@@ -67,5 +67,7 @@ fn is_whole(record: &Value) -> bool {
 /// A pair that has no record on a host with one CPU.
 fn needs_more_cpus(line: &str) -> bool {
     let one = std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() == 1);
-    one && ["ring/stream", "ring/round_trip"].iter().any(|name| line.starts_with(name))
+    one && ["ring/stream", "ring/round_trip", "ring/two_cpus", "ring/crossing"]
+        .iter()
+        .any(|name| line.starts_with(name))
 }

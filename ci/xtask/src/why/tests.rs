@@ -51,7 +51,7 @@ fn paths(empty: (&[u64], u64), sample: (&[u64], &[u64])) -> Paths {
 fn result(ops: u64, min: u64) -> BenchResult {
     use bench_api::wire::{MAX_BYTES, Record, Values};
     let mut collector = Collector::default();
-    let values = [min; 6];
+    let values = [min; 7];
     let mut last = None;
     for record in [
         Record::BenchBegin { name: "t/a" },

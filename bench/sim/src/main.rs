@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use sim::options::Options;
-use sim::{Costs, Run, Setting, Workload, json, table};
+use sim::{Costs, Run, Setting, Streams, Workload, json, table, workload};
 
 /// As of `./x`: the command line makes no sense; something could not be done.
 const USAGE: u8 = 2;
@@ -48,7 +48,7 @@ fn shipped(folder: &Path) -> Result<Vec<PathBuf>, Wrong> {
 fn list(folder: &Path) -> Result<(), Wrong> {
     let mut text = String::new();
     for file in shipped(folder)? {
-        let Workload { name, about, .. } = Workload::read(&file).map_err(Wrong::Broken)?;
+        let Workload { name, about, .. } = workload::read(&file).map_err(Wrong::Broken)?;
         text += &format!("{name:<10} {about}\n");
     }
     say(&text)
@@ -72,8 +72,8 @@ fn find(asked: &Path, folder: &Path) -> Result<PathBuf, Wrong> {
 }
 
 fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
-    let workload = Workload::read(&find(asked, &options.workloads)?).map_err(Wrong::Usage)?;
-    let setting = Setting { cpus: options.cpus, seed: options.seed };
+    let workload = workload::read(&find(asked, &options.workloads)?).map_err(Wrong::Usage)?;
+    let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::Each };
     let mut runs = Vec::new();
     let mut lines = String::new();
     for policy in &options.policies {

@@ -13,7 +13,7 @@ const FIGURE: usize = 13;
 
 /// What was run, and what no benchmark measures of it.
 pub fn head(workload: &Workload, setting: Setting) -> String {
-    let Setting { cpus, seed } = setting;
+    let Setting { cpus, seed, .. } = setting;
     let Workload { name, about, duration, .. } = workload;
     let declared: Vec<String> =
         DECLARED.iter().map(|(name, cost)| format!("{name} {}", time(*cost))).collect();
@@ -121,6 +121,7 @@ mod tests {
             done: 2,
             in_flight: 1,
             wakes: crate::Wakes::default(),
+            service: 9,
             jain: 1.0,
             cpu_time: 7,
         };

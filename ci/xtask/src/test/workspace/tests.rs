@@ -17,7 +17,7 @@ const ROWS: [&[&str]; 10] = [
     &["probe"],
     &["percpu"],
     &["abi"],
-    &["bench-api", "build-steps"],
+    &["bench-api", "workload", "build-steps"],
 ];
 
 /// Where the words of a processor may stand.

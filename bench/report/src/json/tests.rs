@@ -114,6 +114,8 @@ fn the_readme_lists_the_keys() {
         skip("ipi/one_way", "needs more CPUs", &key()),
         stress(&stress_result(), &key()),
         test("trap/page_fault", true, "", &key()),
+        played_group("web", "store", &[("came".to_owned(), 3)], &key()),
+        played("web", (true, ""), &[("switches".to_owned(), 9)], &key()),
         crate::hosted::Pair {
             name: "ring/stream".into(),
             peer: "rtrb".into(),

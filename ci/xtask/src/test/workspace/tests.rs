@@ -9,7 +9,7 @@ use super::*;
 /// Who is below whom: a crate depends on rows further down only. A new crate gets a place here.
 const ROWS: [&[&str]; 10] = [
     &["xtask", "image", "sim"],
-    &["runner", "kernel-stress", "bench-suite", "bench-report"],
+    &["runner", "kernel-stress", "bench-suite", "bench-play", "bench-report"],
     &["kernel-core", "programs", "bench-user", "layer"],
     &["arch", "servers", "lwkt-port", "lwkt-token", "lwkt-events", "dispatch", "program"],
     &["lwkt-sched", "ipiq", "apic", "uarch"],

@@ -5,13 +5,14 @@
 //! decision costs is a figure of the kernel's benchmarks ([`Costs`]). Events are ordered by time, CPU and number, and all
 //! chance comes of the seed: the same run gives the same report, byte for byte.
 //!
-//! Read `workload`, then `machine`, `machine/paths`, `machine/life`.
+//! Read `workload`, then `machine`, `machine/paths`, `machine/life`. What it counts is held against a kernel's: [`against`].
 //!
 //! [`Scheduler`]: lwkt_sched::Scheduler
 //! [`Doorbell`]: ipiq::doorbell::Doorbell
 //! [`Ring`]: ipiq::Ring
 #![deny(unsafe_code)]
 
+pub mod against;
 pub mod costs;
 mod ground;
 pub mod json;

@@ -25,6 +25,15 @@ pub fn head(workload: &Workload, setting: Setting) -> String {
     )
 }
 
+/// What was played twice.
+pub fn against_head(workload: &Workload, setting: Setting, stretch: u64) -> String {
+    let (name, jobs) = (&workload.name, workload.jobs.unwrap_or(0));
+    let Setting { cpus, seed, .. } = setting;
+    let longer =
+        if stretch > 1 { format!(", all times {stretch} times as long") } else { String::new() };
+    format!("against  {name} on {cpus} CPUs, {jobs} jobs a thread, seed {seed}{longer}\n")
+}
+
 /// The figures of several policies, side by side, and the costs that they rest on.
 pub fn table(runs: &[Run<'_>]) -> String {
     let mut text = row("", runs.iter().map(|run| run.policy.to_owned()));

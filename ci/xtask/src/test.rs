@@ -14,6 +14,7 @@ mod hosted;
 mod kernel;
 mod orders;
 mod pandas;
+mod parity;
 mod pinned;
 mod planted;
 mod readme;

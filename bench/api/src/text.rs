@@ -53,6 +53,16 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
         Record::TestEnd { name, ok, message } => {
             writeln!(to, "test {name:<34} {}  {message}", verdict(ok))
         }
+        Record::PlayedGroup { group, counts, .. } => {
+            write!(to, "{group}:")?;
+            counts.iter().try_for_each(|(name, value)| write!(to, " {name} {value}"))?;
+            writeln!(to)
+        }
+        Record::Played { name, cpus, ok, counts, message } => {
+            write!(to, "{name} on {cpus} CPUs: {}", verdict(ok))?;
+            counts.iter().try_for_each(|(name, value)| write!(to, " {name} {value}"))?;
+            writeln!(to, " {message}")
+        }
         Record::Log { source, text } => writeln!(to, "{source}: {text}"),
         Record::Thread { name, cpu, state } => writeln!(to, "thread {name} on CPU {cpu}: {state}"),
         Record::RunEnd { ok, lost } => {

@@ -247,6 +247,28 @@ records! {
         /// `probe::Record`s, one after the other.
         records: &'a [u8],
     }
+    /// What became of a group of threads of a workload that was played. `bench/sim/README.md` says what is counted.
+    21 PlayedGroup {
+        /// Name of the workload.
+        name: &'a str,
+        /// Name of the group.
+        group: &'a str,
+        /// What was counted, by name.
+        counts: Named<'a>,
+    }
+    /// A workload was played; its groups have been told of.
+    22 Played {
+        /// Name of the workload.
+        name: &'a str,
+        /// CPUs.
+        cpus: u64,
+        /// Whether it came to its end.
+        ok: bool,
+        /// What was counted, by name.
+        counts: Named<'a>,
+        /// Why it did not, or empty.
+        message: &'a str,
+    }
 }
 
 #[cfg(test)]

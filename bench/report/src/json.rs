@@ -81,9 +81,7 @@ pub fn stress(result: &StressResult, key: &RunKey) -> String {
     line.text("stress", &result.name).flag("ok", result.ok).text("message", &result.message);
     // As text: a hash has 64 bits, and a JSON number is read as a float by many.
     line.text("trace", &format!("{:016x}", result.trace));
-    for (name, value) in &result.counts {
-        line.whole(&format!("count_{name}"), *value);
-    }
+    line.counts(&result.counts);
     // The seed of the test, which may differ from the run's when several run.
     line.key(key).whole("seed", result.seed).done()
 }
@@ -92,6 +90,24 @@ pub fn stress(result: &StressResult, key: &RunKey) -> String {
 pub fn boot(ok: bool, message: &str, key: &RunKey) -> String {
     let mut line = Line::new("boot");
     line.flag("ok", ok).text("message", message).key(key).done()
+}
+
+/// The line of a group of a workload that was played.
+pub fn played_group(name: &str, group: &str, counts: &[(String, u64)], key: &RunKey) -> String {
+    let mut line = Line::new("played_group");
+    line.text("workload", name).text("group", group).counts(counts).key(key).done()
+}
+
+/// The line of a workload that was played.
+pub fn played(
+    name: &str,
+    (ok, message): (bool, &str),
+    counts: &[(String, u64)],
+    key: &RunKey,
+) -> String {
+    let mut line = Line::new("played");
+    line.text("workload", name).flag("ok", ok).text("message", message);
+    line.counts(counts).key(key).done()
 }
 
 /// The line of a test in the guest.
@@ -129,6 +145,13 @@ impl Line {
 
     pub(crate) fn text(&mut self, name: &str, text: &str) -> &mut Self {
         self.put(name, text.into())
+    }
+
+    fn counts(&mut self, counts: &[(String, u64)]) -> &mut Self {
+        for (name, value) in counts {
+            self.whole(&format!("count_{name}"), *value);
+        }
+        self
     }
 
     pub(crate) fn whole(&mut self, name: &str, value: u64) -> &mut Self {

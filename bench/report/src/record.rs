@@ -104,6 +104,10 @@ pub enum Event {
     Timeline { cpu: u64, lost: u64, counts: Vec<(String, u64)> },
     /// More of it.
     Happened(Vec<probe::Record>),
+    /// A group of a workload that was played: what it counted.
+    PlayedGroup { name: String, group: String, counts: Vec<(String, u64)> },
+    /// A workload was played.
+    Played { name: String, cpus: u64, ok: bool, counts: Vec<(String, u64)>, message: String },
     /// A part of a benchmark's result, kept for its end.
     Part,
 }
@@ -161,6 +165,10 @@ impl From<wire::Error> for RecordError {
 pub fn record_bytes(message: &str) -> Option<Vec<u8>> {
     let list = message.strip_prefix(wire::FRAME_PREFIX)?.strip_prefix('[')?.strip_suffix(']')?;
     list.split(',').map(|byte| byte.trim().parse().ok()).collect()
+}
+
+fn owned(counts: wire::Named<'_>) -> Vec<(String, u64)> {
+    counts.iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
 /// Puts the records of a guest together.
@@ -244,7 +252,7 @@ impl Collector {
                     seed,
                     ok,
                     trace,
-                    counts: counts.iter().map(|(name, value)| (name.into(), value)).collect(),
+                    counts: owned(counts),
                     message: message.into(),
                 })
             }
@@ -259,10 +267,18 @@ impl Collector {
             Record::Thread { name, cpu, state } => {
                 Event::Thread { name: name.into(), cpu, state: state.into() }
             }
-            Record::Timeline { cpu, lost, counts } => Event::Timeline {
-                cpu,
-                lost,
-                counts: counts.iter().map(|(name, count)| (name.into(), count)).collect(),
+            Record::Timeline { cpu, lost, counts } => {
+                Event::Timeline { cpu, lost, counts: owned(counts) }
+            }
+            Record::PlayedGroup { name, group, counts } => {
+                Event::PlayedGroup { name: name.into(), group: group.into(), counts: owned(counts) }
+            }
+            Record::Played { name, cpus, ok, counts, message } => Event::Played {
+                name: name.into(),
+                cpus,
+                ok,
+                counts: owned(counts),
+                message: message.into(),
             },
             Record::Happened { records } => {
                 let records = records.as_chunks().0.iter().map(probe::Record::from_bytes);

@@ -18,6 +18,7 @@ pub fn lines(workload: &Workload, setting: Setting, run: &Run<'_>) -> String {
         ("duration", report.duration),
         ("switches", report.switches),
         ("waits", report.waits),
+        ("rests", report.rests),
         ("ticks", report.ticks),
         ("migrations", report.migrations),
         ("ring_messages", report.messages),
@@ -60,6 +61,7 @@ fn group(mut line: Map<String, Value>, group: &Group) -> Map<String, Value> {
         ("wake_to_run_p99", json!(group.wakes.p99)),
         ("wake_to_run_p999", json!(group.wakes.p999)),
         ("wake_to_run_max", json!(group.wakes.max)),
+        ("service", json!(group.service)),
         ("jain", json!(group.jain)),
         ("cpu_time", json!(group.cpu_time)),
     ];

@@ -5,14 +5,14 @@
 //! decision costs is a figure of the kernel's benchmarks ([`Costs`]). Events are ordered by time, CPU and number, and all
 //! chance comes of the seed: the same run gives the same report, byte for byte.
 //!
-//! Read `workload`, then `machine`, `machine/paths`, `machine/life`.
+//! Read `workload`, then `machine`, `machine/paths`, `machine/life`. What it counts is held against a kernel's: [`against`].
 //!
 //! [`Scheduler`]: lwkt_sched::Scheduler
 //! [`Doorbell`]: ipiq::doorbell::Doorbell
 //! [`Ring`]: ipiq::Ring
 #![deny(unsafe_code)]
 
-mod chance;
+pub mod against;
 pub mod costs;
 mod ground;
 pub mod json;
@@ -22,9 +22,9 @@ pub mod options;
 pub mod table;
 pub mod workload;
 
+pub use self::workload::Workload;
 pub use costs::Costs;
 pub use measure::{Group, Report, Wakes};
-pub use workload::Workload;
 
 use lwkt_sched::RunQueue;
 use lwkt_sched::queue::{self, Use};
@@ -36,6 +36,18 @@ pub struct Setting {
     pub cpus: usize,
     /// The seed of all chance.
     pub seed: u64,
+    /// What runs at the same time.
+    pub streams: Streams,
+}
+
+/// Whether CPUs execute at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// They do: a machine.
+    Each,
+    /// Their kernel paths come one after the other, and an interrupt is there at once: QEMU's mode `insns`. Threads' own work
+    /// takes no instructions there (`bench-play`), and goes on on all CPUs.
+    One,
 }
 
 /// A run under one policy: what it rests on, and what it found.

@@ -15,6 +15,7 @@ mod ends;
 mod life;
 mod mail;
 mod paths;
+mod stream;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -23,10 +24,12 @@ use ipiq::doorbell::Doorbell;
 use lwkt_sched::{RunQueue, Scheduler, ThreadRef};
 use percpu::CpuId;
 
-use self::life::{Job, Phase};
+use self::life::{Awaits, Job, Phase};
 use self::mail::Letter;
 use self::paths::Step;
-use crate::chance::Chance;
+use self::stream::Stream;
+use ::workload::{Arrivals, Chance};
+
 use crate::costs::Costs;
 use crate::ground::{self, Link};
 use crate::measure::Report;
@@ -54,6 +57,8 @@ type Event = (u64, usize, u64, What);
 enum Doing {
     Idle,
     Path(Step),
+    /// It has a path to go on with when another CPU's is over.
+    Waits,
     /// A thread's own work, since.
     Thread(u64),
 }
@@ -90,17 +95,19 @@ struct Simulated {
     chance: Chance,
     phase: Phase,
     job: Job,
+    /// What would wake it.
+    awaits: Awaits,
     /// What is left of the service under way.
     left: u64,
     /// Requests that wait: who sent them.
     inbox: VecDeque<usize>,
     unanswered: u64,
     released: bool,
-    /// When the next job arrives, and how many have arrived and wait.
-    next_arrival: u64,
+    /// Jobs that arrive by themselves, and how many have arrived and wait.
+    arrivals: Arrivals,
     backlog: u64,
-    /// The chance of arrivals: what comes does not depend on what is done.
-    arrivals: Chance,
+    /// Jobs that it may still begin without being asked.
+    may_begin: u64,
     deadline: u64,
     /// In a queue, and not on the CPU.
     waits: bool,
@@ -115,6 +122,8 @@ struct GroupState {
     done: u64,
     /// Requests on their way.
     travelling: u64,
+    /// What all services that were begun are to take.
+    service: u64,
     at_barrier: usize,
     members: Vec<usize>,
     wakes: Vec<u64>,
@@ -136,6 +145,9 @@ pub struct Machine<'a, Q: RunQueue> {
     brings: Vec<Step>,
     idle: usize,
     waiting: usize,
+    /// Jobs and threads that have to come to an end before the workload is over, if it has an end of its own.
+    open: u64,
+    stream: Stream,
     report: Report,
 }
 
@@ -154,8 +166,20 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
             self.pass(at);
             self.happen(cpu, what);
         }
-        self.pass(end);
+        let is_over = self.workload.jobs.is_some() && self.open == 0;
+        // What still travels then is nobody's job any more.
+        if !is_over {
+            self.pass(end);
+            self.report.duration = end;
+        }
+        self.report.is_over = is_over;
         self.conclude()
+    }
+
+    /// One of those that have to end has ended.
+    fn ends(&mut self) {
+        self.open -= 1;
+        self.report.duration = self.now;
     }
 
     /// Lets time pass.
@@ -208,7 +232,7 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
     /// Whatever is not a path ends (1); a path is gone on with.
     fn interrupt(&mut self, cpu: usize) {
         match self.cpus[cpu].doing {
-            Doing::Path(_) => return,
+            Doing::Path(_) | Doing::Waits => return,
             Doing::Idle => {
                 self.idle -= 1;
                 self.cpus[cpu].steps.push_back(Step::Awake);

@@ -5,16 +5,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::workload::{LONGEST, Migrate, form};
+use sim::against::{Held, Played};
 use sim::options::Options;
-use sim::{Costs, Run, Setting, Workload, json, table};
+use sim::{Costs, Run, Setting, Streams, Workload, json, table, workload};
 
-/// As of `./x`: the command line makes no sense; something could not be done.
+/// As of `./x`: a check failed; the command line makes no sense; something could not be done.
+const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const BROKEN: u8 = 3;
 
 enum Wrong {
     Usage(String),
     Broken(String),
+    /// A kernel has counted something else. It has been printed.
+    Apart,
 }
 
 fn main() -> ExitCode {
@@ -28,6 +33,7 @@ fn main() -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Wrong::Usage(wrong)) => (wrong, USAGE),
         Err(Wrong::Broken(wrong)) => (wrong, BROKEN),
+        Err(Wrong::Apart) => return ExitCode::from(FAILED),
     };
     eprintln!("x: {wrong}");
     ExitCode::from(status)
@@ -48,7 +54,7 @@ fn shipped(folder: &Path) -> Result<Vec<PathBuf>, Wrong> {
 fn list(folder: &Path) -> Result<(), Wrong> {
     let mut text = String::new();
     for file in shipped(folder)? {
-        let Workload { name, about, .. } = Workload::read(&file).map_err(Wrong::Broken)?;
+        let Workload { name, about, .. } = workload::read(&file).map_err(Wrong::Broken)?;
         text += &format!("{name:<10} {about}\n");
     }
     say(&text)
@@ -71,9 +77,22 @@ fn find(asked: &Path, folder: &Path) -> Result<PathBuf, Wrong> {
     }
 }
 
+/// What is played: what the file says, but for what was asked for.
+fn workload_of(asked: &Path, options: &Options) -> Result<Workload, Wrong> {
+    let mut workload = workload::read(&find(asked, &options.workloads)?).map_err(Wrong::Usage)?;
+    workload = workload.stretched(options.stretch);
+    if options.jobs.is_some() {
+        (workload.jobs, workload.duration) = (options.jobs, LONGEST);
+    }
+    Ok(workload)
+}
+
 fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
-    let workload = Workload::read(&find(asked, &options.workloads)?).map_err(Wrong::Usage)?;
-    let setting = Setting { cpus: options.cpus, seed: options.seed };
+    let workload = workload_of(asked, options)?;
+    if options.form.is_some() || options.played.is_some() {
+        return against(workload, options);
+    }
+    let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::Each };
     let mut runs = Vec::new();
     let mut lines = String::new();
     for policy in &options.policies {
@@ -98,6 +117,43 @@ fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
         }
     }
 }
+
+/// Writes down what a kernel is to play, or holds what it played against the same on virtual CPUs.
+fn against(workload: Workload, options: &Options) -> Result<(), Wrong> {
+    let usage = |why: &str| Err(Wrong::Usage(why.to_owned()));
+    let [policy] = &options.policies[..] else { return usage("a kernel has one run queue") };
+    if workload.jobs.is_none() {
+        return usage("a kernel plays a workload to its end: say how many --jobs a thread has");
+    }
+    // Nobody pulls threads in the kernel.
+    let workload = Workload { migrate: Migrate::Never, ..workload };
+    let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::One };
+    let costs = Costs::read(&options.costs, policy).map_err(Wrong::Broken)?;
+    let report = sim::run(policy, &workload, &costs, setting).map_err(Wrong::Usage)?;
+    if !report.is_over {
+        return usage("it does not come to its end, as far as the simulator looks");
+    }
+    if let Some(file) = &options.form {
+        let duration = report.duration + report.duration / 20 + SPARE;
+        let form = form::encode(&Workload { duration, ..workload });
+        return std::fs::write(file, form)
+            .map_err(|error| Wrong::Broken(format!("{}: {error}", file.display())));
+    }
+    let Some(file) = &options.played else { return Ok(()) };
+    let played = Played::read(file).map_err(Wrong::Broken)?;
+    let (cpus, seed) = (setting.cpus as u64, setting.seed);
+    if (played.workload.as_str(), played.cpus, played.seed) != (&workload.name, cpus, seed) {
+        let why = format!("{}: another workload, machine or seed", file.display());
+        return Err(Wrong::Broken(why));
+    }
+    let rows = sim::against::rows(&report, &played);
+    say(&(table::against_head(&workload, setting, options.stretch) + &sim::against::table(&rows)))?;
+    let apart = rows.iter().any(|row| row.held() == Held::Apart);
+    if apart { Err(Wrong::Apart) } else { Ok(()) }
+}
+
+/// Nanoseconds that a kernel may take longer, beside a twentieth of what is foreseen.
+const SPARE: u64 = 10_000_000;
 
 /// Writes to standard output. Who reads it may leave.
 fn say(text: &str) -> Result<(), Wrong> {

@@ -17,6 +17,14 @@ pub struct Options {
     pub costs: PathBuf,
     /// The folder of the workloads that ship.
     pub workloads: PathBuf,
+    /// Jobs of each thread that gets no requests, instead of what the file says.
+    pub jobs: Option<u64>,
+    /// By how much all times of the workload are longer than the file says.
+    pub stretch: u64,
+    /// Where the compact form goes that a kernel plays.
+    pub form: Option<PathBuf>,
+    /// The records of a kernel that has played it.
+    pub played: Option<PathBuf>,
     /// Where JSON lines go; `-` is the standard output.
     pub json: Option<PathBuf>,
 }
@@ -34,6 +42,10 @@ impl Options {
             seed: 1,
             costs: "bench/baselines".into(),
             workloads: "bench/sim/workloads".into(),
+            jobs: None,
+            stretch: 1,
+            form: None,
+            played: None,
             json: None,
         };
         while let Some(argument) = arguments.next() {
@@ -41,10 +53,11 @@ impl Options {
             match argument.as_str() {
                 "--runq" => options.policies = value()?.split(',').map(str::to_owned).collect(),
                 "--cpus" => options.cpus = cpus(&value()?)?,
-                "--seed" => {
-                    let text = value()?;
-                    options.seed = text.parse().map_err(|_| format!("--seed {text}?"))?;
-                }
+                "--seed" => options.seed = number("--seed", &value()?, 0)?,
+                "--jobs" => options.jobs = Some(number("--jobs", &value()?, 1)?),
+                "--stretch" => options.stretch = number("--stretch", &value()?, 1)?,
+                "--form" => options.form = Some(value()?.into()),
+                "--played" => options.played = Some(value()?.into()),
                 "--costs" => options.costs = value()?.into(),
                 "--workloads" => options.workloads = value()?.into(),
                 "--json" => options.json = Some(value()?.into()),
@@ -59,6 +72,11 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+fn number(flag: &str, text: &str, least: u64) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number >= least);
+    number.ok_or(format!("{flag} {text}?"))
 }
 
 fn cpus(text: &str) -> Result<usize, String> {

@@ -13,7 +13,7 @@ const FIGURE: usize = 13;
 
 /// What was run, and what no benchmark measures of it.
 pub fn head(workload: &Workload, setting: Setting) -> String {
-    let Setting { cpus, seed } = setting;
+    let Setting { cpus, seed, .. } = setting;
     let Workload { name, about, duration, .. } = workload;
     let declared: Vec<String> =
         DECLARED.iter().map(|(name, cost)| format!("{name} {}", time(*cost))).collect();
@@ -23,6 +23,15 @@ pub fn head(workload: &Workload, setting: Setting) -> String {
         time(*duration),
         declared.join(", "),
     )
+}
+
+/// What was played twice.
+pub fn against_head(workload: &Workload, setting: Setting, stretch: u64) -> String {
+    let (name, jobs) = (&workload.name, workload.jobs.unwrap_or(0));
+    let Setting { cpus, seed, .. } = setting;
+    let longer =
+        if stretch > 1 { format!(", all times {stretch} times as long") } else { String::new() };
+    format!("against  {name} on {cpus} CPUs, {jobs} jobs a thread, seed {seed}{longer}\n")
 }
 
 /// The figures of several policies, side by side, and the costs that they rest on.
@@ -121,6 +130,7 @@ mod tests {
             done: 2,
             in_flight: 1,
             wakes: crate::Wakes::default(),
+            service: 9,
             jain: 1.0,
             cpu_time: 7,
         };

@@ -2,7 +2,7 @@
 
 use lwkt_sched::queue::NAMES;
 use sim::costs::{FLIGHT, RING, TICK};
-use sim::{Costs, Group, Report, Setting, Workload};
+use sim::{Costs, Group, Report, Setting, Streams, Workload};
 
 /// Costs that no two sums of are the same.
 fn costs() -> Costs {
@@ -32,12 +32,12 @@ fn free() -> Costs {
 }
 
 fn workload(text: &str) -> Workload {
-    Workload::parse("test", &format!("about = \"A test.\"\n{text}")).expect("a good workload")
+    sim::workload::parse("test", &format!("about = \"A test.\"\n{text}")).expect("a good workload")
 }
 
 /// What each policy makes of it.
 fn each(text: &str, costs: &Costs, cpus: usize) -> Vec<Report> {
-    let (workload, setting) = (workload(text), Setting { cpus, seed: 1 });
+    let (workload, setting) = (workload(text), Setting { cpus, seed: 1, streams: Streams::Each });
     let run = |name: &&str| sim::run(name, &workload, costs, setting).expect("a policy");
     let reports: Vec<Report> = NAMES.iter().map(run).collect();
     for report in &reports {
@@ -129,8 +129,9 @@ fn who_is_woken_waits_for_the_tick_of_who_never_stops() {
     }
 }
 
+/// As in the kernel: a switch arms no timer.
 #[test]
-fn who_gets_the_cpu_has_a_whole_tick() {
+fn a_tick_is_of_the_cpu_and_goes_on_over_a_switch() {
     let text = "duration = \"13ms\"
         [group.a]
         count = 1
@@ -140,7 +141,7 @@ fn who_gets_the_cpu_has_a_whole_tick() {
         count = 2
         service = { fixed = \"1s\" }";
     for report in each(text, &free(), 1) {
-        assert_eq!((report.ticks, report.groups[1].cpu_time), (0, 9_000_000));
+        assert_eq!((report.ticks, report.groups[1].cpu_time), (1, 9_000_000));
     }
 }
 
@@ -213,6 +214,59 @@ fn a_barrier_lets_nobody_ahead() {
         let solver = &report.groups[0];
         assert!(solver.done > 12 * 10 && solver.came - solver.done <= 12, "{solver:?}");
     }
+}
+
+/// What has an end of its own is over when all jobs are done, and then nothing is left.
+#[test]
+fn jobs_that_are_counted_come_to_an_end() {
+    let text = "duration = \"10s\"
+        jobs = 7
+        [group.client]
+        count = 3
+        on = [0]
+        arrivals = { poisson = \"2ms\" }
+        service = { exponential = \"100us\" }
+        send = { to = \"server\", window = 2, choose = \"any\" }
+        [group.server]
+        count = 2
+        on = [1]
+        service = { fixed = \"10us\" }
+        [group.solver]
+        per_cpu = 1
+        service = { exponential = \"1ms\" }
+        barrier = true
+        sleep = { fixed = \"5us\" }";
+    for report in each(text, &costs_of_a_kernel(), 2) {
+        assert!(report.is_over && report.duration < 1_000_000_000, "{report:?}");
+        let done: Vec<_> = report.groups.iter().map(|group| (group.came, group.done)).collect();
+        assert_eq!(done, [(21, 21), (21, 21), (14, 14)]);
+        assert!(report.groups.iter().all(|group| group.service == group.cpu_time));
+        // A request and its answer; the solver that is not where the first one is says that it is there, and is released.
+        assert_eq!(report.messages, 2 * 21 + 2 * 7);
+    }
+    let text = text.replace("10s", "1ms");
+    for report in each(&text, &costs_of_a_kernel(), 2) {
+        assert!(!report.is_over && report.duration == 1_000_000, "{report:?}");
+    }
+}
+
+/// Where there is one stream of instructions, two that are due at once take turns; their own work is done at the same time.
+#[test]
+fn paths_take_turns_on_one_stream() {
+    let text = "duration = \"10ms\"
+        jobs = 1
+        [group.pair]
+        per_cpu = 1
+        service = { fixed = \"1ms\" }
+        sleep = { fixed = \"1ms\" }";
+    let (workload, costs) = (workload(text), Costs { switch: 1000, ..free() });
+    let duration = |streams| {
+        let setting = Setting { cpus: 4, seed: 1, streams };
+        sim::run(NAMES[0], &workload, &costs, setting).expect("a policy").duration
+    };
+    // Each switches to its thread twice: the second time they are apart already.
+    assert_eq!(duration(Streams::Each), 2_000_000 + 2 * 1000);
+    assert_eq!(duration(Streams::One), 2_000_000 + 4 * 1000 + 1000);
 }
 
 fn costs_of_a_kernel() -> Costs {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lwkt_sched::queue::NAMES;
-use sim::{Costs, Report, Run, Setting, Workload, json};
+use sim::{Costs, Report, Run, Setting, Streams, Workload, json};
 
 fn shipped() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads");
@@ -14,7 +14,7 @@ fn shipped() -> Vec<PathBuf> {
 }
 
 fn read(file: &Path, duration: u64) -> Workload {
-    Workload { duration, ..Workload::read(file).expect("it ships") }
+    Workload { duration, ..sim::workload::read(file).expect("it ships") }
 }
 
 fn costs(policy: &str) -> Costs {
@@ -32,7 +32,11 @@ fn line(policy: &str, workload: &Workload, setting: Setting) -> (String, Report)
 /// The README's tables have the keys that lines have, and no others.
 #[test]
 fn the_readme_lists_the_keys() {
-    let (lines, _) = line(NAMES[0], &read(&shipped()[0], 1_000_000), Setting { cpus: 2, seed: 1 });
+    let (lines, _) = line(
+        NAMES[0],
+        &read(&shipped()[0], 1_000_000),
+        Setting { cpus: 2, seed: 1, streams: Streams::Each },
+    );
     let lines: Vec<serde_json::Map<String, serde_json::Value>> =
         lines.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
     let values = lines.iter().flat_map(|line| line.values());
@@ -57,7 +61,8 @@ fn each_runs_under_each_policy_and_loses_nothing() {
         let workload = read(&file, 60_000_000);
         for policy in NAMES {
             for cpus in [1, 4, 16] {
-                let (_, report) = line(policy, &workload, Setting { cpus, seed: 1 });
+                let (_, report) =
+                    line(policy, &workload, Setting { cpus, seed: 1, streams: Streams::Each });
                 let what = format!("{} under {policy} on {cpus}", workload.name);
                 for group in &report.groups {
                     let accounted = group.done + group.in_flight;
@@ -79,7 +84,7 @@ fn the_same_seed_gives_the_same_lines_and_another_another_report() {
     for file in shipped() {
         let workload = read(&file, 30_000_000);
         for policy in NAMES {
-            let setting = Setting { cpus: 4, seed: 7 };
+            let setting = Setting { cpus: 4, seed: 7, streams: Streams::Each };
             let (first, again) =
                 (line(policy, &workload, setting), line(policy, &workload, setting));
             assert_eq!(first, again, "{policy}");
@@ -93,8 +98,10 @@ fn the_same_seed_gives_the_same_lines_and_another_another_report() {
 #[test]
 fn all_policies_meet_the_same_arrivals() {
     let workload = read(&shipped()[3], 30_000_000);
-    let came =
-        |policy: &&str| line(policy, &workload, Setting { cpus: 4, seed: 3 }).1.groups[1].came;
+    let came = |policy: &&str| {
+        line(policy, &workload, Setting { cpus: 4, seed: 3, streams: Streams::Each }).1.groups[1]
+            .came
+    };
     let all: Vec<u64> = NAMES.iter().map(came).collect();
     assert!(all[0] > 100 && all.iter().all(|one| *one == all[0]), "{all:?}");
 }
@@ -102,7 +109,11 @@ fn all_policies_meet_the_same_arrivals() {
 #[test]
 fn as_many_cpus_as_there_can_be() {
     let cpus = percpu::MAX_CPUS;
-    let (_, report) = line(NAMES[0], &read(&shipped()[3], 5_000_000), Setting { cpus, seed: 1 });
+    let (_, report) = line(
+        NAMES[0],
+        &read(&shipped()[3], 5_000_000),
+        Setting { cpus, seed: 1, streams: Streams::Each },
+    );
     assert_eq!(report.groups[0].threads, cpus);
     assert!(report.ipis_sent > cpus as u64);
 }
@@ -110,7 +121,12 @@ fn as_many_cpus_as_there_can_be() {
 #[test]
 fn an_unknown_policy_is_named() {
     let workload = read(&shipped()[0], 1);
-    let said =
-        sim::run("mine", &workload, &costs(NAMES[0]), Setting { cpus: 1, seed: 1 }).unwrap_err();
+    let said = sim::run(
+        "mine",
+        &workload,
+        &costs(NAMES[0]),
+        Setting { cpus: 1, seed: 1, streams: Streams::Each },
+    )
+    .unwrap_err();
     assert_eq!(said, format!("no run queue is called mine; there are {}", NAMES.join(", ")));
 }

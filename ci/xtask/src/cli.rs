@@ -1,7 +1,9 @@
 //! The command line: what there is, what it means, and one clear line when it makes no sense.
 
+mod sim;
 mod values;
 
+pub use sim::SimArgs;
 pub use values::{MOST_SHARDS, Shard};
 
 use std::ffi::OsString;
@@ -31,6 +33,7 @@ Examples:
   ./x bench --set runq=bitmap,list   each policy by itself, then side by side
   ./x trace port_do -o t.json     what happens on each CPU, as a timeline for ui.perfetto.dev
   ./x sim web --cpus 64           a workload on 64 virtual CPUs, each run queue a column
+  ./x sim web --kernel            the same on the kernel: both count the same
   ./x boot -- -d int              the kernel in this terminal, QEMU logging interrupts
   ./x boot --gdb                  the same, waiting for a debugger
   ./x test                        everything that must hold; what continuous integration runs
@@ -326,37 +329,6 @@ pub struct BootArgs {
     /// Wait for a debugger before the first instruction; prints what to type into it.
     #[arg(long)]
     pub gdb: bool,
-}
-
-/// `./x sim`
-#[derive(Args, Debug)]
-pub struct SimArgs {
-    /// A workload that ships, by its name, or a file NAME.toml.
-    #[arg(value_name = "WORKLOAD", required_unless_present = "list")]
-    pub workload: Option<PathBuf>,
-
-    /// Print the workloads that ship, run nothing.
-    #[arg(long)]
-    pub list: bool,
-
-    /// Virtual CPUs, 1 to 1024.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub cpus: u32,
-
-    /// Only these run queues, in this order; all without it.
-    #[arg(long = "set", value_name = "runq=NAME,..", value_parser = Axis::parse)]
-    pub set: Vec<Axis>,
-
-    #[command(flatten)]
-    pub seed: Seed,
-
-    /// Take costs from this baseline instead of the last in bench/baselines.
-    #[arg(long, value_name = "FILE", value_parser = existing_file)]
-    pub costs: Option<PathBuf>,
-
-    /// Write the figures as JSON lines to this file, `-` for standard output.
-    #[arg(long, value_name = "FILE|-")]
-    pub json: Option<PathBuf>,
 }
 
 /// `./x test`

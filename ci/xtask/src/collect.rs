@@ -125,6 +125,13 @@ impl Collected {
                 self.write(json::test(&name, ok, &message, &self.key));
                 self.part(&name, ok, &message);
             }
+            Event::PlayedGroup { name, group, counts } => {
+                self.write(json::played_group(&name, &group, &counts, &self.key));
+            }
+            Event::Played { name, cpus: _, ok, counts, message } => {
+                self.write(json::played(&name, (ok, &message), &counts, &self.key));
+                self.part(&name, ok, &message);
+            }
             Event::End { .. } => self.over = true,
             Event::Timeline { cpu, lost, counts } => self.timeline.begin(cpu, lost, counts),
             Event::Happened(records) => self.timeline.take(&records),

@@ -15,6 +15,7 @@ mod hosted;
 mod kernel;
 mod orders;
 mod pandas;
+mod parity;
 mod pinned;
 mod planted;
 mod readme;

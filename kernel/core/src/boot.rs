@@ -33,12 +33,18 @@ pub struct Image {
 /// CPUs that have greeted.
 static READY: AtomicUsize = AtomicUsize::new(0);
 static OPTIONS: Once<Options<'static>> = Once::new();
+static MODULE: Once<&'static [u8]> = Once::new();
 /// CPUs that the firmware named.
 static EXPECTED: AtomicUsize = AtomicUsize::new(0);
 
 /// CPUs that the firmware named, whether they came up or not.
 pub fn expected() -> usize {
     EXPECTED.load(Ordering::Relaxed)
+}
+
+/// The file that the loader put beside the kernel, if it did.
+pub fn module() -> Option<&'static [u8]> {
+    MODULE.get().copied()
 }
 
 unsafe extern "Rust" {
@@ -67,6 +73,9 @@ fn core_main(info: &'static BootInfo) -> ! {
         refuse(format_args!("{} MiB of RAM are too little", info.ram_bytes >> 20));
     }
     timer::init();
+    if let Some(module) = info.module {
+        MODULE.call_once(|| module);
+    }
     EXPECTED.store(info.cpus.len() + info.cpus_left_out, Ordering::Relaxed);
     start_first(first, &info.cpus[0]);
     let mut running = 1;

@@ -144,6 +144,8 @@ pub(crate) fn from_program(bytes: &[u8]) -> Result<(), NoRecord> {
         | Record::Log { .. }
         | Record::Timeline { .. }
         | Record::Happened { .. }
+        | Record::PlayedGroup { .. }
+        | Record::Played { .. }
         | Record::Thread { .. } => return Err(NoRecord),
     }
     Ok(())

@@ -14,8 +14,8 @@ pub use life::{
 };
 pub(crate) use migrate::give_some;
 pub use migrate::{MoveError, deschedule, migrate, pull, schedule};
-pub use turns::breathe;
 pub(crate) use turns::tick;
+pub use turns::{breathe, take_turn};
 
 use crate::cpu::{self, critical, here};
 use crate::{idle, ipi, process, token};

@@ -9,6 +9,10 @@
 //! ```
 //! Law: own CPU only. Nobody waiting: no timer, no interrupt.
 
+mod occupy;
+
+pub use occupy::occupy;
+
 use crate::cpu::{self, here};
 use crate::{callout, chaos, idle, interrupt, ipi, process, thread};
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -36,6 +36,9 @@ pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
     if options.parts.stress {
         ok &= kernel_stress::stress(cx, options);
     }
+    if options.parts.play {
+        ok &= bench_play::play(cx, boot::module(), options.seed);
+    }
     if options.parts.program {
         ok &= program(cx, options.program);
     }

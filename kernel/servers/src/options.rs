@@ -38,6 +38,8 @@ pub struct Parts {
     pub stress: bool,
     /// Short checks of the kernel and hostile programs.
     pub test: bool,
+    /// The workload that the loader put beside the kernel.
+    pub play: bool,
     /// Programs, by name (see [`Options::program`]).
     pub program: bool,
 }
@@ -183,7 +185,7 @@ impl<'a> Options<'a> {
         frames: false,
         clock: Clock::Unknown,
         seed: 0,
-        parts: Parts { bench: true, stress: false, test: false, program: false },
+        parts: Parts { bench: true, stress: false, test: false, play: false, program: false },
         filter: "",
         program: "",
         list: false,
@@ -238,6 +240,7 @@ fn parts(list: &str) -> Option<Parts> {
             "bench" => parts.bench = true,
             "stress" => parts.stress = true,
             "test" => parts.test = true,
+            "play" => parts.play = true,
             _ => return None,
         }
     }

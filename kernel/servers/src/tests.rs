@@ -235,6 +235,8 @@ fn command_line_is_spelled_exactly() {
     assert!(options.frames && options.quick && !options.list);
     assert_eq!((options.clock, options.seed, options.filter), (Clock::Insns, 7, "ring"));
     assert_eq!(options.parts, Parts { stress: true, test: true, ..Parts::default() });
+    let played = Options::parse("run=play").map(|options| options.parts);
+    assert_eq!(played, Ok(Parts { play: true, ..Parts::default() }));
     assert_eq!(Options::parse("run="), Ok(Options { parts: Parts::default(), ..Options::DEFAULT }));
     for (name, idle) in Idle::ALL {
         let line = std::format!("idle={name}");

@@ -51,6 +51,14 @@ fn all() -> Vec<Record<'static>> {
         Record::Log { source: "echo", text: "hällo" },
         Record::RunEnd { ok: true, lost: 0 },
         Record::Thread { name: "idle", cpu: 3, state: "port server" },
+        Record::PlayedGroup { name: "web", group: "store", counts: Named::Plain(&[("came", 80)]) },
+        Record::Played {
+            name: "web",
+            cpus: 16,
+            ok: true,
+            counts: Named::Plain(&[("switches", 293), ("duration", u64::MAX)]),
+            message: "",
+        },
         Record::PathBegin {},
         Record::PathEnd { empty: false, ticks: Values::Plain(&[70, 70, u64::MAX]) },
     ]

@@ -115,6 +115,8 @@ fn the_readme_lists_the_keys() {
         stress(&stress_result(), &key()),
         test("trap/page_fault", true, "", &key()),
         boot(false, "TIME-OUT", &key()),
+        played_group("web", "store", &[("came".to_owned(), 3)], &key()),
+        played("web", (true, ""), &[("switches".to_owned(), 9)], &key()),
         crate::hosted::Pair {
             name: "ring/stream".into(),
             peer: "rtrb".into(),

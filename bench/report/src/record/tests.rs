@@ -93,6 +93,28 @@ fn stress_counts_come_through() {
 }
 
 #[test]
+fn what_was_played_is_kept_by_name() {
+    let counts = Named::Plain(&[("came", 3)]);
+    let record = Record::PlayedGroup { name: "web", group: "store", counts };
+    let named = |text: &str| text.to_owned();
+    assert_eq!(
+        feed(&mut Collector::default(), record),
+        Ok(Event::PlayedGroup {
+            name: named("web"),
+            group: named("store"),
+            counts: vec![(named("came"), 3)],
+        })
+    );
+    let record = Record::Played { name: "web", cpus: 4, ok: false, counts, message: "why" };
+    let Ok(Event::Played { cpus, ok, counts, message, .. }) =
+        feed(&mut Collector::default(), record)
+    else {
+        panic!("no play")
+    };
+    assert_eq!((cpus, ok, counts, &*message), (4, false, vec![(named("came"), 3)], "why"));
+}
+
+#[test]
 fn a_frame_holds_a_record_or_a_log_line() {
     assert_eq!(record_bytes("record [2, 1, 120]"), Some(vec![2, 1, 120]));
     assert_eq!(record_bytes("record [2]"), Some(vec![2]));

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
+use ::workload::{Arrivals, Chance, jain};
 use ipiq::doorbell::Doorbell;
 use lwkt_sched::{Priority, RunQueue};
 use percpu::CpuId;
 
-use super::life::{Job, Phase};
+use super::life::{Awaits, Job, Phase};
+use super::stream::Stream;
 use super::{Cpu, Doing, GroupState, Machine, Simulated};
-use crate::chance::Chance;
 use crate::measure::{self, Report, Wakes};
-use crate::workload::{Source, Time, Workload};
+use crate::workload::{Source, Workload};
 use crate::{Costs, Setting, ground};
 
 impl<'a, Q: RunQueue> Machine<'a, Q> {
@@ -48,7 +49,9 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
             brings: Vec::new(),
             idle: setting.cpus,
             waiting: 0,
-            report: Report { duration: workload.duration, ..Report::default() },
+            open: 0,
+            stream: Stream::new(setting.streams),
+            report: Report::default(),
         };
         for group in 0..workload.groups.len() {
             for index in 0..workload.groups[group].threads(setting.cpus) {
@@ -65,30 +68,27 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
         let me = self.threads.len();
         let memory = ground::thread(&group.name, priority, me);
         let thread = self.cpus[cpu].own.spawn(&ground::crit(), memory);
-        let chance = Chance::of(setting.seed, 2 * number, index);
-        let mut arrivals = Chance::of(setting.seed, 2 * number + 1, index);
-        let next_arrival = match group.source {
-            // Threads whose jobs come at fixed intervals take turns: else all would wait at once.
-            Source::Arrivals(Time::Fixed(apart)) => {
-                1 + apart * index as u64 / group.threads(setting.cpus) as u64
-            }
-            Source::Arrivals(time) => arrivals.time(time),
-            Source::Requests | Source::Always => 0,
+        let may_begin = match group.source {
+            Source::Always => self.workload.jobs.unwrap_or(u64::MAX),
+            Source::Arrivals(_) | Source::Requests => 0,
         };
+        // Of those that are asked the others have to see the end.
+        self.open += u64::from(group.source != Source::Requests);
         self.threads.push(Simulated {
             thread,
             group: number,
             index,
-            chance,
+            chance: Chance::of_jobs(setting.seed, number, index),
             phase: Phase::Begin,
             job: Job::default(),
+            awaits: Awaits::Nothing,
             left: 0,
             inbox: VecDeque::new(),
             unanswered: 0,
             released: false,
-            next_arrival,
+            arrivals: Arrivals::of(self.workload, number, index, setting.cpus, setting.seed),
             backlog: 0,
-            arrivals,
+            may_begin,
             deadline: 0,
             waits: false,
             woken: None,
@@ -108,11 +108,11 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
         }
         self.late_arrivals();
         let Self { workload, groups, threads, mut report, .. } = self;
+        let end = report.duration;
         for (group, state) in workload.groups.iter().zip(groups) {
             let members: Vec<&Simulated> = state.members.iter().map(|at| &threads[*at]).collect();
             let shares: Vec<u64> = members.iter().map(|one| one.cpu_time).collect();
-            let unfinished =
-                members.iter().map(|one| one.unfinished(workload.duration)).sum::<u64>();
+            let unfinished = members.iter().map(|one| one.unfinished(end)).sum::<u64>();
             report.groups.push(measure::Group {
                 name: group.name.clone(),
                 threads: members.len(),
@@ -120,10 +120,15 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
                 done: state.done,
                 in_flight: unfinished + state.travelling,
                 wakes: Wakes::of(state.wakes),
-                jain: measure::jain(&shares),
+                service: state.service,
+                jain: fraction(jain(&shares)),
                 cpu_time: shares.iter().sum(),
             });
         }
         report
     }
+}
+
+fn fraction((part, whole): (u128, u128)) -> f64 {
+    part as f64 / whole as f64
 }

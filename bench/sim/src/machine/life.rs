@@ -1,9 +1,9 @@
 //! What a thread does between the kernel's decisions: its job, step by step, over and over.
 //!
 //! ```text
-//!  Begin ─▶ (service) ─▶ Served ─▶ Asked ─▶ Answer ─▶ There ─▶ Over ─▶ Begin
-//!  waits for a job     sends     waits for   replies   waits at  sleeps
-//!                      a request the window            the barrier
+//!  Begin ─▶ (service) ─▶ Served ─▶ Asked ─▶ Answer ─▶ There ─▶ Over ─▶ Begin ─▶ Last
+//!  waits for a job     sends     waits for   replies   waits at  sleeps          waits for all answers,
+//!                      a request the window            the barrier               if there are no more jobs
 //! ```
 
 use lwkt_sched::{Next, Reason, RunQueue, Why};
@@ -13,7 +13,7 @@ use super::mail::Letter;
 use super::paths::Step;
 use super::{Machine, Simulated};
 use crate::ground;
-use crate::workload::{Barrier, Choose, Source};
+use crate::workload::{Barrier, Source};
 
 /// Where a thread is in its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,30 @@ pub(super) enum Phase {
     There,
     /// The job is done; it sleeps until then.
     Over(u64),
+    /// There are no more jobs; whether all is answered, too.
+    Last(Rest),
+}
+
+/// What the end of a thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Answers to its requests.
+    Answers,
+    /// Nothing.
+    Nothing,
+}
+
+/// What a thread that waits is woken by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaits {
+    /// A moment, if anything.
+    Nothing,
+    /// A request.
+    Request,
+    /// The answer to one of its own.
+    Answer,
+    /// The last at the barrier.
+    Release,
 }
 
 /// A job.
@@ -39,12 +63,14 @@ pub(super) struct Job {
     client: Option<usize>,
     /// Whether there is one.
     under_way: bool,
+    /// What it is.
+    drawn: workload::Job,
 }
 
 impl Simulated {
     /// Jobs of this thread that are not done at the end of time.
     pub(super) fn unfinished(&self, end: u64) -> u64 {
-        debug_assert!(self.next_arrival == 0 || self.next_arrival > end);
+        debug_assert!(self.arrivals.next().is_none_or(|next| next > end));
         self.backlog + self.inbox.len() as u64 + u64::from(self.job.under_way)
     }
 }
@@ -58,12 +84,12 @@ impl<Q: RunQueue> Machine<'_, Q> {
             Phase::Served => {
                 self.threads[me].phase = Phase::Asked;
                 if let Some(send) = group.send {
-                    self.ask(cpu, me, send.to, send.choose);
+                    self.ask(cpu, me, send.to);
                 }
             }
             Phase::Asked => match group.send {
                 Some(send) if self.threads[me].unanswered >= send.window => {
-                    self.block(cpu, Reason::Message);
+                    self.block(cpu, me, Awaits::Answer);
                 }
                 _ => self.threads[me].phase = Phase::Answer,
             },
@@ -83,55 +109,77 @@ impl<Q: RunQueue> Machine<'_, Q> {
                 let mine = &mut self.threads[me];
                 if group.barrier == Barrier::None || std::mem::take(&mut mine.released) {
                     mine.job.under_way = false;
-                    let sleep = group.sleep.map_or(0, |sleep| mine.chance.time(sleep));
-                    mine.phase = Phase::Over(self.now + sleep);
+                    mine.phase = Phase::Over(self.now + mine.job.drawn.sleep);
                     self.groups[mine.group].done += 1;
+                    self.ends();
                 } else {
-                    self.block(cpu, Reason::Event);
+                    self.block(cpu, me, Awaits::Release);
                 }
             }
             Phase::Over(until) if self.now < until => self.sleep(cpu, me, until),
             Phase::Over(_) => self.threads[me].phase = Phase::Begin,
+            Phase::Last(Rest::Answers) if self.threads[me].unanswered > 0 => {
+                self.block(cpu, me, Awaits::Answer);
+            }
+            Phase::Last(Rest::Answers) => {
+                self.threads[me].phase = Phase::Last(Rest::Nothing);
+                self.ends();
+            }
+            Phase::Last(Rest::Nothing) => self.block(cpu, me, Awaits::Nothing),
         }
     }
 
     fn begin(&mut self, cpu: usize, me: usize) {
-        let group = &self.workload.groups[self.threads[me].group];
+        let mine_group = self.threads[me].group;
+        let group = &self.workload.groups[mine_group];
         let mine = &mut self.threads[me];
+        let now = self.now;
         let client = match group.source {
-            Source::Arrivals(_) if mine.next_arrival > self.now && mine.backlog == 0 => {
-                let until = mine.next_arrival;
-                return self.sleep(cpu, me, until);
-            }
             Source::Arrivals(_) => {
-                self.arrivals(me, self.now);
-                self.threads[me].backlog -= 1;
+                self.arrivals(me, now);
+                let mine = &mut self.threads[me];
+                match (mine.backlog.checked_sub(1), mine.arrivals.next()) {
+                    (Some(left), _) => mine.backlog = left,
+                    (None, Some(next)) => return self.sleep(cpu, me, next),
+                    (None, None) => return mine.phase = Phase::Last(Rest::Answers),
+                }
                 None
             }
             Source::Requests => match mine.inbox.pop_front() {
                 Some(client) => Some(client),
-                None => return self.block(cpu, Reason::Port),
+                None => return self.block(cpu, me, Awaits::Request),
             },
+            Source::Always if mine.may_begin == 0 => {
+                return mine.phase = Phase::Last(Rest::Answers);
+            }
             Source::Always => {
-                self.groups[mine.group].came += 1;
+                mine.may_begin -= 1;
+                self.came(mine_group, 1);
                 None
             }
         };
+        let others = group.send.map_or(1, |send| self.groups[send.to].members.len());
         let mine = &mut self.threads[me];
-        mine.job = Job { client, under_way: true };
-        mine.left = mine.chance.time(group.service);
+        let drawn = mine.chance.job(group, mine.index, others);
+        mine.job = Job { client, under_way: true, drawn };
+        mine.left = drawn.service;
         mine.phase = Phase::Served;
+        self.groups[mine.group].service += drawn.service;
+    }
+
+    /// So many jobs have come to a group.
+    fn came(&mut self, group: usize, jobs: u64) {
+        self.groups[group].came += jobs;
+        self.open += jobs;
     }
 
     /// Counts the arrivals of a thread up to a moment.
     fn arrivals(&mut self, me: usize, until: u64) {
         let mine = &mut self.threads[me];
-        let Source::Arrivals(apart) = self.workload.groups[mine.group].source else { return };
-        while mine.next_arrival <= until {
-            mine.next_arrival += mine.arrivals.time(apart);
-            mine.backlog += 1;
-            self.groups[mine.group].came += 1;
-        }
+        let jobs = mine.arrivals.take_until(until);
+        mine.backlog += jobs;
+        let group = mine.group;
+        self.came(group, jobs);
     }
 
     /// Counts the arrivals that nobody has looked at when time is over.
@@ -141,27 +189,28 @@ impl<Q: RunQueue> Machine<'_, Q> {
         }
     }
 
-    fn ask(&mut self, cpu: usize, me: usize, to: usize, choose: Choose) {
+    fn ask(&mut self, cpu: usize, me: usize, to: usize) {
         let mine = &mut self.threads[me];
-        let others = self.groups[to].members.len();
-        let which = match choose {
-            Choose::Own => mine.index % others,
-            Choose::Any => mine.chance.below(others),
-        };
         mine.unanswered += 1;
-        self.groups[to].came += 1;
+        let server = self.groups[to].members[mine.job.drawn.to];
+        self.came(to, 1);
         self.groups[to].travelling += 1;
-        let server = self.groups[to].members[which];
         self.post_to(cpu, server, Letter::Request(server, me, self.now));
     }
 
-    fn block(&mut self, cpu: usize, reason: Reason) {
+    fn block(&mut self, cpu: usize, me: usize, awaits: Awaits) {
+        self.threads[me].awaits = awaits;
+        let reason = match awaits {
+            Awaits::Request => Reason::Port,
+            Awaits::Answer => Reason::Message,
+            Awaits::Nothing | Awaits::Release => Reason::Event,
+        };
         let next = self.cpus[cpu].own.block(&ground::crit(), Why { reason, address: 0 });
         self.left(next);
     }
 
     fn sleep(&mut self, cpu: usize, me: usize, until: u64) {
-        self.threads[me].deadline = until;
+        (self.threads[me].deadline, self.threads[me].awaits) = (until, Awaits::Nothing);
         let next = self.cpus[cpu].own.sleep(&ground::crit(), Why::SLEEP, until);
         self.left(next);
     }

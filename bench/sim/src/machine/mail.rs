@@ -6,6 +6,7 @@ use lwkt_sched::{RunQueue, Wake};
 use percpu::CpuId;
 
 use super::Machine;
+use super::life::Awaits;
 use super::paths::Step;
 use crate::costs::Costs;
 use crate::ground;
@@ -98,11 +99,11 @@ impl<Q: RunQueue> Machine<'_, Q> {
             Letter::Request(to, from, at) => {
                 self.groups[self.threads[to].group].travelling -= 1;
                 self.threads[to].inbox.push_back(from);
-                self.wake(cpu, to, at);
+                self.wake_for(cpu, to, at, Awaits::Request);
             }
             Letter::Reply(to, at) => {
                 self.threads[to].unanswered -= 1;
-                self.wake(cpu, to, at);
+                self.wake_for(cpu, to, at, Awaits::Answer);
             }
             Letter::Release(to, at) => {
                 self.threads[to].released = true;
@@ -120,7 +121,15 @@ impl<Q: RunQueue> Machine<'_, Q> {
         }
     }
 
+    /// Wakes a thread, if this is what it waits for.
+    fn wake_for(&mut self, cpu: usize, thread: usize, since: u64, what: Awaits) {
+        if self.threads[thread].awaits == what {
+            self.wake(cpu, thread, since);
+        }
+    }
+
     fn wake(&mut self, cpu: usize, thread: usize, since: u64) {
+        self.threads[thread].awaits = Awaits::Nothing;
         match self.cpus[cpu].own.wake(&ground::crit(), self.threads[thread].thread) {
             Wake::Local => {
                 self.begins_to_wait(cpu, thread, Some(since));

@@ -8,7 +8,7 @@ use percpu::CpuId;
 
 use super::mail::Letter;
 use super::{Doing, Machine, What};
-use crate::costs::{FLIGHT, LOOK_AROUND, LOOKS_APART, PAUSE, RING, TICK};
+use crate::costs::{LOOK_AROUND, LOOKS_APART, PAUSE, RING, TICK};
 use crate::ground::{self, Link};
 use crate::workload::Migrate;
 
@@ -62,8 +62,20 @@ impl<Q: RunQueue> Machine<'_, Q> {
         }
     }
 
-    /// Goes on until the next moment at which time passes on this CPU.
+    /// Goes on until the next moment at which time passes on this CPU; then so do those that wait for its path to end.
     pub(super) fn proceed(&mut self, cpu: usize) {
+        let mut next = self.stream.take(cpu);
+        if next.is_none() {
+            self.cpus[cpu].doing = Doing::Waits;
+        }
+        while let Some(cpu) = next {
+            self.go_on_path(cpu);
+            let is_over = !matches!(self.cpus[cpu].doing, Doing::Path(_));
+            next = is_over.then(|| self.stream.leave(cpu)).flatten();
+        }
+    }
+
+    fn go_on_path(&mut self, cpu: usize) {
         loop {
             let own = &mut self.cpus[cpu];
             if let Some(step) = own.steps.pop_front() {
@@ -92,7 +104,6 @@ impl<Q: RunQueue> Machine<'_, Q> {
         let (crit, now) = (ground::crit(), self.now);
         let own = &mut self.cpus[cpu];
         if own.own.is_idle() {
-            own.gives_way = false;
             if let Some(by) = own.gives.take() {
                 self.post(cpu, by, Letter::Nothing);
                 return self.flush_brought(cpu);
@@ -108,20 +119,23 @@ impl<Q: RunQueue> Machine<'_, Q> {
             self.give(cpu, thread, by);
             return self.flush_brought(cpu);
         }
+        if self.threads[thread].left == 0 {
+            self.go_on(cpu, thread);
+            return self.flush_brought(cpu);
+        }
+        let own = &mut self.cpus[cpu];
         if std::mem::take(&mut own.gives_way) {
+            self.report.ticks += 1;
             if let Next::Switch(_) = own.own.yield_now(&crit) {
-                self.report.ticks += 1;
                 self.begins_to_wait(cpu, thread, None);
                 self.cpus[cpu].steps.push_back(Step::Arrive);
             }
             return true;
         }
-        if self.threads[thread].left == 0 {
-            self.go_on(cpu, thread);
-            return self.flush_brought(cpu);
-        }
         let contended = own.own.contended(&crit);
-        own.tick = contended.then(|| own.tick.unwrap_or(now + TICK));
+        if contended {
+            own.tick.get_or_insert(now + TICK);
+        }
         own.doing = Doing::Thread(now);
         let turn = own.turn;
         self.rearm(cpu);
@@ -131,14 +145,14 @@ impl<Q: RunQueue> Machine<'_, Q> {
 
     /// Nobody to run: looks around, if it is time to, or rests. False when it rests.
     fn look_or_rest(&mut self, cpu: usize) -> bool {
-        let (now, pulls) = (self.now, self.workload.migrate == Migrate::Pull);
+        let over = self.workload.jobs.is_some() && self.open == 0;
+        let (now, pulls) = (self.now, self.workload.migrate == Migrate::Pull && !over);
         let own = &mut self.cpus[cpu];
         if pulls && !own.asks && own.next_look <= now {
             own.next_look = now + LOOKS_APART;
             own.steps.push_back(Step::LookAround);
             return true;
         }
-        own.tick = None;
         own.doing = Doing::Idle;
         let (next_look, asks) = (own.next_look, own.asks);
         self.idle += 1;
@@ -174,7 +188,8 @@ impl<Q: RunQueue> Machine<'_, Q> {
     /// The cost of a step has passed.
     pub(super) fn finish(&mut self, cpu: usize, step: Step) {
         match step {
-            Step::Awake | Step::Leave | Step::Woke => {}
+            Step::Leave | Step::Woke => {}
+            Step::Awake => self.report.rests += 1,
             Step::Enter => self.take_marks(cpu),
             Step::Serve(source, left) => {
                 let links = &mut self.cpus[cpu].links;
@@ -199,7 +214,8 @@ impl<Q: RunQueue> Machine<'_, Q> {
             Step::Send(to, letter) => self.send(cpu, to, letter),
             Step::Ring(to) => {
                 self.report.ipis_sent += 1;
-                self.foresee(FLIGHT, to.index(), What::Rung);
+                let flight = self.stream.flight();
+                self.foresee(flight, to.index(), What::Rung);
             }
             Step::Flush => self.flush_parked(cpu),
             Step::Arrive => self.arrive(cpu),
@@ -226,7 +242,7 @@ impl<Q: RunQueue> Machine<'_, Q> {
         let own = &mut self.cpus[cpu];
         if own.tick.is_some_and(|tick| tick <= now) {
             own.tick = None;
-            own.gives_way = !own.own.is_idle() && own.own.tick(&crit);
+            own.gives_way |= own.own.tick(&crit);
         }
         self.brings.push(Step::Leave);
     }
@@ -275,10 +291,8 @@ impl<Q: RunQueue> Machine<'_, Q> {
                 Some(other) => unreachable!("no thread of a workload ends: {other:?}"),
             }
         }
-        let own = &mut self.cpus[cpu];
-        (own.gives_way, own.tick) = (false, None);
-        if !own.own.is_idle() {
-            let thread = ground::index_of(own.own.current());
+        if !self.cpus[cpu].own.is_idle() {
+            let thread = ground::index_of(self.cpus[cpu].own.current());
             self.runs(cpu, thread);
         }
     }

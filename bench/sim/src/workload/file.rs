@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Affinity, Barrier, Choose, Count, Group, Migrate, Send, Source, Time, Workload};
+use workload::{LONGEST, MOST_WINDOW, PRIORITIES};
+
+use super::{
+    Affinity, Barrier, Choose, Count, Group, Migrate, Send, Share, Source, Time, Workload,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     about: String,
     duration: Span,
+    jobs: Option<u64>,
     #[serde(default)]
     migrate: Migration,
     group: BTreeMap<String, Entry>,
@@ -117,8 +122,7 @@ impl TryFrom<String> for Span {
         let unit = UNITS.iter().find(|(unit, _)| *unit == &text[digits.len()..]);
         let number: f64 = digits.parse().map_err(|_| wrong())?;
         let nanos = number * unit.ok_or_else(wrong)?.1;
-        // An hour is long, and a sum of them is no overflow.
-        if !(1.0..=3.6e12).contains(&nanos) {
+        if !(1.0..=LONGEST as f64).contains(&nanos) {
             return Err(format!("'{text}' is not from 1ns to 3600s"));
         }
         Ok(Span(nanos.round() as u64))
@@ -148,9 +152,17 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Workload, String> {
         Migration::Pull => Migrate::Pull,
     };
     let (name, about, duration) = (name.to_owned(), file.about, file.duration.0);
-    let workload = Workload { name, about, duration, migrate, groups: groups? };
-    circle(&workload.groups)?;
-    Ok(workload)
+    if file.jobs == Some(0) {
+        return Err(": jobs: 1 at least".to_owned());
+    }
+    let workload = Workload { name, about, duration, jobs: file.jobs, migrate, groups: groups? };
+    match workload.circle() {
+        None => Ok(workload),
+        Some(at) => {
+            let name = &workload.groups[at].name;
+            Err(format!(": group.{name}.send.to: its requests lead back to it"))
+        }
+    }
 }
 
 impl Entry {
@@ -173,7 +185,7 @@ fn group(name: &str, entry: &Entry, names: &[&String], asked: bool) -> Result<Gr
         (Some(0), None) => return wrong("count", "1 at least"),
         (None, Some(0)) => return wrong("per_cpu", "1 at least"),
     };
-    if lwkt_sched::Priority::new(entry.priority).is_none() {
+    if !PRIORITIES.contains(&entry.priority) {
         return wrong("priority", "1 to 31");
     }
     let on = match &entry.on {
@@ -215,8 +227,8 @@ fn sending(send: &Sending, names: &[&String]) -> Result<Send, Wrong> {
     let Some(to) = names.iter().position(|name| **name == send.to) else {
         return Err(("send.to", format!("no group is called '{}'", send.to)));
     };
-    if !(1..=10_000).contains(&send.window) {
-        return Err(("send.window", "1 to 10000".to_owned()));
+    if !(1..=MOST_WINDOW).contains(&send.window) {
+        return Err(("send.window", format!("1 to {MOST_WINDOW}")));
     }
     let choose = match send.choose {
         Choice::Own => Choose::Own,
@@ -233,25 +245,8 @@ fn time(key: &'static str, distribution: &Distribution) -> Result<Time, Wrong> {
             return Err((key, "share is from 0 to 1".to_owned()));
         }
         Distribution::Bimodal(Bimodal { short, long, share }) => {
-            Time::Bimodal { short: short.0, long: long.0, share: *share }
+            let share = Share((share * f64::from(u32::MAX)).round() as u32);
+            Time::Bimodal { short: short.0, long: long.0, share }
         }
     })
-}
-
-/// Groups that wait for one another's answers in a circle could all wait.
-fn circle(groups: &[Group]) -> Result<(), String> {
-    for (start, group) in groups.iter().enumerate() {
-        let mut at = start;
-        for _ in 0..groups.len() {
-            match &groups[at].send {
-                Some(send) if send.to == start => {
-                    let name = &group.name;
-                    return Err(format!(": group.{name}.send.to: its requests lead back to it"));
-                }
-                Some(send) => at = send.to,
-                None => break,
-            }
-        }
-    }
-    Ok(())
 }

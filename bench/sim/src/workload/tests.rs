@@ -19,14 +19,17 @@ service = { fixed = "500ns" }
 
 #[test]
 fn a_file_means_what_it_says() {
-    let read = Workload::parse("mine", GOOD).expect("it is right");
+    let read = parse("mine", GOOD).expect("it is right");
     assert_eq!(
         (read.name.as_str(), read.duration, read.migrate),
         ("mine", 10_000_000, Migrate::Never)
     );
     let [client, server] = &read.groups[..] else { panic!("{read:?}") };
     assert_eq!(client.source, Source::Arrivals(Time::Exponential(1_500_000)));
-    assert_eq!(client.service, Time::Bimodal { short: 10_000, long: 1_000_000, share: 0.25 });
+    assert_eq!(
+        client.service,
+        Time::Bimodal { short: 10_000, long: 1_000_000, share: Share(1 << 30) }
+    );
     assert_eq!(client.send, Some(Send { to: 1, window: 3, choose: Choose::Any }));
     assert_eq!((client.priority, client.threads(8), client.cpu_of(9, 8)), (10, 4, 1));
     assert_eq!(server.source, Source::Requests);
@@ -38,7 +41,7 @@ fn a_file_means_what_it_says() {
 /// What is said when `old` stands there as `new`.
 fn said(old: &str, new: &str) -> String {
     assert!(GOOD.contains(old), "{old}");
-    let said = Workload::parse("mine", &GOOD.replacen(old, new, 1)).expect_err(new);
+    let said = parse("mine", &GOOD.replacen(old, new, 1)).expect_err(new);
     assert!(!said.contains('\n') && said.starts_with(':'), "{said}");
     said
 }
@@ -46,6 +49,7 @@ fn said(old: &str, new: &str) -> String {
 #[test]
 fn what_makes_no_sense_is_said_in_a_line() {
     let cases = [
+        ("\"10ms\"", "\"10ms\"\njobs = 0", ": jobs: 1 at least"),
         ("count = 4", "cuont = 4", ":6: unknown field `cuont`"),
         ("count = 4", "count = 0", ": group.client.count: 1 at least"),
         ("count = 4", "", ": group.client.count: how many"),
@@ -82,13 +86,13 @@ fn what_makes_no_sense_is_said_in_a_line() {
         assert!(said.contains(expected), "{new}: {said}");
     }
     assert_eq!(
-        Workload::parse("mine", "about = \"\"\nduration = \"1s\"\n[group]").unwrap_err(),
+        parse("mine", "about = \"\"\nduration = \"1s\"\n[group]").unwrap_err(),
         ": group: there is none"
     );
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let said = Workload::read(Path::new("/nowhere/mine.toml")).unwrap_err();
+    let said = read(Path::new("/nowhere/mine.toml")).unwrap_err();
     assert!(said.starts_with("/nowhere/mine.toml: "), "{said}");
 }

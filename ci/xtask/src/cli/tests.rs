@@ -119,9 +119,12 @@ fn a_simulation_needs_a_workload() {
     let Ok(Verb::Sim(args)) = parsed("sim web --cpus 1024 --set runq=fair --seed 3") else {
         panic!("it is right")
     };
-    assert_eq!((args.cpus, args.seed.seed, args.set.len()), (1024, 3, 1));
+    assert_eq!((args.cpus, args.seed.seed, args.set.len()), (Some(1024), 3, 1));
     assert!(matches!(parsed("sim --list"), Ok(Verb::Sim(args)) if args.list));
     assert!(refused("sim").contains("WORKLOAD"));
+    assert!(matches!(parsed("sim web --kernel --jobs 7"), Ok(Verb::Sim(args)) if args.kernel));
+    assert!(refused("sim web --kernel --json -").contains("--kernel"));
+    assert!(refused("sim web --jobs 0").contains("1.."));
     assert!(refused("sim web --cpus 1025").contains("1..=1024"));
     assert!(refused("sim web --set runq=none").contains("there are runq="));
     assert!(refused("sim web --costs /no/such/file").contains("No such file"));

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
 use super::{
-    baseline, count, cures, curves, explained, faults, hosted, kernel, orders, pandas, planted,
-    readme, repeats, timelines,
+    baseline, count, cures, curves, explained, faults, hosted, kernel, orders, pandas, parity,
+    planted, readme, repeats, timelines,
 };
 use crate::{build, place, toolchain};
 
@@ -87,6 +87,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(explained::explained());
     steps.push(timelines::timelines());
     steps.push(curves::curves());
+    steps.push(parity::parity());
     steps.push(pandas::pandas());
     steps.extend(readme::steps());
     steps.extend(readme::recipes());

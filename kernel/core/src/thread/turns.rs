@@ -23,13 +23,15 @@ const BREATHS: u32 = 64;
 pub fn breathe(cx: &mut MayBlock) {
     // SAFETY: the offset is that of the word.
     if unsafe { arch::cpu::count_down::<{ offset_of!(Cpu, breaths) }>() } {
-        look(cx);
+        take_turn(cx);
     }
 }
 
+/// A place where others may run if the turn is over, without a count of breaths: where a thread does not compute but
+/// [occupies](timer::occupy) its CPU. True if it was over.
 #[cold]
 #[inline(never)]
-fn look(cx: &mut MayBlock) {
+pub fn take_turn(cx: &mut MayBlock) -> bool {
     let over = critical(|crit| {
         let cpu = here();
         if cpu.scheduler.with(crit, |s| s.lender() != s.current()) {
@@ -49,6 +51,7 @@ fn look(cx: &mut MayBlock) {
     if over {
         yield_now(cx);
     }
+    over
 }
 
 /// The tick came: asks the policy whether another should run.

@@ -9,7 +9,7 @@ use super::*;
 /// Who is below whom: a crate depends on rows further down only. A new crate gets a place here.
 const ROWS: [&[&str]; 10] = [
     &["xtask", "image", "sim"],
-    &["runner", "kernel-stress", "bench-suite", "bench-report"],
+    &["runner", "kernel-stress", "bench-suite", "bench-play", "bench-report"],
     &["kernel-core", "programs", "bench-user", "layer"],
     &["arch", "servers", "lwkt-port", "lwkt-token", "lwkt-events", "dispatch", "program"],
     &["lwkt-sched", "ipiq", "apic", "uarch"],
@@ -17,7 +17,7 @@ const ROWS: [&[&str]; 10] = [
     &["probe"],
     &["percpu"],
     &["abi"],
-    &["bench-api", "build-steps"],
+    &["bench-api", "workload", "build-steps"],
 ];
 
 /// Where the words of a processor may stand.

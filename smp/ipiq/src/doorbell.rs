@@ -13,7 +13,8 @@
 //!    └─────────────────────────────────────────────────┘◀─────────────── └───────────────────┘─┘
 //!      6 settle, of a target that polls: stays so          3 take
 //! ```
-//! Bits 0 to 61 are groups of source CPUs ([`mark_of`]: source modulo 62), bit 63 is [`POLLING`].
+//! Bits 0 to 61 are marks of source CPUs, bit 63 is [`POLLING`]. A source gets its mark at each target when it first sends there: that of
+//! its number ([`mark_of`]: modulo 62), or, where another has that, one that is free, or, where none is, that of its number after all.
 //! The hardware is asked to interrupt only on edge 1 ([`Elide`](crate::knocking::Elide); what other policies do beyond it is theirs).
 //!
 //! | step | sender | target |
@@ -36,7 +37,7 @@
 //! one look as if an interrupt were under way (a queue filled passively froze DragonFly BSD in 2011).
 
 use percpu::sync::{AtomicU64, Ordering};
-use percpu::{CpuId, MAX_CPUS, chaos_point};
+use percpu::{CpuId, chaos_point};
 
 use crate::knocking::{Knock, Knocking};
 use crate::uncured;
@@ -49,20 +50,9 @@ pub const POLLING: u64 = 1 << 63;
 
 const MARKS: u64 = (1 << GROUPS) - 1;
 
-static MARK_OF: [u64; MAX_CPUS] = {
-    let mut marks = [0; MAX_CPUS];
-    let mut cpu = 0;
-    while cpu < MAX_CPUS {
-        marks[cpu] = 1 << (cpu % GROUPS);
-        cpu += 1;
-    }
-    marks
-};
-
-/// Returns the mark of a source CPU; several share one where there are more than [`GROUPS`] CPUs.
-#[inline(always)]
+/// Returns the mark of a source CPU, where no other source of the same target has it.
 pub fn mark_of(source: CpuId) -> u64 {
-    MARK_OF[source.index() % MAX_CPUS]
+    1 << (source.index() % GROUPS)
 }
 
 /// The two words of a target. Written by every sender to it: they share a line with nothing else.

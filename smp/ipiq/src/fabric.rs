@@ -1,11 +1,11 @@
 //! The rings of all pairs of CPUs.
 
-use percpu::sync::{Ordering, hint};
+use percpu::sync::{AtomicPtr, Ordering, hint};
 use percpu::{AtomicCpuSet, CpuId, CpuSet, Crit, Here, MAX_CPUS, PerCpu};
 
-use crate::doorbell::{self, POLLING, mark_of};
+use crate::doorbell::{self, POLLING};
 use crate::knocking::{Knock, Knocking};
-use crate::node::{Incoming, Node, Unfinished};
+use crate::node::{Incoming, Marked, Node, Unfinished};
 use crate::parked::Master;
 use crate::plant::{self, Bug};
 use crate::tree::{Arrived, Tree};
@@ -67,6 +67,7 @@ pub struct Fabric<B, const CPUS: usize = MAX_CPUS, const DEPTH: usize = RING_DEP
     bell: B,
     nodes: PerCpu<Node<DEPTH>, CPUS>,
     incoming: PerCpu<Incoming<CPUS, DEPTH>, CPUS>,
+    marked: PerCpu<Marked<DEPTH>, CPUS>,
     masters: PerCpu<Master, CPUS>,
     trees: PerCpu<Tree<CPUS>, CPUS>,
     arrived: PerCpu<Arrived<CPUS>, CPUS>,
@@ -84,6 +85,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             bell,
             nodes: PerCpu::new([const { percpu::Block::new(Node::new()) }; CPUS]),
             incoming: PerCpu::new([const { percpu::Block::new(Incoming::new()) }; CPUS]),
+            marked: PerCpu::new([const { percpu::Block::new(Marked::new()) }; CPUS]),
             masters: PerCpu::new([const { percpu::Block::new(Master::new()) }; CPUS]),
             trees: PerCpu::new([const { percpu::Block::new(Tree::new()) }; CPUS]),
             arrived: PerCpu::new([const { percpu::Block::new(Arrived::new()) }; CPUS]),
@@ -98,6 +100,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             bell,
             nodes: PerCpu::from_fn(|_| Node::new()),
             incoming: PerCpu::from_fn(|_| Incoming::new()),
+            marked: PerCpu::from_fn(|_| Marked::new()),
             masters: PerCpu::from_fn(|_| Master::new()),
             trees: PerCpu::from_fn(|_| Tree::new()),
             arrived: PerCpu::from_fn(|_| Arrived::new()),

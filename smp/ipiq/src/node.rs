@@ -7,7 +7,7 @@ use percpu::{CpuId, CpuSet, Crit, Own};
 
 #[cfg(not(feature = "loom"))]
 use crate::RING_DEPTH;
-use crate::doorbell::Doorbell;
+use crate::doorbell::{Doorbell, GROUPS};
 use crate::outbox::{Outbox, Reserve};
 use crate::parked::Bonds;
 use crate::{Call, Counters, Full, Ring};
@@ -15,7 +15,7 @@ use crate::{Call, Counters, Full, Ring};
 /// The part of a fabric that belongs to one CPU.
 ///
 /// `doorbell` is written by all who send to it. `state` and `counters` are its own. `shared` is written once by each source
-/// above the first [`GROUPS`](crate::doorbell::GROUPS).
+/// that has no mark of its own.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Node<const DEPTH: usize> {
@@ -25,17 +25,25 @@ pub(crate) struct Node<const DEPTH: usize> {
     pub shared: Shared,
 }
 
-/// Marks that stand for more than the first source that they may stand for.
+/// Marks that stand for more than one source.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Shared(pub AtomicU64);
 
-/// The rings that lead to a CPU, by source; null where there is none yet. Each is written once by its source, and then read by
-/// it and by the CPU.
+/// The rings that lead to a CPU, by source; null where there is none yet. Each is written once by its source, and read by it alone.
 #[derive(Debug)]
 pub(crate) struct Incoming<const CPUS: usize, const DEPTH: usize>(
     pub [AtomicPtr<Ring<DEPTH>>; CPUS],
 );
+
+/// The rings that lead to a CPU, by mark: the first under each, which stays, and on which the others hang ([`Ring::sharer`]); null
+/// where there is none. Each is written once, by its source, and read by the CPU.
+#[derive(Debug)]
+pub(crate) struct Marked<const DEPTH: usize>(pub [AtomicPtr<Ring<DEPTH>>; PLACES]);
+
+/// Places in it; models have few CPUs, and each place costs them.
+pub(crate) const PLACES: usize =
+    if cfg!(feature = "loom") { 4 } else { GROUPS.next_power_of_two() };
 
 // Their distances are powers of two: a number becomes an address by one shift.
 #[cfg(not(feature = "loom"))]
@@ -43,6 +51,7 @@ const _: () = {
     // A simulator's numbers need not be quick.
     assert!(MAX_CPUS > 256 || size_of::<percpu::Block<Node<RING_DEPTH>>>() == 512);
     assert!(size_of::<percpu::Block<Incoming<MAX_CPUS, RING_DEPTH>>>() == 8 * MAX_CPUS);
+    assert!(size_of::<percpu::Block<Marked<RING_DEPTH>>>() == 8 * PLACES);
 };
 
 /// What only the CPU itself touches.
@@ -135,6 +144,14 @@ impl<const DEPTH: usize> Node<DEPTH> {
                 counters: Counters::new(),
                 shared: Shared(AtomicU64::new(0)),
             }
+        }
+    }
+}
+
+impl<const DEPTH: usize> Marked<DEPTH> {
+    maybe_const! {
+        pub fn new() -> Self {
+            Marked(array_of![AtomicPtr::new(core::ptr::null_mut()); PLACES])
         }
     }
 }

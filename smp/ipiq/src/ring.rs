@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use percpu::sync::{AtomicPtr, Ordering, UnsafeCell};
+use percpu::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell};
 use percpu::{CpuId, Crit, chaos_point};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -35,8 +35,10 @@ pub struct Ring<const DEPTH: usize = RING_DEPTH> {
     tail: UnsafeCell<usize>,
     /// What the source CPU notes of a ring that is not, or not yet, between two CPUs.
     link: UnsafeCell<Link<DEPTH>>,
+    /// What the source CPU leaves in its target's doorbell. It alone reads and writes it.
+    mark: AtomicU64,
     slots: Slots<DEPTH>,
-    head: Head,
+    head: Head<DEPTH>,
 }
 
 /// The place of a ring in its CPU's reserve or outbox.
@@ -53,7 +55,11 @@ struct Slots<const DEPTH: usize>([Slot; DEPTH]);
 
 #[derive(Debug)]
 #[repr(C, align(64))]
-struct Head(UnsafeCell<usize>);
+struct Head<const DEPTH: usize> {
+    at: UnsafeCell<usize>,
+    /// The next ring that leads to the same CPU under the same mark, if there is one.
+    sharer: AtomicPtr<Ring<DEPTH>>,
+}
 
 #[derive(Debug)]
 #[repr(C)]
@@ -121,10 +127,11 @@ impl<const DEPTH: usize> Ring<DEPTH> {
             Ring {
                 tail: UnsafeCell::new(0),
                 link: UnsafeCell::new(Link { next: ptr::null_mut(), to: CpuId::BOOT }),
+                mark: AtomicU64::new(0),
                 slots: Slots(array_of![
                     Slot { func: AtomicPtr::new(ptr::null_mut()), args: UnsafeCell::new([0; 3]) }; DEPTH
                 ]),
-                head: Head(UnsafeCell::new(0)),
+                head: Head { at: UnsafeCell::new(0), sharer: AtomicPtr::new(ptr::null_mut()) },
             }
         }
     }
@@ -132,6 +139,22 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     /// Returns the two ends.
     pub fn split(&mut self) -> (Producer<'_, DEPTH>, Consumer<'_, DEPTH>) {
         (Producer(self), Consumer(self))
+    }
+
+    /// What its source leaves in its target's doorbell.
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark.load(Ordering::Relaxed)
+    }
+
+    /// Says so, once, before anything is sent. Source only.
+    pub(crate) fn set_mark(&self, mark: u64) {
+        self.mark.store(mark, Ordering::Relaxed);
+    }
+
+    /// The place of the next ring under the same mark.
+    pub(crate) fn sharer(&self) -> &AtomicPtr<Ring<DEPTH>> {
+        &self.head.sharer
     }
 
     /// Puts a call in, or returns it if there is no room.
@@ -172,7 +195,7 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     /// The caller is the only consumer: no two `pop` run at once.
     #[inline(always)]
     pub unsafe fn pop(&self, _crit: &Crit) -> Option<Call> {
-        self.head.0.with_mut(|head| {
+        self.head.at.with_mut(|head| {
             // SAFETY: only the consumer touches `head`, and the caller is it.
             let at = unsafe { *head };
             // SAFETY: `head` is 0 at first, and then what `after` returns.
@@ -205,7 +228,7 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     /// As for [`Ring::pop`].
     #[inline]
     pub unsafe fn is_empty(&self, _crit: &Crit) -> bool {
-        let head = self.head.0.with(|head| {
+        let head = self.head.at.with(|head| {
             // SAFETY: only the consumer touches `head`, and the caller is it.
             unsafe { *head }
         });

@@ -316,8 +316,9 @@ fn settle_waits_for_what_others_sent() {
 #[test]
 fn sources_that_share_a_mark_are_all_served() {
     static FABRIC: Fabric<Host, 256> = Fabric::new(Host::new());
-    let sources = [0, 62, 124, 186, 248, 61, 123, 255];
-    for source in sources {
+    // Four times as many as there are marks.
+    let sources: Vec<usize> = (0..256).rev().filter(|source| *source != 1).collect();
+    for &source in &sources {
         bring_up(&FABRIC, source, 1);
         FABRIC.send(&crit(), CpuId::at(1), note(source));
     }
@@ -325,10 +326,43 @@ fn sources_that_share_a_mark_are_all_served() {
     assert_eq!(FABRIC.drain(&crit()), sources.len());
     let mut logged = logged();
     logged.sort_unstable();
-    let mut expected = sources;
+    let mut expected = sources.clone();
     expected.sort_unstable();
     assert_eq!(logged, expected);
     assert_eq!(FABRIC.bell().rung.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn sources_that_join_at_once_are_all_served() {
+    static FABRIC: Fabric<Host, 256> = Fabric::new(Host::new());
+    static SERVED: AtomicUsize = AtomicUsize::new(0);
+    fn serve(_: &Crit, _: usize, _: usize, _: usize) {
+        SERVED.fetch_add(1, Ordering::Relaxed);
+    }
+    const THREADS: usize = 4;
+    const ROUNDS: usize = 3;
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            scope.spawn(move || {
+                for source in (2..256).filter(|source| source % THREADS == thread) {
+                    bring_up(&FABRIC, source, 1);
+                    FABRIC.send(&crit(), CpuId::at(1), Call::new(serve, [0; 3]));
+                }
+                for source in (2..256).filter(|source| source % THREADS == thread) {
+                    play(source);
+                    (1..ROUNDS)
+                        .for_each(|_| FABRIC.send(&crit(), CpuId::at(1), Call::new(serve, [0; 3])));
+                }
+            });
+        }
+        play(1);
+        while SERVED.load(Ordering::Relaxed) < 254 * ROUNDS {
+            FABRIC.drain(&crit());
+            std::thread::yield_now();
+        }
+    });
+    play(1);
+    assert_eq!(FABRIC.drain(&crit()), 0);
 }
 
 #[test]

@@ -71,7 +71,7 @@ bench_api::bench! {
     curve: Curve::Cpus,
     unit: Unit::Count("per mille of a pair"),
     lies: "A count knows no caches: pairs that shared a line would look as well. With more than 62 CPUs the pair alone is dearer once all have sent to it (ipi/fan_in); --full has it measured before.",
-    shape: "flat: 1000. From 63 CPUs on some share marks of doorbells, and look at more rings than one",
+    shape: "flat: 1000, as pairs share nothing",
     run: |b| compare(b, 1, |me| (me.is_multiple_of(2) && me + 1 < cpu::count()).then_some(me + 1)),
 }
 

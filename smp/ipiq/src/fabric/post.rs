@@ -22,15 +22,15 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
 
     /// What remains after a push: the doorbell and the counters.
     #[inline(always)]
-    pub(super) fn sent(&self, crit: &Crit, me: CpuId, to: CpuId) {
+    pub(super) fn sent(&self, crit: &Crit, me: CpuId, to: CpuId, mark: u64) {
         self.nodes.on(me).counters.sent.add(crit, 1);
-        self.knock(crit, me, to);
+        self.knock(crit, me, to, mark);
     }
 
     #[inline(always)]
-    pub(super) fn knock(&self, crit: &Crit, me: CpuId, to: CpuId) {
+    pub(super) fn knock(&self, crit: &Crit, me: CpuId, to: CpuId, mark: u64) {
         let counters = &self.nodes.on(me).counters;
-        match self.nodes.on(to).doorbell.knock::<B::Knocking>(mark_of(me)) {
+        match self.nodes.on(to).doorbell.knock::<B::Knocking>(mark) {
             Knock::Avoided => {
                 counters.avoided.add(crit, 1);
                 probe::avoided(to.index() as u32);
@@ -80,8 +80,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         assert!(will_have_ring, "{me:?} has no ring left for {to:?}: its reserve was not stocked");
         node.counters.full.add(crit, 1);
         // What was sent passively was not rung for: without this its target might never look. The rest was (`send_burst`).
-        if self.nodes.on(to).doorbell.is_noted_by(mark_of(me)) && !uncured::STAYS_SILENT {
-            self.knock(crit, me, to);
+        let mark = self.mark_for(me, to);
+        if self.nodes.on(to).doorbell.is_noted_by(mark) && !uncured::STAYS_SILENT {
+            self.knock(crit, me, to, mark);
         }
         loop {
             if node.state.with(crit, |state| state.in_call) && !uncured::WAITS_IN_CALLS {
@@ -119,20 +120,66 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         unsafe { ring.cast_const().as_ref::<'static>() }
     }
 
+    /// What this CPU leaves in the doorbell of one that it has sent to.
+    #[inline(always)]
+    pub(super) fn mark_for(&self, me: CpuId, to: CpuId) -> u64 {
+        self.ring_to(me, to).map_or(0, Ring::mark)
+    }
+
     /// Makes the ring of a pair on its first use, if there is memory for it.
     #[cold]
     fn make_ring(&self, crit: &Crit, me: CpuId, to: CpuId) -> Option<&'static Ring<DEPTH>> {
         let node = self.nodes.on(me);
         let take = || node.state.with(crit, |state| state.reserve.take());
         let ring = take().or_else(|| if self.restock(crit, me) { take() } else { None })?;
-        // Both are seen by who takes the mark that follows: `Doorbell::take`, acquire.
-        if me.index() >= doorbell::GROUPS {
-            self.nodes.on(to).shared.0.fetch_or(mark_of(me), Ordering::Relaxed);
-        }
-        // Pairs with: `serve`, the load of the ring, acquire.
+        self.join(me, to, ring);
+        // Relaxed: only this CPU reads it.
         let place = &self.incoming.on(to).0[me.index()];
-        place.store(core::ptr::from_ref(ring).cast_mut(), Ordering::Release);
+        place.store(core::ptr::from_ref(ring).cast_mut(), Ordering::Relaxed);
         Some(ring)
+    }
+
+    /// Finds a mark for a new ring, and shows the ring to its target.
+    ///
+    /// | step | source | target |
+    /// |---|---|---|
+    /// | 1 | its ring is the first under a mark, release; or hangs on the first, release, and the mark is said to be shared | |
+    /// | 2 | push, and the mark, release: [`doorbell`] | takes the mark, acquire |
+    /// | 3 | | asks whether it is shared; reads the first ring, acquire, and if it is shared those that hang on it, acquire |
+    ///
+    /// Forbidden: a mark that was left, and a ring behind it that is not looked at. Who is first stays first: a source that joins
+    /// meanwhile hides nobody, and its own mark comes after its step 1.
+    #[cold]
+    #[inline(never)]
+    fn join(&self, me: CpuId, to: CpuId, ring: &'static Ring<DEPTH>) {
+        let marked = &self.marked.on(to).0;
+        let hang = |place: &AtomicPtr<Ring<DEPTH>>, old: *mut Ring<DEPTH>| {
+            let new = core::ptr::from_ref(ring).cast_mut();
+            // Pairs with: `first_marked` and `serve_sharers`, acquire.
+            place.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed)
+        };
+        // That of its number first: where there are no more CPUs than marks, it is free.
+        let own = doorbell::mark_of(me).trailing_zeros() as usize;
+        for number in (own..doorbell::GROUPS.min(CPUS)).chain(0..own) {
+            if hang(&marked[number], core::ptr::null_mut()).is_ok() {
+                return ring.set_mark(1 << number);
+            }
+        }
+        ring.set_mark(1 << own);
+        // Relaxed: seen by who takes the mark that follows, `Doorbell::take`, acquire.
+        self.nodes.on(to).shared.0.fetch_or(1 << own, Ordering::Relaxed);
+        // Pairs with: the exchange above, release.
+        let first = marked[own].load(Ordering::Acquire);
+        // SAFETY: the exchange failed, so it is not null; what is not came out of a `&'static`.
+        let first = unsafe { &*first };
+        let mut next = first.sharer().load(Ordering::Relaxed);
+        loop {
+            ring.sharer().store(next, Ordering::Relaxed);
+            match hang(first.sharer(), next) {
+                Ok(_) => return,
+                Err(other) => next = other,
+            }
+        }
     }
 
     /// Asks the machine for more rings; false if it has none.

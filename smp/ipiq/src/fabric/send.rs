@@ -21,11 +21,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
 
     #[inline(always)]
     pub(crate) fn quickly(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> bool {
-        let posted = self.post(crit, me, to, call).is_some();
-        if posted {
-            self.sent(crit, me, to);
-        }
-        posted
+        let Some(ring) = self.post(crit, me, to, call) else { return false };
+        self.sent(crit, me, to, ring.mark());
+        true
     }
 
     /// The rest of `send`.
@@ -35,7 +33,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let me = B::here(crit);
         self.nodes.on(me).counters.sent.add(crit, 1);
         if self.post_waiting(crit, me, to, call) {
-            self.knock(crit, me, to);
+            self.knock(crit, me, to, self.mark_for(me, to));
         }
     }
 
@@ -49,7 +47,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let mut unrung = 0;
         let ring_for = |unrung: usize| {
             self.nodes.on(me).counters.sent.add(crit, unrung as u64);
-            self.knock(crit, me, to);
+            self.knock(crit, me, to, self.mark_for(me, to));
         };
         for call in calls {
             if self.post(crit, me, to, call).is_none() {
@@ -69,10 +67,11 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     #[inline]
     pub fn send_nowait(&self, crit: &Crit, to: CpuId, call: Call) -> Result<(), Full> {
         let me = B::here(crit);
-        if self.post(crit, me, to, call).is_none() {
-            self.post_slow(crit, me, to, call)?;
-        }
-        self.sent(crit, me, to);
+        let ring = match self.post(crit, me, to, call) {
+            Some(ring) => ring,
+            None => self.post_slow(crit, me, to, call)?,
+        };
+        self.sent(crit, me, to, ring.mark());
         Ok(())
     }
 
@@ -94,12 +93,12 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let ring = posted.map_or_else(|| self.post_slow(crit, me, to, call), Ok)?;
         // SAFETY: this CPU is the only producer of its ring to `to`.
         if unsafe { ring.is_quarter_full(crit) } && !uncured::STAYS_SILENT {
-            self.sent(crit, me, to);
+            self.sent(crit, me, to, ring.mark());
         } else {
             let counters = &self.nodes.on(me).counters;
             counters.sent.add(crit, 1);
             counters.passive.add(crit, 1);
-            self.nodes.on(to).doorbell.note(mark_of(me));
+            self.nodes.on(to).doorbell.note(ring.mark());
         }
         Ok(())
     }

@@ -110,12 +110,12 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             self.serve_sharers(crit, shared);
         }
         while marks != 0 {
-            self.serve_source(crit, me, node, marks.trailing_zeros() as usize);
+            self.serve_first(crit, me, node, marks.trailing_zeros() as usize);
             marks &= marks - 1;
         }
     }
 
-    /// Executes what is in the rings of the further sources of these marks: all but the lowest of each.
+    /// Executes what is in the further rings of these marks: all but the first of each.
     ///
     /// It finds for itself what the usual way would have to keep for it: so do the other rare parts.
     #[cold]
@@ -124,26 +124,42 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let me = B::here(crit);
         let node = self.nodes.on(me);
         while marks != 0 {
-            let first = marks.trailing_zeros() as usize;
-            let mut source = first + doorbell::GROUPS;
-            while source < CPUS {
-                self.serve_source(crit, me, node, source);
-                source += doorbell::GROUPS;
+            let mut ring = self.first_marked(me, marks.trailing_zeros() as usize);
+            while let Some(one) = ring {
+                // Pairs with: `join`, release.
+                let next = one.sharer().load(Ordering::Acquire);
+                // SAFETY: it is null or came out of a `&'static` (`join`).
+                ring = unsafe { next.cast_const().as_ref::<'static>() };
+                if let Some(sharer) = ring {
+                    self.serve_ring(crit, node, sharer);
+                }
             }
             marks &= marks - 1;
         }
     }
 
-    /// Executes what is in the ring of a source, if it has one: a mark may be that of another that shares it.
+    /// Executes what is in the first ring of a mark.
     #[inline(always)]
-    fn serve_source(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>, source: usize) {
-        // SAFETY: a mark's first source is not above the one that left it, which is below `CPUS` (`make_ring`); the further ones are
-        // taken from below `CPUS`.
-        let ring = unsafe { self.incoming.on(me).0.get_unchecked(source) };
-        // Pairs with: `make_ring`, release.
-        let ring = ring.load(Ordering::Acquire);
-        // SAFETY: it is null or came out of a `&'static` (`make_ring`).
-        let Some(ring) = (unsafe { ring.cast_const().as_ref::<'static>() }) else { return };
+    fn serve_first(&self, crit: &Crit, me: CpuId, node: &Node<DEPTH>, number: usize) {
+        if let Some(ring) = self.first_marked(me, number) {
+            self.serve_ring(crit, node, ring);
+        }
+    }
+
+    /// The first ring that leads here under the mark of that number, which was left here.
+    #[inline(always)]
+    fn first_marked(&self, me: CpuId, number: usize) -> Option<&'static Ring<DEPTH>> {
+        // SAFETY: marks have numbers below `GROUPS`, and those that are left below `CPUS` (`join`): there is a place for each.
+        let place = unsafe { self.marked.on(me).0.get_unchecked(number) };
+        // Pairs with: `join`, release.
+        let ring = place.load(Ordering::Acquire);
+        // SAFETY: it is null or came out of a `&'static` (`join`).
+        unsafe { ring.cast_const().as_ref::<'static>() }
+    }
+
+    /// Executes what is in a ring that leads here.
+    #[inline(always)]
+    fn serve_ring(&self, crit: &Crit, node: &Node<DEPTH>, ring: &'static Ring<DEPTH>) {
         #[cfg(feature = "uncured-2005")]
         // SAFETY: this CPU is the only consumer of the rings that lead to it.
         return unsafe {
@@ -242,7 +258,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             (moved, state.outbox.is_empty())
         });
         for to in &moved {
-            self.knock(crit, me, to);
+            self.knock(crit, me, to, self.mark_for(me, to));
         }
         is_empty
     }

@@ -19,7 +19,7 @@ pub type Words = Vec<String>;
 pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
     let kernel = match &machine.image {
         Some(image) => image.clone(),
-        None => build::kernel(machine.features(), &machine.variants())?,
+        None => build::kernel(&machine.features(), &machine.variants())?,
     };
     let mut request = Request::new(kernel);
     request.qemu.clone_from(&machine.qemu);

@@ -6,6 +6,7 @@
 
 mod baseline;
 mod count;
+mod cpus;
 mod cures;
 mod explained;
 mod faults;

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
 use super::{
-    baseline, count, cures, explained, faults, hosted, kernel, orders, pandas, planted, readme,
-    repeats, timelines,
+    baseline, count, cpus, cures, explained, faults, hosted, kernel, orders, pandas,
+    planted, readme, repeats, timelines,
 };
 use crate::{build, place, toolchain};
 
@@ -76,6 +76,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(peers());
     steps.push(hosted::step_quick());
     steps.extend(kernel::steps());
+    steps.extend(cpus::steps());
     steps.push(faults::faults());
     steps.push(planted::planted());
     steps.push(cures::cures());

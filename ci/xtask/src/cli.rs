@@ -106,7 +106,7 @@ pub struct Machine {
     pub xapic: bool,
 
     /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
-    /// silent, deadlock, overflow), or a bug that stress tests find. An unknown name lists them all.
+    /// silent, deadlock, overflow), a clock that is ahead, or a bug that stress tests find. An unknown name lists them all.
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
 

@@ -111,6 +111,8 @@ const UNKNOWN: &str = "unknown";
 pub fn complete(key: &mut RunKey, start: &Start) {
     key.apic.clone_from(&start.apic);
     key.cpus = start.cpus;
+    key.clock_within = start.clock_within;
+    key.clock_apart = start.clock_apart;
     key.kernel.clone_from(&start.kernel);
     key.cpu_model.clone_from(&start.cpu_model);
     let quick = if start.quick { "quick" } else { "" };

@@ -5,6 +5,7 @@
 //! end of it.
 
 mod baseline;
+mod clocks;
 mod count;
 mod cpus;
 mod cures;

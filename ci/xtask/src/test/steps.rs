@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
 use super::{
-    baseline, count, cpus, cures, explained, faults, hosted, kernel, orders, pandas,
+    baseline, clocks, count, cpus, cures, explained, faults, hosted, kernel, orders, pandas,
     planted, readme, repeats, timelines,
 };
 use crate::{build, place, toolchain};
@@ -77,6 +77,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(hosted::step_quick());
     steps.extend(kernel::steps());
     steps.extend(cpus::steps());
+    steps.push(clocks::clocks());
     steps.push(faults::faults());
     steps.push(planted::planted());
     steps.push(cures::cures());

@@ -14,18 +14,25 @@ use runner::{Mode, Request};
 use super::heard::{Heard, hear};
 use super::kernel;
 use super::steps::{Done, Step, step};
-use crate::cli::{self, StressArgs, Verb};
+use crate::cli::{self, Verb};
 use crate::collect::Collected;
 use crate::{again, guest, run};
 
-/// Numbers of CPUs, the slowest first, and which stress tests run there in mode `insns`: those of ring 3 know few CPUs.
-const STRESS: [(u32, Option<&str>); 5] =
-    [(255, Some("kernel")), (64, Some("kernel")), (16, None), (2, None), (1, None)];
-/// Numbers of CPUs that the kernel boots on in mode `tcg`, where each of them gets and gives wakes.
+/// Numbers of CPUs, the slowest first, and the stress tests that run there in mode `insns`: those of ring 3 know few CPUs.
+const STRESS: [(u32, &[&str]); 5] = [
+    (255, &["stress", "kernel"]),
+    (64, &["stress", "kernel"]),
+    (16, &["stress"]),
+    (2, &["stress"]),
+    (1, &["stress"]),
+];
+/// Numbers of CPUs that the kernel boots on in mode `tcg`.
 const BOOTS: [u32; 6] = [1, 2, 4, 16, 64, 255];
 /// Those that only x2APIC can tell apart: as many as the usual kernel has room for, and more.
 const FURTHER: [u32; 2] = [256, 300];
-const WAKES: &str = "kernel/wakes";
+/// What runs there: before a benchmark each CPU answers a call. (What keeps all of them busy takes minutes where the host has
+/// fewer.)
+const CALL: &[&str] = &["bench", "kernel/switch"];
 /// The APICs, as the kernel says them.
 const XAPIC: &str = "xAPIC";
 const X2APIC: &str = "x2APIC";
@@ -39,7 +46,7 @@ pub fn steps() -> Vec<Step> {
             || {
                 let Some(qemu) = kernel::of_path()? else { return Ok(Done::default()) };
                 let boots =
-                    STRESS.map(|(cpus, tests)| Boot::of(cpus, tests, Mode::Insns, &qemu, XAPIC));
+                    STRESS.map(|(cpus, what)| Boot::of(cpus, what, Mode::Insns, &qemu, XAPIC));
                 all(boots)
             },
         ),
@@ -48,7 +55,7 @@ pub fn steps() -> Vec<Step> {
             "the kernel boots on 1 to 255 CPUs in mode tcg, by xAPIC, on the QEMU of PATH",
             || {
                 let Some(qemu) = kernel::of_path()? else { return Ok(Done::default()) };
-                all(BOOTS.map(|cpus| Boot::of(cpus, Some(WAKES), Mode::Tcg, &qemu, XAPIC)))
+                all(BOOTS.map(|cpus| Boot::of(cpus, CALL, Mode::Tcg, &qemu, XAPIC)))
             },
         ),
         step(
@@ -59,7 +66,7 @@ pub fn steps() -> Vec<Step> {
                     return Ok(Done::skipped("this system has no newer QEMU to unpack"));
                 };
                 let numbers = BOOTS.into_iter().chain(FURTHER);
-                all(numbers.map(|cpus| Boot::of(cpus, Some(WAKES), Mode::Tcg, &qemu, X2APIC)))
+                all(numbers.map(|cpus| Boot::of(cpus, CALL, Mode::Tcg, &qemu, X2APIC)))
             },
         ),
     ]
@@ -67,33 +74,32 @@ pub fn steps() -> Vec<Step> {
 
 /// A line of `./x`, and what comes of it.
 struct Boot {
-    args: StressArgs,
     request: Request,
     /// The APIC that the kernel must find.
     apic: &'static str,
+    /// The line.
+    again: String,
 }
 
 impl Boot {
-    fn of(
-        cpus: u32,
-        tests: Option<&str>,
-        mode: Mode,
-        qemu: &Path,
-        apic: &'static str,
-    ) -> Result<Self> {
-        let mut words: Vec<OsString> = vec!["./x".into(), "stress".into()];
-        words.extend(tests.map(OsString::from));
-        let (cpus, qemu) = (cpus.to_string().into(), qemu.as_os_str().to_owned());
-        words.extend(["--quick", "--smp"].map(OsString::from).into_iter().chain([cpus]));
-        words.extend(["--mode".into(), mode.name().into(), "--qemu".into(), qemu]);
-        words.extend((apic == XAPIC).then(|| "--xapic".into()));
-        let args = match cli::parse_from(words) {
-            Ok(Verb::Stress(args)) => args,
-            Ok(_) => bail!("the line is one of another verb"),
+    /// The boot of a quick run of `what`.
+    fn of(cpus: u32, what: &[&str], mode: Mode, qemu: &Path, apic: &'static str) -> Result<Self> {
+        let cpus = cpus.to_string();
+        let options = ["--quick", "--smp", &cpus, "--mode", mode.name(), "--qemu"];
+        let words = ["./x"].iter().chain(what).chain(&options).map(OsString::from);
+        let xapic = (apic == XAPIC).then(|| "--xapic".into());
+        let args = match cli::parse_from(words.chain([qemu.into()]).chain(xapic)) {
+            Ok(verb) => verb,
             Err((refusal, _)) => bail!(refusal),
         };
-        let request = guest::request(&args.machine, args.seed.seed, run::words(&args.as_run()))?;
-        Ok(Self { args, request, apic })
+        let (verb, run) = match &args {
+            Verb::Stress(args) => ("stress", args.as_run()),
+            Verb::Bench(args) => ("bench", args.run.as_run("bench")),
+            _ => bail!("this verb boots nothing here"),
+        };
+        let request = guest::request(run.machine, run.seed, run::words(&run))?;
+        let again = again::line(verb, run.choice, run.machine, run.output.quick, run.seed);
+        Ok(Self { request, apic, again })
     }
 
     /// How it is called.
@@ -118,9 +124,7 @@ impl Boot {
             done.output.push_str(&format!("{}: the kernel came up on {found}\n", self.name()));
         }
         if done.failed > failed {
-            let StressArgs { choice, machine, seed, output, .. } = &self.args;
-            let again = again::line("stress", choice, machine, output.quick, seed.seed);
-            done.output.push_str(&format!("    QEMU {}; again: {again}\n", key.qemu));
+            done.output.push_str(&format!("    QEMU {}; again: {}\n", key.qemu, self.again));
         }
         if !done.note.contains(&key.qemu) {
             done.note = format!("QEMU {}", key.qemu);

@@ -2,7 +2,31 @@
 
 use crate::stats::{PerOp, Summary};
 use crate::wire::Record;
-use core::fmt::{Result, Write};
+use core::fmt::{Display, Formatter, Result, Write};
+
+/// How far the CPUs' clocks are apart, in words: what boot measured, as [`Record::RunBegin`] has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Clocks {
+    /// Ticks by which any may differ from the first CPU's.
+    pub within: u64,
+    /// Ticks by which some surely does; 0 when none does.
+    pub apart: u64,
+    /// The CPU of which that is said.
+    pub cpu: u64,
+}
+
+impl Display for Clocks {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Clocks { within, apart, cpu } = self;
+        match apart {
+            0 => write!(f, "clocks within {within} ticks"),
+            _ => write!(
+                f,
+                "warning: the clock of CPU {cpu} is {apart} ticks or more from CPU 0's. What compares times of two CPUs is left out or wrong"
+            ),
+        }
+    }
+}
 
 /// Writes the head of the benchmark table.
 pub fn head(to: &mut dyn Write) -> Result {
@@ -20,6 +44,9 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
             cpus_expected,
             seed,
             tick_hz,
+            clock_within,
+            clock_apart,
+            clock_cpu,
             variants,
             ..
         } => {
@@ -28,7 +55,11 @@ pub fn line(to: &mut dyn Write, record: &Record<'_>) -> Result {
                 to,
                 "damselfly {kernel}  mode {mode}  {apic}  {cpus} of {cpus_expected} CPUs  seed {seed}  tick {} MHz{space}{variants}",
                 tick_hz / 1_000_000
-            )
+            )?;
+            if cpus == 1 {
+                return Ok(());
+            }
+            writeln!(to, "{}", Clocks { within: clock_within, apart: clock_apart, cpu: clock_cpu })
         }
         Record::BenchEnd { name, ok, unit, ops, summary, message, .. } => {
             let mut values = [0; 7];

@@ -80,6 +80,12 @@ records! {
         quick: bool,
         /// Ticks per second, as calibrated.
         tick_hz: u64,
+        /// Ticks that the counter of any CPU can differ from the first one's, as measured in boot.
+        clock_within: u64,
+        /// Ticks that some CPU's counter surely differs from the first one's; 0 when all may be equal.
+        clock_apart: u64,
+        /// The CPU of which that is said.
+        clock_cpu: u64,
         /// CPU model.
         cpu_model: &'a str,
         /// What the kernel was built with where there is a choice and this is not the usual one: `runq=list`.

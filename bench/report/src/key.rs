@@ -18,6 +18,12 @@ pub struct RunKey {
     pub apic: String,
     /// CPUs of the guest.
     pub cpus: u64,
+    /// Ticks that the counter of any CPU can differ from the first one's, as the guest measured in boot.
+    #[serde(default)]
+    pub clock_within: u64,
+    /// Ticks that some CPU's counter surely differs from the first one's; 0 when all may be equal.
+    #[serde(default)]
+    pub clock_apart: u64,
     /// `insns`, `tcg`, `kvm` or `hosted`.
     pub mode: String,
     /// What else was asked for (planted faults, extra QEMU arguments, `quick`), or empty.

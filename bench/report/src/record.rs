@@ -63,6 +63,8 @@ pub struct Start {
     pub seed: u64,
     pub quick: bool,
     pub tick_hz: u64,
+    pub clock_within: u64,
+    pub clock_apart: u64,
     pub cpu_model: String,
     pub variants: String,
 }
@@ -198,6 +200,9 @@ impl Collector {
                 seed,
                 quick,
                 tick_hz,
+                clock_within,
+                clock_apart,
+                clock_cpu: _,
                 cpu_model,
                 variants,
             } => Event::Start(Start {
@@ -209,6 +214,8 @@ impl Collector {
                 seed,
                 quick,
                 tick_hz,
+                clock_within,
+                clock_apart,
                 cpu_model: cpu_model.into(),
                 variants: variants.into(),
             }),

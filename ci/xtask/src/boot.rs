@@ -37,6 +37,10 @@ pub fn boot(args: &BootArgs) -> Result<Status> {
             return Ok(Status::from_code(refusal.status()));
         }
     };
+    if let Err(refusal) = request.check().and_then(|()| request.check_with(&probe)) {
+        eprintln!("x: {refusal}");
+        return Ok(Status::from_code(refusal.status()));
+    }
     let words = command::arguments(&request, &probe, For::Person);
     eprintln!("+ {}", command::line(&request.qemu, &words));
     if args.gdb {

@@ -89,8 +89,8 @@ pub enum Verb {
 /// How the kernel is built and booted.
 #[derive(Args, Clone, Debug)]
 pub struct Machine {
-    /// Virtual CPUs, 1 to 255.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=255))]
+    /// Virtual CPUs, 1 to 1024. Above 255 QEMU must have x2APIC; above 256 the kernel is built with more room.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub smp: u32,
 
     /// How QEMU executes, and so what its figures mean.
@@ -110,7 +110,7 @@ pub struct Machine {
     pub xapic: bool,
 
     /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
-    /// silent, deadlock, overflow), or a bug that stress tests find. An unknown name lists them all.
+    /// silent, deadlock, overflow), a clock that is ahead, or a bug that stress tests find. An unknown name lists them all.
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
 
@@ -128,13 +128,18 @@ pub struct Machine {
     pub extra: Vec<OsString>,
 }
 
+/// CPUs that a kernel has room for that nobody asked anything of.
+const USUAL_ROOM: u32 = 256;
+
 impl Machine {
     /// The cargo features that the kernel must be built with.
-    pub fn features(&self) -> &[&str] {
-        match self.plant.as_deref().and_then(Plant::of) {
-            Some(Plant::Bug(_)) => &["plants"],
-            Some(Plant::End(_)) | None => &[],
-        }
+    pub fn features(&self) -> Vec<&'static str> {
+        let bug = matches!(self.plant.as_deref().and_then(Plant::of), Some(Plant::Bug(_)));
+        let many = self.smp > USUAL_ROOM;
+        [(bug, "plants"), (many, "cpus-1024")]
+            .into_iter()
+            .filter_map(|(wanted, feature)| wanted.then_some(feature))
+            .collect()
     }
 
     /// What it must be built with that is not the usual: of each key the first name that was asked for.

@@ -19,7 +19,7 @@ pub type Words = Vec<String>;
 pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
     let kernel = match &machine.image {
         Some(image) => image.clone(),
-        None => build::kernel(machine.features(), &machine.variants())?,
+        None => build::kernel(&machine.features(), &machine.variants())?,
     };
     let mut request = Request::new(kernel);
     request.qemu.clone_from(&machine.qemu);
@@ -111,6 +111,8 @@ const UNKNOWN: &str = "unknown";
 pub fn complete(key: &mut RunKey, start: &Start) {
     key.apic.clone_from(&start.apic);
     key.cpus = start.cpus;
+    key.clock_within = start.clock_within;
+    key.clock_apart = start.clock_apart;
     key.kernel.clone_from(&start.kernel);
     key.cpu_model.clone_from(&start.cpu_model);
     let quick = if start.quick { "quick" } else { "" };

@@ -256,7 +256,7 @@ pub fn style(look: Look) -> Style {
 }
 
 /// The words of the kernel's command line.
-fn words(run: &Run<'_>) -> guest::Words {
+pub fn words(run: &Run<'_>) -> guest::Words {
     let mut words = vec![format!("run={}", run.parts)];
     words.extend(run.choice.filter.iter().map(|filter| format!("filter={filter}")));
     if run.rows.why {

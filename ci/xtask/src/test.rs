@@ -5,7 +5,9 @@
 //! end of it.
 
 mod baseline;
+mod clocks;
 mod count;
+mod cpus;
 mod cures;
 mod curves;
 mod explained;

@@ -11,6 +11,8 @@ mod memory;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
+use percpu::MAX_CPUS;
+
 use crate::acpi;
 pub use crate::acpi::CpuEntry;
 use crate::features::{self, Features};
@@ -18,9 +20,6 @@ use crate::layout::PhysRange;
 use crate::power::{self, Exit};
 use crate::trap::vector;
 use crate::{paging, tables, text, time, trap, upcall};
-
-/// CPUs that [`BootInfo::cpus`] can hold.
-pub const MAX_CPUS: usize = 256;
 
 /// What the kernel starts with.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ pub struct BootInfo {
     pub command_line: &'static str,
     /// Files that the loader put beside the kernel (`-initrd`), in the direct map.
     pub module: Option<&'static [u8]>,
-    /// CPUs of the machine; the first is the one that runs.
+    /// CPUs of the machine, [`MAX_CPUS`] at most; the first is the one that runs.
     pub cpus: &'static [CpuEntry],
     /// Enabled CPUs of the machine that `cpus` has no room for.
     pub cpus_left_out: usize,

@@ -1,14 +1,16 @@
 //! Kernel stacks with a guard page below each.
 //!
 //! Every CPU has 1 GiB of address space for its stacks and its own tables below that, so that mapping
-//! one needs no other CPU. All of it lies under one entry of the top table, which boot makes and every address space shares:
+//! one needs no other CPU. All of it lies under entries of the top table that boot makes and every address space shares:
 //! a stack is there on all CPUs and in all processes, and a thread may take its own along. (What was not mapped is not
 //! cached, so a new one needs no shootdown.)
 //! ```text
 //! slot n:  guard page | BYTES of stack      (slots below FIRST_SLOT are the machine's)
 //! ```
 
-use crate::layout::{PAGE, STACKS, STACKS_PER_CPU};
+use percpu::MAX_CPUS;
+
+use crate::layout::{DEVICES, PAGE, STACKS, STACKS_PER_CPU};
 use crate::paging::{self, Access, FrameSource, Leaf, OutOfFrames};
 
 /// Usable bytes of a stack.
@@ -19,10 +21,14 @@ pub const STRIDE: usize = 8 * PAGE;
 pub const FIRST_SLOT: usize = 8;
 /// Slots of one CPU.
 pub const SLOTS: usize = STACKS_PER_CPU / STRIDE;
-/// CPUs that there is room for.
-const CPUS: usize = 512;
-// One entry of the top table spans 512 GiB.
-const _: () = assert!(STACKS.is_multiple_of(1 << 39) && CPUS * STACKS_PER_CPU <= 1 << 39);
+/// What one entry of the top table spans.
+const TOP: usize = 1 << 39;
+const _: () = assert!(STACKS.is_multiple_of(TOP) && STACKS + MAX_CPUS * STACKS_PER_CPU <= DEVICES);
+
+/// An address under each entry of the top table that stacks lie under.
+pub(crate) fn tops() -> impl Iterator<Item = usize> {
+    (STACKS..STACKS + MAX_CPUS * STACKS_PER_CPU).step_by(TOP)
+}
 
 /// Maps the stack of a slot in a CPU's region and returns its top (exclusive, 16-aligned). Each slot is
 /// mapped once: a stack no longer needed is kept for the next thread. Without memory, or with no slot left, nothing is
@@ -49,7 +55,7 @@ pub(crate) unsafe fn map_part(
     bytes: usize,
     frames: &mut impl FrameSource,
 ) -> Result<usize, OutOfFrames> {
-    assert!((cpu as usize) < CPUS && bytes <= BYTES);
+    assert!((cpu as usize) < MAX_CPUS && bytes <= BYTES);
     if slot >= SLOTS {
         return Err(OutOfFrames);
     }
@@ -80,5 +86,5 @@ pub const fn top(cpu: u32, slot: usize) -> usize {
 pub fn guard(address: usize) -> Option<(u32, usize)> {
     let offset = address.checked_sub(STACKS)?;
     let (cpu, within) = (offset / STACKS_PER_CPU, offset % STACKS_PER_CPU);
-    (cpu < CPUS && within % STRIDE < PAGE).then_some((cpu as u32, within / STRIDE))
+    (cpu < MAX_CPUS && within % STRIDE < PAGE).then_some((cpu as u32, within / STRIDE))
 }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!   core_main: memory ─▶ CPU 0's block ─▶ the other CPUs, one by one ─▶ thread "main" ─▶ idle
-//!   core_cpu_main: this CPU's block is ready ─▶ log, rings, greeting ─▶ idle
+//!   core_cpu_main: this CPU's block is ready ─▶ its counter ─▶ log, rings, greeting ─▶ idle
 //! ```
 
 use crate::cpu::{self, Cpu, critical};
-use crate::{callout, fallible, idle, ipi, memory, process, records, thread, timer};
+use crate::{callout, clocks, fallible, idle, ipi, memory, process, records, thread, timer};
 use alloc::boxed::Box;
 use arch::boot::{BootInfo, CpuEntry};
 use arch::power::Exit;
@@ -120,6 +120,7 @@ fn main(cx: &mut MayBlock) {
 
 #[unsafe(no_mangle)]
 fn core_cpu_main(_: &'static CpuHead) -> ! {
+    clocks::answer(cpu::here().id());
     greet();
     open();
     thread::idle_forever()
@@ -198,7 +199,10 @@ fn start(index: usize, entry: &CpuEntry) -> bool {
     cpu::set_count(index + 1);
     // SAFETY: the first CPU, after its own `adopt`, interrupts off, once for each.
     match unsafe { smp::start(&prepared) } {
-        Ok(()) => true,
+        Ok(()) => {
+            clocks::ask(id);
+            true
+        }
         Err(error) => {
             cpu::set_count(index);
             failed(format_args!("{error:?}"))

@@ -14,6 +14,9 @@ use percpu::{Crit, MAX_CPUS};
 /// The shortest and the span of the distances between turns, in nanoseconds: in mode `insns`, instructions.
 const LEAST: u64 = 300;
 const SPAN: u64 = 12_000;
+/// How many CPUs these are for. They share the clock, so where more run each gets on less in the same time: the distances
+/// grow with their number, or CPUs would do little but take turns.
+const CPUS: usize = 4;
 
 static SEED: AtomicU64 = AtomicU64::new(0);
 /// Turns since boot.
@@ -62,7 +65,8 @@ pub(crate) fn next_turn(crit: &Crit) {
     let state = &STATE[here().id().index()];
     let next = mix(state.load(Ordering::Relaxed));
     state.store(next, Ordering::Relaxed);
-    timer::set_chaos(crit, Some(timer::now() + LEAST + next % SPAN));
+    let distance = (LEAST + next % SPAN) * cpu::count().max(CPUS) as u64 / CPUS as u64;
+    timer::set_chaos(crit, Some(timer::now() + distance));
     if let Some(line) = RAISED.load(Ordering::Relaxed).checked_sub(1) {
         interrupt::raise(crit, Line::numbered(line));
     }

@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod boot;
 pub mod callout;
 pub mod chaos;
+pub mod clocks;
 pub mod console;
 pub mod cpu;
 pub mod exec;

@@ -1,6 +1,6 @@
 //! What goes wrong on purpose, so that tests see what it looks like: one thing, chosen by the command line.
 //!
-//! An end is thread "main"'s. A bug strikes now and then, and only while a stress test lets it ([`allow`]): the rest of
+//! An end is thread "main"'s, a clock that is wrong is boot's. A bug strikes now and then, and only while a stress test lets it ([`allow`]): the rest of
 //! the kernel stays whole. Bugs are in the code with feature `plants` only.
 
 use crate::{cpu, thread};
@@ -35,8 +35,19 @@ static CHOSEN: Once<Bug> = Once::new();
 /// One more than the bug that strikes now and then; 0 for none.
 static STRIKING: AtomicU8 = AtomicU8::new(0);
 
+/// By how many ticks the counter of the last CPU seems to be ahead.
+static AHEAD: AtomicU64 = AtomicU64::new(0);
+
+/// By how many ticks a CPU's counter seems to be ahead of what it is.
+pub(crate) fn clock_ahead(is_last: bool) -> u64 {
+    if is_last { AHEAD.load(Ordering::Relaxed) } else { 0 }
+}
+
 /// Whether this image can do what the command line chooses.
 pub(crate) fn choose(plant: Option<Plant>) -> bool {
+    if plant == Some(Plant::Clock) {
+        AHEAD.store(1_000_000, Ordering::Relaxed);
+    }
     if let Some(Plant::Bug(bug)) = plant {
         CHOSEN.call_once(|| bug);
         return cfg!(feature = "plants");

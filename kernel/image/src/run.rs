@@ -3,7 +3,7 @@
 use arch::power::Exit;
 use bench_api::wire::{Record, VERSION};
 use bench_api::{Settings, arguments};
-use kernel_core::{boot, chaos, cpu, plant, process, records, say, timeline};
+use kernel_core::{boot, chaos, clocks, cpu, plant, process, records, say, timeline};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
 use raw_cpuid::CpuId as Identification;
@@ -70,6 +70,7 @@ fn begin(options: &Options<'_>) {
     let identification = Identification::new();
     let brand = identification.get_processor_brand_string();
     let variants = kernel_core::variants();
+    let clocks = clocks::spread();
     records::emit(&Record::RunBegin {
         version: VERSION,
         kernel: env!("CARGO_PKG_VERSION"),
@@ -83,6 +84,9 @@ fn begin(options: &Options<'_>) {
         seed: options.seed,
         quick: options.quick,
         tick_hz: arch::time::rates().tsc,
+        clock_within: clocks.within,
+        clock_apart: clocks.apart,
+        clock_cpu: clocks.worst as u64,
         cpu_model: brand.as_ref().map_or("unknown", |b| b.as_str()).trim(),
         variants: &variants,
     });

@@ -106,6 +106,8 @@ pub enum Plant {
     End(End),
     /// Now and then, while a stress test lets it; in an image that was built with the bugs.
     Bug(Bug),
+    /// The counter of the last CPU seems to be a million ticks ahead when boot looks.
+    Clock,
 }
 
 /// How a kernel can end before its time.
@@ -149,13 +151,14 @@ pub enum Bug {
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 17] = [
+    pub const ALL: [(&str, Self); 18] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
         ("silent", Self::End(End::Silent)),
         ("deadlock", Self::End(End::Deadlock)),
         ("overflow", Self::End(End::Overflow)),
+        ("clock", Self::Clock),
         ("lose", Self::Bug(Bug::Lose)),
         ("double", Self::Bug(Bug::Double)),
         ("reorder", Self::Bug(Bug::Reorder)),

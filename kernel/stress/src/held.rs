@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_core::{cpu, memory, process, thread};
-use lwkt_sched::{MayBlock, Name, Priority};
+use lwkt_sched::{MayBlock, Name, Priority, Reason, Why};
 
 /// What is in use. Apart: pages that small objects share, since they stay with them; tables of objects, which keep
 /// their size. (Frames of message rings count neither as in use nor as free.)
@@ -69,13 +69,15 @@ pub(crate) fn warm_up(cx: &mut MayBlock, threads: usize) {
             let started =
                 thread::spawn_on(cpu.id(), Name::new("warm"), Priority::SERVER, move |cx| {
                     // Pairs with: the store below, release.
-                    while !go.load(Ordering::Acquire) {
-                        thread::sleep(cx, 20_000);
-                    }
+                    let why = Why::on(Reason::Event, &*go);
+                    thread::wait_until(cx, why, |_| go.load(Ordering::Acquire));
                 });
             handles.push(started.expect("memory for a thread of a test"));
         }
     }
     go.store(true, Ordering::Release);
-    handles.into_iter().for_each(|handle| handle.join(cx));
+    for handle in handles {
+        cpu::critical(|crit| thread::wake(crit, handle.thread()));
+        handle.join(cx);
+    }
 }

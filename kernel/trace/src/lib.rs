@@ -32,5 +32,3 @@ pub const RING_BYTES: usize = 32 * 1024;
 pub const FRAME_BYTES: usize = 1024;
 /// Most bytes of one `record`: what fits into a frame with header and encoding overhead.
 pub const RECORD_BYTES: usize = 768;
-/// CPUs that can log.
-pub const MAX_CPUS: usize = 256;

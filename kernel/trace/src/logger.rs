@@ -97,4 +97,4 @@ unsafe impl defmt::Logger for Logger {
     }
 }
 
-defmt::timestamp!("{=u8}:{=u64}", _damselfly_trace_cpu() as u8, _damselfly_trace_tsc());
+defmt::timestamp!("{=u16}:{=u64}", _damselfly_trace_cpu() as u16, _damselfly_trace_tsc());

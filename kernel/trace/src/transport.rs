@@ -1,7 +1,9 @@
 //! The logs of all CPUs, the drain lock, and the mode of the output.
 
 use crate::cpu_log::OnFull;
-use crate::{CpuLog, FRAME_BYTES, Hooks, MAX_CPUS};
+use percpu::MAX_CPUS;
+
+use crate::{CpuLog, FRAME_BYTES, Hooks};
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};

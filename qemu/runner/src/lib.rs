@@ -8,7 +8,7 @@
 //!
 //! | kernel | runner |
 //! |---|---|
-//! | defmt frames to port 0xe9, timestamp `{=u8}:{=u64}` (CPU, TSC) | decodes them live |
+//! | defmt frames to port 0xe9, timestamp `{=u16}:{=u64}` (CPU, TSC) | decodes them live |
 //! | text to COM1 | keeps the last lines, shows them when something fails |
 //! | 0x10 to 0x13 to port 0xf4 | status 33, 35, 37, 39: success, test failed, panic, cannot run here; nothing else is success |
 //! | at a panic, once all CPUs stand: bit 0 to port 0x505 (pvpanic), then 0x12 to 0xf4 | the machine pauses at the first write; the stacks of all CPUs are read and unwound; it goes on to the second |

@@ -16,6 +16,7 @@ use crate::{
     child::Child,
     command::Wiring,
     frame::{Decoded, Dictionary, Frame},
+    qmp::Monitor,
 };
 
 /// Something that QEMU or the kernel said.
@@ -26,8 +27,8 @@ pub enum Heard {
     Text(String),
     /// A line of QEMU's own.
     Complaint(String),
-    /// The monitor is there.
-    Monitor(UnixStream),
+    /// The monitor answers, or why it never will.
+    Monitor(anyhow::Result<Monitor>),
     /// An event of the monitor's.
     Event(Value),
     /// Frames cannot be decoded, and why.
@@ -96,7 +97,11 @@ impl Post {
         let to = sender.clone();
         thread::spawn(move || {
             if let Ok((stream, _)) = monitor.accept() {
-                let _ = to.send(Heard::Monitor(stream));
+                let events = to.clone();
+                let opened = Monitor::open(stream, move |event| {
+                    let _ = events.send(Heard::Event(event));
+                });
+                let _ = to.send(Heard::Monitor(opened));
             }
         });
         if let Some(stdout) = child.inner().stdout.take() {
@@ -107,7 +112,7 @@ impl Post {
             let to = sender.clone();
             thread::spawn(move || hear_lines(stderr, &to, Heard::Complaint));
         }
-        Ok(Ears { heard, sender })
+        Ok(Ears { heard, _open: sender })
     }
 
     /// Lets go of threads that wait for a QEMU that never came.
@@ -122,8 +127,8 @@ impl Post {
 pub struct Ears {
     /// The queue.
     pub heard: Receiver<Heard>,
-    /// Its other end, for the events of the monitor.
-    pub sender: Sender<Heard>,
+    /// Its other end: an empty queue is waited for, also when nobody is left to fill it.
+    _open: Sender<Heard>,
 }
 
 fn hear_frames(listener: &UnixListener, elf: &[u8], to: &Sender<Heard>) {

@@ -23,7 +23,8 @@ pub struct Monitor {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Monitor {
-    /// Takes over a connection and starts to listen; events are handed to `event`.
+    /// Takes over a connection and starts to listen; events are handed to `event`. Waits for as long as QEMU makes its machine,
+    /// which with many CPUs on a busy host may be minutes.
     pub fn open(stream: UnixStream, event: impl Fn(Value) + Send + 'static) -> Result<Self> {
         let reader = BufReader::new(stream.try_clone().context("the monitor's socket")?);
         let (sender, answers) = mpsc::channel();
@@ -38,7 +39,8 @@ impl Monitor {
             }
         });
         let mut monitor = Monitor { stream, answers, last: 0 };
-        monitor.command("qmp_capabilities", json!({}))?;
+        monitor.tell("qmp_capabilities", json!({}))?;
+        monitor.answer("qmp_capabilities", |answers| answers.recv().context("QEMU has ended"))?;
         Ok(monitor)
     }
 
@@ -46,10 +48,21 @@ impl Monitor {
     pub fn command(&mut self, name: &str, arguments: Value) -> Result<Value> {
         self.tell(name, arguments)?;
         let end = Instant::now() + PATIENCE;
+        self.answer(name, |answers| {
+            let left = end.saturating_duration_since(Instant::now());
+            answers.recv_timeout(left).context("the monitor is silent")
+        })
+    }
+
+    /// The answer to the last command.
+    fn answer(
+        &self,
+        name: &str,
+        next: impl Fn(&Receiver<Value>) -> Result<Value>,
+    ) -> Result<Value> {
         // The answer to a command that was given up may come late: it is not for this one.
         let mut answer = loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let answer = self.answers.recv_timeout(left).context("the monitor is silent")?;
+            let answer = next(&self.answers)?;
             if answer["id"] == self.last {
                 break answer;
             }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::machine::Machine;
+use crate::{Refusal, machine::Machine, probe::Probe};
 
 /// How QEMU executes the guest, and so what its figures mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
@@ -76,6 +76,9 @@ pub enum Apic {
     /// xAPIC, also where x2APIC could be had: for tests.
     Xapic,
 }
+
+/// CPUs that can be told apart by a memory-mapped APIC: its numbers are bytes, and one of them means all.
+pub const MOST_BY_XAPIC: u32 = 255;
 
 /// How long a run may take, on a host of the reference speed.
 ///
@@ -163,6 +166,34 @@ impl Request {
             kvm: PathBuf::from("/dev/kvm"),
             cache: None,
         }
+    }
+
+    /// Looks whether the machine takes so many CPUs.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let (cpus, machine) = (self.cpus, &self.machine);
+        if cpus == 0 || cpus > machine.max_cpus {
+            return Err(Refusal::Usage(format!(
+                "--smp {cpus}: machine {} takes 1 to {} CPUs",
+                machine.name, machine.max_cpus
+            )));
+        }
+        Ok(())
+    }
+
+    /// Looks whether this QEMU can start so many.
+    pub fn check_with(&self, probe: &Probe) -> Result<(), Refusal> {
+        if self.cpus <= MOST_BY_XAPIC || self.mode == Mode::Kvm {
+            return Ok(());
+        }
+        let why = match (self.apic, probe.x2apic) {
+            (Apic::Xapic, _) => "--xapic leaves".to_owned(),
+            (Apic::Best, false) => format!("QEMU {} emulates", probe.version),
+            (Apic::Best, true) => return Ok(()),
+        };
+        Err(Refusal::Usage(format!(
+            "--smp {}: {why} no x2APIC, so {MOST_BY_XAPIC} CPUs at most; QEMU 10 has it (sh ci/newest-qemu.sh FOLDER unpacks one, for --qemu)",
+            self.cpus
+        )))
     }
 
     /// Returns the kernel command line; `frames` asks the kernel for defmt frames

@@ -34,12 +34,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Boots the kernel and stays until QEMU has ended.
 pub fn run(request: &Request, sink: &mut dyn Sink) -> Result<Report, Refusal> {
-    if request.cpus == 0 || request.cpus > request.machine.max_cpus {
-        return Err(Refusal::Usage(format!(
-            "--smp {}: machine {} takes 1 to {} CPUs",
-            request.cpus, request.machine.name, request.machine.max_cpus
-        )));
-    }
+    request.check()?;
     let elf = kernel(request)?;
     let signals = SignalWatch::start()?;
     let probe = match probe::ask_watched(&request.qemu, &signals)? {
@@ -58,6 +53,7 @@ pub fn run(request: &Request, sink: &mut dyn Sink) -> Result<Report, Refusal> {
         }
     };
     sink.event(Event::Probed(&probe));
+    request.check_with(&probe)?;
     let scale = calibrate::scale(probe.took);
     if request.mode == Mode::Kvm
         && let Some(outcome) = kvm::broken(request, &probe, &elf)?
@@ -230,11 +226,7 @@ impl Session<'_> {
             }
             // What is heard now only comes from letting go of our own ears.
             Heard::Monitor(_) | Heard::Undecodable(_) if self.over => {}
-            Heard::Monitor(stream) => {
-                let sender = self.ears.sender.clone();
-                let opened = Monitor::open(stream, move |event| {
-                    let _ = sender.send(Heard::Event(event));
-                });
+            Heard::Monitor(opened) => {
                 if let Err(error) = opened.and_then(|monitor| self.let_go(monitor)) {
                     self.note(format!("QEMU's monitor: {error:#}"));
                 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runner::{Event, Limit, Mode, Outcome, Refusal};
+use runner::{Apic, Event, Limit, Mode, Outcome, Refusal};
 use support::{Bench, explained, run};
 
 fn outcome_of(script: &str) -> Outcome {
@@ -213,13 +213,31 @@ fn foreign_and_missing_kernels_are_refused() {
 fn numbers_of_cpus_that_make_no_sense() {
     let bench = Bench::new();
     for (cpus, want) in [
-        (0, "--smp 0: machine q35 takes 1 to 288 CPUs"),
-        (100_000, "--smp 100000: machine q35 takes 1 to 288 CPUs"),
+        (0, "--smp 0: machine q35 takes 1 to 1024 CPUs"),
+        (100_000, "--smp 100000: machine q35 takes 1 to 1024 CPUs"),
     ] {
         let mut request = bench.request(&bench.kernel(&[]), Path::new("qemu"));
         request.cpus = cpus;
         let refusal = runner::run(&request, &mut |_: Event<'_>| {}).expect_err("refused");
         assert_eq!((refusal.to_string().as_str(), refusal.status()), (want, 2));
+    }
+}
+
+#[test]
+fn without_x2apic_there_are_255_cpus() {
+    let bench = Bench::new();
+    let mut request = bench.request(&bench.kernel(&[]), &bench.fake("exit 33"));
+    request.cpus = 255;
+    assert_eq!(run(&request).outcome, Outcome::Success);
+    request.cpus = 256;
+    for (apic, why) in
+        [(Apic::Best, "QEMU 7.2.22 emulates no x2APIC"), (Apic::Xapic, "--xapic leaves no x2APIC")]
+    {
+        request.apic = apic;
+        let refusal = runner::run(&request, &mut |_: Event<'_>| {}).expect_err("refused");
+        assert_eq!(refusal.status(), 2);
+        let line = refusal.to_string();
+        assert!(line.starts_with(&format!("--smp 256: {why}, so 255 CPUs at most; ")), "{line}");
     }
 }
 

@@ -10,7 +10,7 @@
 //! a call, to at most [`Bell::FAN`] CPUs, and never waits: what meets a full ring goes through its outbox.
 
 use percpu::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicUsize, Ordering, hint};
-use percpu::{CpuId, CpuSet, Crit};
+use percpu::{CpuId, CpuSet, Crit, MAX_CPUS};
 
 use crate::{Bell, Call, CallFn, Fabric};
 
@@ -35,7 +35,7 @@ pub(crate) struct Tree<const CPUS: usize> {
     /// How many have arrived at place 0.
     arrived: AtomicU8,
     /// The CPU at each place, place 0 left out.
-    members: [AtomicU8; CPUS],
+    members: [AtomicU16; CPUS],
 }
 
 /// How many have arrived at this CPU for the tree of each root.
@@ -51,7 +51,7 @@ impl<const CPUS: usize> Tree<CPUS> {
                 func: AtomicPtr::new(core::ptr::null_mut()),
                 args: array_of![AtomicUsize::new(0); 3],
                 arrived: AtomicU8::new(0),
-                members: array_of![AtomicU8::new(0); CPUS],
+                members: array_of![AtomicU16::new(0); CPUS],
             }
         }
     }
@@ -67,9 +67,9 @@ impl<const CPUS: usize> Tree<CPUS> {
     /// Relaxed, all of it: the sends of step 2 come after it.
     fn write(&self, members: impl Iterator<Item = CpuId>, call: Call) -> usize {
         let mut count = 0;
-        const { assert!(CPUS <= 1 << u8::BITS, "a member is one byte") }
+        const { assert!(CPUS <= 1 << u16::BITS, "a member is two bytes") }
         for (place, cpu) in self.members.iter().zip(members) {
-            place.store(cpu.index() as u8, Ordering::Relaxed);
+            place.store(cpu.index() as u16, Ordering::Relaxed);
             count += 1;
         }
         self.count.store(count as u16 + 1, Ordering::Relaxed);
@@ -91,7 +91,7 @@ impl<const CPUS: usize> Tree<CPUS> {
 
     /// The CPU at a place below the root.
     fn member(&self, place: usize) -> CpuId {
-        CpuId::from(self.members[place - 1].load(Ordering::Relaxed))
+        CpuId::at(usize::from(self.members[place - 1].load(Ordering::Relaxed)) % MAX_CPUS)
     }
 
     /// The places right below a place.

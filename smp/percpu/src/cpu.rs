@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// The most CPUs that there can be; [`CpuId`]s are below it. A kernel has 256 at most; the simulator has more.
+/// The most CPUs that there can be; [`CpuId`]s are below it. A kernel has room for 256, unless it is built for more; the
+/// simulator always has room for more.
 pub const MAX_CPUS: usize = if cfg!(feature = "cpus-1024") { 1024 } else { 256 };
 
 /// A CPU by its dense number: 0 is the boot CPU, the others follow in the order in which they were found.

@@ -30,6 +30,8 @@ pub(crate) fn key() -> RunKey {
         qemu: "10.0.2".into(),
         apic: "x2APIC".into(),
         cpus: 4,
+        clock_within: 29,
+        clock_apart: 0,
         mode: "insns".into(),
         settings: String::new(),
         seed: 1,

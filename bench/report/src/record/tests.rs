@@ -70,6 +70,9 @@ fn another_version_is_refused() {
         seed: 0,
         quick: false,
         tick_hz: 0,
+        clock_within: 0,
+        clock_apart: 0,
+        clock_cpu: 0,
         cpu_model: "",
         variants: "",
     };

@@ -21,8 +21,8 @@ fn the_definition_is_consistent() {
 
 #[test]
 fn cpu_counts_out_of_range_say_the_range() {
-    assert!(refused("run --smp 0").contains("0 is not in 1..=255"));
-    assert!(refused("run --smp 100000").contains("100000 is not in 1..=255"));
+    assert!(refused("run --smp 0").contains("0 is not in 1..=1024"));
+    assert!(refused("run --smp 100000").contains("100000 is not in 1..=1024"));
     assert!(refused("run --smp many").contains("--smp"));
 }
 

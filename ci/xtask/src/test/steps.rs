@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use super::workspace::Workspace;
 use super::{
-    baseline, count, cures, curves, explained, faults, hosted, kernel, orders, pandas, parity,
-    planted, readme, repeats, timelines,
+    baseline, clocks, count, cpus, cures, curves, explained, faults, hosted, kernel, orders,
+    pandas, parity, planted, readme, repeats, timelines,
 };
 use crate::{build, place, toolchain};
 
@@ -78,6 +78,8 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(peers());
     steps.push(hosted::step_quick());
     steps.extend(kernel::steps());
+    steps.extend(cpus::steps());
+    steps.push(clocks::clocks());
     steps.push(faults::faults());
     steps.push(planted::planted());
     steps.push(cures::cures());

@@ -3,11 +3,12 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use arch::boot::{BootInfo, MAX_CPUS};
+use arch::boot::BootInfo;
 use arch::context::Context;
 use arch::layout::{PAGE, Phys};
 use arch::paging::FrameSource;
 use arch::{CpuHead, Frame, context, crit_exit, irq, panic, smp, stack, tables, textln, trap};
+use percpu::MAX_CPUS;
 
 static HEADS: [CpuHead; MAX_CPUS] = [const { CpuHead::new() }; MAX_CPUS];
 

@@ -3,8 +3,9 @@
 use super::loader::{Loaded, Reason};
 use super::refuse;
 use crate::features::Features;
-use crate::layout::{DEVICES, DIRECT_MAP, KERNEL_BASE, PAGE, Phys, PhysRange, STACKS};
+use crate::layout::{DEVICES, DIRECT_MAP, KERNEL_BASE, PAGE, Phys, PhysRange};
 use crate::paging::{Access, FrameSource, Leaf, MapError, map_leaf, reserve_top, set_kernel_root};
+use crate::stack;
 use crate::tables::{APIC_PAGE, APIC_PHYSICAL};
 
 /// Ranges that can be told apart.
@@ -136,7 +137,9 @@ fn try_build(frames: &mut Regions, loaded: &Loaded, features: Features) -> Resul
     for range in loaded.ranges() {
         map_direct(root, *range, features, frames)?;
     }
-    reserve_top(root, STACKS, frames)?;
+    for top in stack::tops() {
+        reserve_top(root, top, frames)?;
+    }
     reserve_top(root, DEVICES, frames)?;
     map_leaf(root, APIC_PAGE, Phys(APIC_PHYSICAL), Access::DEVICE, Leaf::Page, frames)?;
     set_kernel_root(root);

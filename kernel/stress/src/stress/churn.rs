@@ -23,9 +23,9 @@ check! {
 
 /// Threads of a full run.
 const THREADS: u64 = 30_000;
-/// Threads of one maker that nobody has joined yet, with few CPUs.
+/// Threads of one maker that nobody has joined yet, with few CPUs; and as many that nobody ever joins.
 const OPEN: usize = 6;
-/// No more live on a CPU at once: as many as keep their stacks for the next.
+/// No more live on a CPU at once, all that makers have there: each CPU has that many stacks before, and keeps them.
 const AT_ONCE: usize = 48;
 
 struct Churn {
@@ -40,10 +40,13 @@ struct Counts {
 }
 
 fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
-    let cpus = cpu::count();
-    let open = (AT_ONCE / (2 * cpus)).clamp(1, OPEN);
-    held::warm_up(cx, 2 * open * cpus + 12);
-    let each = (run.slow_steps(THREADS) / cpus as u64).max(4);
+    // Where there are more CPUs than such threads, some only get what others make.
+    let apart = cpu::count().div_ceil(AT_ONCE / 2);
+    let makers = || crew::everywhere().step_by(apart);
+    let count = makers().count();
+    let open = (AT_ONCE / (2 * count)).min(OPEN);
+    held::warm_up(cx, 2 * open * count + 12);
+    let each = (run.slow_steps(THREADS) / count as u64).max(4);
     let counts = Arc::new(Counts::default());
     let shared = Arc::new(Churn { each, open, counts: counts.clone() });
     let job = Job {
@@ -54,13 +57,13 @@ fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         meet: |_, _, _| (),
     };
     let before = Held::now();
-    let ended = crew::run(run, cx, &job, crew::everywhere());
+    let ended = crew::run(run, cx, &job, makers());
     let after = Held::soon(cx, &before);
     let ran = counts.ran.load(Ordering::Relaxed);
     run.count("threads", ran);
     after.count(run);
-    ensure!(ended == Ended::Done, "threads are stuck after {ran} of {}", each * cpus as u64);
-    ensure!(ran == each * cpus as u64, "{ran} threads ran of {}", each * cpus as u64);
+    ensure!(ended == Ended::Done, "threads are stuck after {ran} of {}", each * count as u64);
+    ensure!(ran == each * count as u64, "{ran} threads ran of {}", each * count as u64);
     after.is_as(&before)?;
     Ok(format!(
         "{ran} threads came and went; {} stacks, {} pages, {} bytes before and after",

@@ -30,8 +30,13 @@ check! {
 
 /// Questions and wakes of a full run, each.
 const STEPS: u64 = 30_000;
+/// Servers at most, and clients, and threads of the relay: each client takes leave of each server.
+const BAND: usize = 32;
 /// Questions of one client that are on their way at once.
 const WINDOW: usize = 6;
+
+/// Turns of CPUs while somebody counts, in mode `insns`: others that had the token would count, too.
+const TURNS: usize = 80;
 
 /// How often it was taken, by whoever had it.
 static TOKEN: Token<Cell<u64>> = Token::new(Cell::new(0));
@@ -58,6 +63,8 @@ struct Part {
 /// Servers come first, then as many clients, then as many of a relay, then the one that drives them all about.
 struct Nomads {
     cpus: usize,
+    /// How many there are of each sort.
+    band: usize,
     each: u64,
     ports: Vec<&'static ThreadPort<Question>>,
     team: Team<Part>,
@@ -87,17 +94,19 @@ struct Counts {
 
 fn migrate(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
+    let band = cpus.min(BAND);
     let steps = run.slow_steps(STEPS);
     let nomads = Arc::new(Nomads {
         cpus,
-        each: (steps / cpus as u64).max(16),
-        ports: (0..cpus).map(|_| &*Box::leak(Box::new(ThreadPort::new()))).collect(),
-        team: Team::new(3 * cpus, Part::default),
+        band,
+        each: (steps / band as u64).max(16),
+        ports: (0..band).map(|_| &*Box::leak(Box::new(ThreadPort::new()))).collect(),
+        team: Team::new(3 * band, Part::default),
         left: AtomicU64::new(steps),
-        working: AtomicUsize::new(2 * cpus),
+        working: AtomicUsize::new(2 * band),
         counts: Counts::default(),
     });
-    let places = (0..=3 * cpus).map(move |number| CpuId::at(number % cpus));
+    let places = (0..=3 * band).map(move |number| CpuId::at(number % band * cpus / band));
     let job = Job {
         name: "nomad",
         shared: nomads.clone(),
@@ -127,7 +136,7 @@ fn migrate(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     }
     run.count("chases", after.0 - before.0);
     run.count("held_still", after.1 - before.1);
-    let total = nomads.each * cpus as u64;
+    let total = nomads.each * band as u64;
     let (answered, wrong) = (of(&counts.answered), of(&counts.wrong));
     let (born, ran) = (of(&counts.born), of(&counts.ran));
     ensure!(wrong == 0, "{wrong} answers belong to other questions");
@@ -186,7 +195,8 @@ impl Nomads {
 
     fn count_slowly(&self, count: &Cell<u64>) {
         let before = count.get();
-        (0..20).for_each(|_| arch::irq::pause());
+        // Each lets all other CPUs go on for a while; everybody waits for the token.
+        (0..(TURNS / self.cpus).max(1)).for_each(|_| arch::irq::pause());
         count.set(before + 1);
         self.counts.taken.fetch_add(1, Ordering::Relaxed);
     }
@@ -212,9 +222,9 @@ impl Nomads {
 }
 
 fn work(cx: &mut MayBlock, crew: &Crew, nomads: &Nomads, me: usize) {
-    match me / nomads.cpus {
+    match me / nomads.band {
         0 => return serve(cx, nomads, me),
-        1 => ask(cx, crew, nomads, me - nomads.cpus),
+        1 => ask(cx, crew, nomads, me - nomads.band),
         2 => relay(cx, crew, nomads, me),
         _ => return drive(cx, crew, nomads),
     }
@@ -226,7 +236,7 @@ fn serve(cx: &mut MayBlock, nomads: &Nomads, me: usize) {
     let mut dice = Dice::new(me);
     let mut server = nomads.ports[me].claim(cx).expect("assigned to this thread, by `meet`");
     let mut last: Vec<u64> = nomads.ports.iter().map(|_| 0).collect();
-    let mut open = nomads.cpus;
+    let mut open = nomads.band;
     while open > 0 {
         let message = server.receive(cx);
         let Question { from, number } = *message.body();
@@ -249,7 +259,7 @@ fn ask(cx: &mut MayBlock, crew: &Crew, nomads: &Nomads, me: usize) {
     let last = || Question { from: me, number: 0 };
     let mut window = Window::new(WINDOW, last);
     for number in 1..=nomads.each {
-        let to = nomads.ports[dice.below(nomads.cpus)];
+        let to = nomads.ports[dice.below(nomads.band)];
         if dice.below(3) == 0 {
             let reply = to.do_(cx, &mut Message::new(Question { from: me, number }));
             judge(nomads, number, reply);
@@ -296,7 +306,7 @@ fn child(cx: &mut MayBlock, nomads: &Nomads, dice: &mut Dice) {
 
 /// One thing that is handed around by wakes.
 fn relay(cx: &mut MayBlock, crew: &Crew, nomads: &Nomads, me: usize) {
-    let first = 2 * nomads.cpus;
+    let first = 2 * nomads.band;
     let mut dice = Dice::new(me + 200);
     if me == first {
         nomads.give(me);
@@ -308,13 +318,13 @@ fn relay(cx: &mut MayBlock, crew: &Crew, nomads: &Nomads, me: usize) {
         nomads.left.store(left.saturating_sub(1), Ordering::Relaxed);
         if left == 0 {
             // The last turn goes around once: each hands over to the next and ends.
-            if me + 1 < first + nomads.cpus {
+            if me + 1 < first + nomads.band {
                 nomads.give(me + 1);
             }
             return;
         }
         nomads.roam(cx, &mut dice);
-        let next = if left == 1 { 0 } else { dice.below(nomads.cpus) };
+        let next = if left == 1 { 0 } else { dice.below(nomads.band) };
         nomads.give(first + next);
     }
 }

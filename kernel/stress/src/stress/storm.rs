@@ -60,7 +60,7 @@ fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         goal: AtomicU64::new(0),
         pairs: (0..cpus).map(|_| pair()).collect(),
     };
-    let rounds = (run.slow_steps(MESSAGES) / (BURST * (cpus * cpus) as u64)).max(8);
+    let rounds = (run.slow_steps(MESSAGES) / (BURST * (cpus * cpus) as u64)).max(1);
     let shared = Arc::new(Storm { team: Team::new(cpus, part), rounds });
     let before = Traffic::now();
     let job = Job {
@@ -105,8 +105,8 @@ fn send_all(cx: &mut MayBlock, crew: &Crew, storm: &Storm, me: usize) {
                     calls.for_each(|call| ipi::fabric().send(crit, CpuId::at(target), call))
                 });
             }
+            crew.step();
         }
-        crew.step();
         thread::yield_now(cx);
         thread::wait_until(cx, Why::on(Reason::Event, part), |_| {
             part.received.load(Relaxed) >= part.goal.load(Relaxed) || crew.is_stopped()

@@ -28,6 +28,8 @@ const WEBS: u64 = 40_000;
 /// Tokens, and the most of a web.
 const TOKENS: usize = 8;
 const DEEP: usize = 4;
+/// Turns of CPUs while somebody works, in mode `insns`: others that had the token would work, too.
+const TURNS: usize = 12;
 
 /// What a token guards: plain numbers, which are equal but while a thread is at them. (Atomics, read and written apart, so
 /// that shared holders may look.)
@@ -74,7 +76,7 @@ struct Pick {
 fn tokens(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let threads = EACH * cpus;
-    let each = (run.slow_steps(WEBS) / threads as u64).max(4);
+    let each = (run.slow_steps(WEBS) / threads as u64).max(1);
     let counts = Arc::new(Counts::default());
     for token in &WEB {
         let held = token.lock(cx);
@@ -220,8 +222,8 @@ fn work(counts: &Counts, at: &Guarded, token: usize, me: usize) {
     let mut alone = at.at_it.load(Ordering::Relaxed) == 0;
     at.at_it.store(mark, Ordering::Relaxed);
     add(&at.one, 1);
-    // Under emulation each lets another CPU go on.
-    (0..3).for_each(|_| arch::irq::pause());
+    // Under emulation each lets all other CPUs go on.
+    (0..(TURNS / cpu::count()).max(1)).for_each(|_| arch::irq::pause());
     add(&at.other, 1);
     alone &= at.one.load(Ordering::Relaxed) == at.other.load(Ordering::Relaxed);
     alone &= at.at_it.load(Ordering::Relaxed) == mark;

@@ -1,8 +1,9 @@
 #![cfg(not(feature = "loom"))]
 
 use super::*;
-use crate::{MAX_CPUS, RECORD_BYTES};
+use crate::RECORD_BYTES;
 use core::cell::{Cell, RefCell};
+use percpu::MAX_CPUS;
 use std::boxed::Box;
 use std::sync::Mutex;
 use std::vec::Vec;

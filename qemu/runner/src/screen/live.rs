@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bench_api::text::Clocks;
 use bench_api::wire::Record;
 
 use super::{Screen, Verdict, duration};
@@ -171,13 +172,29 @@ impl<'w> Live<'w> {
 
     fn record(&mut self, record: &Record<'_>) {
         match *record {
-            Record::RunBegin { cpus, cpus_expected, tick_hz, variants, .. } => {
+            Record::RunBegin {
+                cpus,
+                cpus_expected,
+                tick_hz,
+                clock_within,
+                clock_apart,
+                clock_cpu,
+                variants,
+                ..
+            } => {
                 self.tick_hz = Some(tick_hz);
                 let verdict = if cpus == cpus_expected { Verdict::Ok } else { Verdict::Fail };
                 let plural = if cpus_expected == 1 { "" } else { "s" };
-                let what = format!("{cpus} of {cpus_expected} CPU{plural}");
+                let clocks = Clocks { within: clock_within, apart: clock_apart, cpu: clock_cpu };
+                let mut what = format!("{cpus} of {cpus_expected} CPU{plural}");
+                if cpus > 1 && clock_apart == 0 {
+                    what.push_str(&format!(" ({clocks})"));
+                }
                 let took = self.started.elapsed();
                 self.screen.step("boot", &what, verdict, Some(took));
+                if clock_apart != 0 {
+                    self.screen.wrapped(&format!("     {clocks}"), 5);
+                }
                 if !variants.is_empty() {
                     self.screen.line(&format!("     built with {variants}"));
                 }

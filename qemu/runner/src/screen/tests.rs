@@ -144,6 +144,9 @@ fn whole_run(look: Look, end: Outcome) -> String {
             seed: 1,
             quick: false,
             tick_hz: 1_000_000_000,
+            clock_within: 29,
+            clock_apart: 0,
+            clock_cpu: 3,
             cpu_model: "max",
             variants: "",
         },
@@ -181,7 +184,7 @@ fn a_run_as_it_looks() {
 damselfly 0.1.0 (3f2c9e1)  rustc 1.96.0  QEMU 10.0.2  x2APIC  4 CPUs  seed 1
 mode insns: exact instructions, summed over all CPUs. Not cycles, not latency.
 + qemu-system-x86_64 -accel tcg,thread=single
-boot    4 of 4 CPUs                                                ok   0.0 s
+boot    4 of 4 CPUs (clocks within 29 ticks)                       ok   0.0 s
 bench   1 of 1                                                          0.0 s
 goal table
 RESULT  1 of 1

@@ -15,7 +15,7 @@ const ROWS: [&[&str]; 10] = [
     &["lwkt-sched", "ipiq", "apic", "uarch"],
     &["uthread", "trace", "memory"],
     &["probe"],
-    &["percpu"],
+    &["percpu", "clocks"],
     &["abi"],
     &["bench-api", "workload", "build-steps"],
 ];

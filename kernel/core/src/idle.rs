@@ -115,10 +115,13 @@ pub(crate) fn rests() -> u64 {
 }
 
 /// Reports a deadlock, if there is one. On the first CPU, when the time has come to look.
+///
+/// What was sent passively to a CPU that halted before hides one, as somebody may wait for it: that CPU looks, until next time.
 pub(crate) fn look(crit: &Crit) {
     if is_quiescent(crit) {
         crate::report::deadlock(crit, here());
     }
+    others(here()).for_each(|cpu| ipi::tell_if_noted(crit, cpu.id()));
 }
 
 fn is_quiescent(crit: &Crit) -> bool {

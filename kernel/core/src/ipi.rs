@@ -151,6 +151,14 @@ pub(crate) fn is_marked_on(cpu: CpuId) -> bool {
     FABRIC.is_marked(cpu)
 }
 
+/// Has a CPU look that something was sent to passively, and that nobody has told of it. Others are left alone: it would hide that a
+/// doorbell was lost.
+pub(crate) fn tell_if_noted(crit: &Crit, cpu: CpuId) {
+    if FABRIC.is_noted_on(cpu) {
+        FABRIC.bell().ring(crit, cpu);
+    }
+}
+
 /// Executes `f` in a critical section of a CPU and returns its result; serves messages while it waits.
 ///
 /// `f` may neither wait nor ask another CPU.

@@ -172,8 +172,11 @@ fn hang() -> ! {
     })
 }
 
-/// Waits for what never comes, with nothing else to run.
+/// Waits for what never comes, with nothing else to run, and a message on its way that nobody is told of.
 fn deadlock(cx: &mut MayBlock) {
+    let last = percpu::CpuId::at(cpu::count() - 1);
+    let call = ipiq::Call::new(|_, _, _, _| (), [0; 3]);
+    cpu::critical(|crit| crate::ipi::fabric().send_passive(crit, last, call));
     thread::wait_until(cx, Why::on(Reason::Event, &NEVER), |_| false);
 }
 

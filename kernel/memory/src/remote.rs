@@ -57,6 +57,9 @@ pub trait RemoteFree: Debug + Sync {
     /// Sends objects to the CPU that they are of, which is another one. This CPU's end.
     fn send<R: Road<Way = Self>>(&self, road: &R, crit: &Crit, owner: CpuId, chain: Chain);
 
+    /// Sends what there was no room for, if there is some now. This CPU's end.
+    fn retry<R: Road<Way = Self>>(&self, road: &R, crit: &Crit);
+
     /// Fetches objects that have come back, so many at most; returns whether more are there. This CPU's end.
     fn fetch(&self, words: &impl Words, crit: &Crit, most: usize, settle: impl FnMut(u64)) -> bool;
 }

@@ -295,7 +295,7 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     /// As for [`Ring::pop`].
     pub(crate) unsafe fn pop_copies(&self, _crit: &Crit, mut run: impl FnMut(Call)) {
         // SAFETY: only the consumer touches `head`, and the caller is it.
-        let first = self.head.0.with(|head| unsafe { *head });
+        let first = self.head.at.with(|head| unsafe { *head });
         let copies: [Option<Call>; DEPTH] = core::array::from_fn(|place| {
             // SAFETY: `after` returned it.
             let slot = unsafe { self.slot(Self::after(first, place)) };
@@ -310,7 +310,7 @@ impl<const DEPTH: usize> Ring<DEPTH> {
             let slot = unsafe { self.slot(Self::after(first, place)) };
             slot.func.store(ptr::null_mut(), Ordering::Release);
             // SAFETY: only the consumer touches `head`, and the caller is it.
-            self.head.0.with_mut(|head| unsafe { *head = Self::after(first, place + 1) });
+            self.head.at.with_mut(|head| unsafe { *head = Self::after(first, place + 1) });
             run(call);
         }
     }

@@ -152,6 +152,7 @@ fn take(b: &mut Bencher<'_>, figures: Vec<u64>) {
 bench_api::bench! {
     name: "kernel/wake_mixed",
     doc: "From the wake of a thread to its first instruction, on a CPU that 64 equals want: the sum of their turns.",
+    unit: Unit::Count("ticks"),
     lies: "The lengths of the turns are the load's own; what the kernel adds is in kernel/switch and kernel/block_wake. Counters are not of the load.",
     shape: "linear in threads that can run; hardly wider than its median",
     run: |b| {

@@ -17,6 +17,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
 use home::{DIRECT, leave};
 use memory::classes::{class_of, size_of_class};
+use memory::remote::RemoteFree;
 use percpu::Crit;
 use talc::TalcLock;
 use talc::source::Manual;
@@ -120,6 +121,7 @@ fn refill(crit: &Crit, class: usize) -> Option<u64> {
         fetch(crit);
     }
     let cpu = cpu::here();
+    cpu.freed.retry(&DIRECT, crit);
     let take = || cpu.heap.with(crit, |objects| objects.refill(&DIRECT, class));
     let object = take().or_else(|| {
         let Some(page) = frames::take(crit) else {
@@ -139,6 +141,7 @@ fn refill(crit: &Crit, class: usize) -> Option<u64> {
 #[cold]
 fn spill(crit: &Crit, class: usize, object: u64) {
     let cpu = cpu::here();
+    cpu.freed.retry(&DIRECT, crit);
     cpu.heap.with(crit, |objects| {
         objects.spill(&DIRECT, cpu.id(), class, object, |leaving| leave(crit, leaving));
     });
@@ -153,6 +156,7 @@ fn give_back(crit: &Crit, page: u64) {
 /// Closes or opens what this CPU keeps at hand: see [`memory::Magazine`].
 pub(super) fn keep_at_hand(crit: &Crit, keep: bool) {
     let cpu = cpu::here();
+    cpu.freed.retry(&DIRECT, crit);
     cpu.heap.with(crit, |objects| {
         if keep {
             objects.open();

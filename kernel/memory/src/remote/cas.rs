@@ -65,6 +65,8 @@ impl RemoteFree for Cas {
         }
     }
 
+    fn retry<R: Road<Way = Self>>(&self, _: &R, _: &Crit) {}
+
     fn fetch(
         &self,
         words: &impl Words,

@@ -34,6 +34,11 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         self.nodes().on(cpu).doorbell.is_marked()
     }
 
+    /// Returns whether something was sent passively to a CPU that it has not looked at yet: a glance from anywhere.
+    pub fn is_noted_on(&self, cpu: CpuId) -> bool {
+        self.nodes().on(cpu).doorbell.is_noted()
+    }
+
     /// Returns whether something was sent here passively: then this CPU must look, by [`Fabric::tick`], before it halts.
     ///
     /// To be asked with interrupts off, right before halting. Nobody interrupts for what comes after the answer: it is in no

@@ -53,9 +53,20 @@ pub const fn first_of(class: usize) -> usize {
     if class == LAST || size < HEAD { HEAD } else { size }
 }
 
+const PER_SLAB: [u16; CLASSES] = {
+    let mut objects = [0; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        objects[class] = ((PAGE - first_of(class)) / size_of_class(class)) as u16;
+        class += 1;
+    }
+    objects
+};
+
 /// Objects that one slab has.
+#[inline(always)]
 pub const fn per_slab(class: usize) -> usize {
-    (PAGE - first_of(class)) / size_of_class(class)
+    PER_SLAB[class] as usize
 }
 
 const _: () = assert!(first_of(LAST).is_multiple_of(LARGEST_ALIGN) && per_slab(LAST) == 2);

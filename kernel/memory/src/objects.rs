@@ -99,6 +99,7 @@ impl Objects {
     }
 
     /// Puts an object of this CPU that was freed elsewhere into its slab. Returns a page that is needed no more.
+    #[inline(always)]
     pub fn settle(&mut self, words: &impl Words, object: u64) -> Option<u64> {
         self.out -= 1;
         self.slabs[Home::of(words, object).class].put(words, object)

@@ -151,6 +151,11 @@ impl<Q: RunQueue> Scheduler<Q> {
             return Next::Same;
         }
         self.turns += 1;
+        // The borrower stays ready, and comes before it where its priority has become the victim's meanwhile.
+        if loan.victim.state.get() == State::Ready {
+            self.queue.remove(loan.victim);
+            self.queue.push_first(loan.victim);
+        }
         Next::Switch(loan.victim)
     }
 

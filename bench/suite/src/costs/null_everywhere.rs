@@ -1,27 +1,16 @@
 //! What a null message costs more when all CPUs send one at once.
 
 use crate::environment::may_block;
-use crate::steps::{Ask, here};
+use crate::steps::{Ask, Successor, here};
 use bench_api::{Curve, Peer, Unit};
 use core::hint::black_box;
 use core::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use lwkt_port::{Handler, Message, Offered, Outcome, Port, SyncPort};
+use lwkt_port::{Message, Port, SyncPort};
 use lwkt_sched::MayBlock;
 use percpu::{Block, CpuId, MAX_CPUS, PerCpu};
-
-struct Successor;
-
-impl Handler<Ask> for Successor {
-    // Not in line: a caller knows the port, seldom the handler.
-    #[inline(never)]
-    fn handle<'m>(&self, message: Offered<'m, Ask>) -> Outcome<'m, Ask> {
-        let answer = message.body().answer();
-        message.done(answer)
-    }
-}
 
 /// One port for all.
 static PORT: SyncPort<Successor> = SyncPort::new(Successor);

@@ -1,19 +1,8 @@
 //! What a message costs whose handler runs in the sender.
 
 use crate::environment::may_block;
-use crate::steps::Ask;
-use lwkt_port::{Handler, Offered, Outcome, Port, SyncPort};
-
-struct Successor;
-
-impl Handler<Ask> for Successor {
-    // Not in line: a caller knows the port, seldom the handler.
-    #[inline(never)]
-    fn handle<'m>(&self, message: Offered<'m, Ask>) -> Outcome<'m, Ask> {
-        let answer = message.body().answer();
-        message.done(answer)
-    }
-}
+use crate::steps::{Ask, Successor};
+use lwkt_port::{Port, SyncPort};
 
 static PORT: SyncPort<Successor> = SyncPort::new(Successor);
 

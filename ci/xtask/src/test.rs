@@ -22,6 +22,7 @@ mod pinned;
 mod planted;
 mod readme;
 mod repeats;
+mod side_by_side;
 mod steps;
 mod timelines;
 mod workspace;

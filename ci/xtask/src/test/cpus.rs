@@ -4,8 +4,6 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
-use std::thread;
 
 use anyhow::{Result, bail};
 use bench_report::RunKey;
@@ -13,6 +11,7 @@ use runner::{Mode, Request};
 
 use super::heard::{Heard, hear};
 use super::kernel;
+use super::side_by_side;
 use super::steps::{Done, Step, step};
 use crate::cli::{self, Verb};
 use crate::collect::Collected;
@@ -132,32 +131,17 @@ impl Boot {
     }
 }
 
-/// Boots all: side by side as far as the host has cores, which only mode `insns` leaves free.
+/// Boots all: side by side in mode `insns`; any other leaves no core of the host free.
 fn all(boots: impl IntoIterator<Item = Result<Boot>>) -> Result<Done> {
     let boots = boots.into_iter().collect::<Result<Vec<_>>>()?;
-    let alone = boots.iter().any(|boot| boot.request.mode != Mode::Insns);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let (left, heard) = (Mutex::new(boots.iter().enumerate()), Mutex::new(Vec::new()));
-    let next = || locked(&left).next();
-    thread::scope(|scope| {
-        for _ in 0..if alone { 1 } else { cores } {
-            scope.spawn(|| {
-                while let Some((number, boot)) = next() {
-                    let one = boot.hear();
-                    locked(&heard).push((number, one));
-                }
-            });
-        }
-    });
-    let mut heard = std::mem::take(&mut *locked(&heard));
-    heard.sort_by_key(|(number, _)| *number);
+    let heard = if boots.iter().all(|boot| boot.request.mode == Mode::Insns) {
+        side_by_side::map(&boots, Boot::hear)
+    } else {
+        boots.iter().map(Boot::hear).collect()
+    };
     let mut done = Done::default();
-    for (number, one) in heard {
-        boots[number].judge(&one?, &mut done);
+    for (boot, heard) in boots.iter().zip(heard) {
+        boot.judge(&heard?, &mut done);
     }
     Ok(done)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no worker panics")
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use bench_report::RunKey;
 use runner::{Apic, Request, probe};
 
-use super::heard::hear;
+use super::heard::{Heard, hear};
+use super::side_by_side;
 use super::steps::{Done, Step, step};
 use crate::collect::Collected;
 use crate::{build, place, settings};
@@ -15,7 +16,7 @@ use crate::{build, place, settings};
 /// On how many CPUs the kernel's tests run.
 const CPUS: [u32; 4] = [1, 2, 4, 16];
 /// Seeds of the stress tests.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
 
 /// The steps.
 pub fn steps() -> Vec<Step> {
@@ -40,38 +41,38 @@ pub fn steps() -> Vec<Step> {
         step("kernel-newest", "the same on the newest QEMU (ci/newest-qemu.sh)", || {
             machines(newest)
         }),
-        step("bench", "every benchmark runs, quickly", || {
-            boot(&["run=bench", "quick"], 1, &mut Done::default())
-        }),
+        step("bench", "every benchmark runs, quickly", || boot(&["run=bench", "quick"], &[1])),
         step(
             "variants",
             "all of the kernel's runs, quickly, with each policy but the usual ones",
             variants,
         ),
-        step("stress", "every stress test, under five seeds", || {
-            let mut done = Done::default();
-            for seed in SEEDS {
-                done = boot(&["run=stress"], seed, &mut done)?;
-            }
-            Ok(done)
+        step("stress", "every stress test, under ten seeds", || {
+            boot(&["run=stress"], &SEEDS.collect::<Vec<_>>())
         }),
     ]
 }
 
 /// A kernel of each variant, which says itself that it is one.
 fn variants() -> Result<Done> {
-    let mut done = Done::default();
+    let mut boots = Vec::new();
     for variant in settings::unusual() {
-        let mut request = Request::new(build::kernel(&[], &[variant])?);
-        for parts in ["run=bench,test", "run=stress"] {
-            request.words = vec![parts.to_owned(), "quick".to_owned()];
-            let collected = Collected::new(RunKey::default(), Vec::new());
-            let heard = hear(&request, &format!("{variant} {parts}"), collected)?;
-            heard.count(&mut done);
-            let said = &heard.collected.key.settings;
-            done.count(*said == format!("{variant} quick"));
-            done.output.push_str(&format!("{variant}: a kernel that says it is '{said}'\n"));
-        }
+        let kernel = build::kernel(&[], &[variant])?;
+        boots
+            .extend(["run=bench,test", "run=stress"].map(|parts| (variant, kernel.clone(), parts)));
+    }
+    let all = side_by_side::map(&boots, |(variant, kernel, parts)| {
+        let mut request = Request::new(kernel);
+        request.words = vec![(*parts).to_owned(), "quick".to_owned()];
+        heard(&request, &format!("{variant} {parts}"))
+    });
+    let mut done = Done::default();
+    for ((variant, ..), heard) in boots.iter().zip(all) {
+        let heard = heard?;
+        heard.count(&mut done);
+        let said = &heard.collected.key.settings;
+        done.count(*said == format!("{variant} quick"));
+        done.output.push_str(&format!("{variant}: a kernel that says it is '{said}'\n"));
     }
     Ok(done)
 }
@@ -87,18 +88,16 @@ fn machines(qemu: impl Fn() -> Result<Option<PathBuf>>) -> Result<Done> {
     };
     let apics: &[Apic] = if probe.x2apic { &[Apic::Best, Apic::Xapic] } else { &[Apic::Best] };
     let kernel = build::kernel(&[], &[])?;
-    let mut done = Done { note: format!("QEMU {}", probe.version), ..Done::default() };
-    for apic in apics {
-        for cpus in CPUS {
-            let mut request = Request::new(&kernel);
-            request.qemu.clone_from(&qemu);
-            request.apic = *apic;
-            request.cpus = cpus;
-            request.words = vec!["run=test".to_owned()];
-            one(&request, &format!("{apic:?}, {cpus} CPUs"), &mut done)?;
-        }
-    }
-    Ok(done)
+    let all: Vec<_> = apics.iter().flat_map(|apic| CPUS.map(|cpus| (*apic, cpus))).collect();
+    let done = all_of(&all, |(apic, cpus)| {
+        let mut request = Request::new(&kernel);
+        request.qemu.clone_from(&qemu);
+        request.apic = *apic;
+        request.cpus = *cpus;
+        request.words = vec!["run=test".to_owned()];
+        heard(&request, &format!("{apic:?}, {cpus} CPUs"))
+    })?;
+    Ok(Done { note: format!("QEMU {}", probe.version), ..done })
 }
 
 /// The QEMU of PATH.
@@ -121,18 +120,28 @@ pub fn newest() -> Result<Option<PathBuf>> {
     }
 }
 
-fn boot(words: &[&str], seed: u64, done: &mut Done) -> Result<Done> {
-    let mut request = Request::new(build::kernel(&[], &[])?);
-    request.seed = seed;
-    request.words = words.iter().map(|word| (*word).to_owned()).collect();
-    one(&request, &format!("{} seed={seed}", words.join(" ")), done)?;
-    Ok(std::mem::take(done))
+/// The kernel with these words, under each seed.
+fn boot(words: &[&str], seeds: &[u64]) -> Result<Done> {
+    let kernel = build::kernel(&[], &[])?;
+    all_of(seeds, |seed| {
+        let mut request = Request::new(&kernel);
+        request.seed = *seed;
+        request.words = words.iter().map(|word| (*word).to_owned()).collect();
+        heard(&request, &format!("{} seed={seed}", words.join(" ")))
+    })
 }
 
-/// One boot; each part of it is a test, and so is its end.
-fn one(request: &Request, name: &str, done: &mut Done) -> Result<()> {
-    hear(request, name, Collected::new(RunKey::default(), Vec::new()))?.count(done);
-    Ok(())
+/// Boots side by side; each part of a boot is a test, and so is its end.
+fn all_of<T: Sync>(all: &[T], boot: impl Fn(&T) -> Result<Heard> + Sync) -> Result<Done> {
+    let mut done = Done::default();
+    for heard in side_by_side::map(all, boot) {
+        heard?.count(&mut done);
+    }
+    Ok(done)
+}
+
+fn heard(request: &Request, name: &str) -> Result<Heard> {
+    hear(request, name, Collected::new(RunKey::default(), Vec::new()))
 }
 
 /// `./x` again, for a whole verb of it.

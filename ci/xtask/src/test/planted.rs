@@ -12,6 +12,7 @@ use servers::options::Plant;
 use super::count;
 use super::heard::{Heard, hear};
 use super::pinned;
+use super::side_by_side;
 use super::steps::{Done, Step, run, step};
 use crate::collect::Collected;
 use crate::{build, place, toolchain};
@@ -97,12 +98,10 @@ pub fn planted() -> Step {
             let (kernel, mut done) = (build::kernel(&["plants"], &[])?, Done::default());
             let without = boot(&kernel, None, *SEEDS.start())?;
             judge(&without, "no bug", &[], &mut done);
-            for (name, plant) in Plant::ALL {
-                if let Plant::Bug(_) = plant {
-                    let seen = SEEN.iter().find(|(bug, _)| *bug == name);
-                    let (_, red) = seen.with_context(|| format!("who is to see {name}?"))?;
-                    sees(&kernel, name, red, &mut done)?;
-                }
+            let bugs = Plant::ALL.iter().filter(|(_, plant)| matches!(plant, Plant::Bug(_)));
+            let bugs: Vec<&str> = bugs.map(|(name, _)| *name).collect();
+            for seen in side_by_side::map(&bugs, |bug| sees(&kernel, bug)) {
+                done.add(seen?);
             }
             model_sees_missing_fence(&mut done)?;
             replay(&mut done)?;
@@ -111,8 +110,13 @@ pub fn planted() -> Step {
     )
 }
 
-/// Boots with a bug, seed after seed until a test fails: then these do, as they must, and no other.
-fn sees(kernel: &Path, bug: &str, red: &[(&str, &str)], done: &mut Done) -> Result<()> {
+/// Boots with a bug, seed after seed until a test fails: then those do that must, and no other.
+fn sees(kernel: &Path, bug: &str) -> Result<Done> {
+    let mut done = Done::default();
+    let (_, red) = SEEN
+        .iter()
+        .find(|(name, _)| *name == bug)
+        .with_context(|| format!("who is to see {bug}?"))?;
     let by_zero = boot(kernel, Some(bug), 0)?.report.outcome != Outcome::Success;
     if NOT_BY_ZERO.contains(&bug) {
         done.count(!by_zero);
@@ -121,17 +125,17 @@ fn sees(kernel: &Path, bug: &str, red: &[(&str, &str)], done: &mut Done) -> Resu
     for seed in SEEDS {
         let heard = boot(kernel, Some(bug), seed)?;
         if heard.report.outcome != Outcome::Success {
-            judge(&heard, bug, red, done);
+            judge(&heard, bug, red, &mut done);
             let who: Vec<&str> = red.iter().map(|(test, _)| *test).collect();
             let tried = seed - SEEDS.start() + 1;
             let seeds = if tried == 1 { "seed" } else { "seeds" };
             done.found.push(format!("{bug:<21} {tried:>3} {seeds}, {zero}: {}", who.join(" ")));
-            return Ok(());
+            return Ok(done);
         }
     }
     done.count(false);
     done.found.push(format!("{bug:<21} not under {} seeds, {zero}", SEEDS.count()));
-    Ok(())
+    Ok(done)
 }
 
 fn boot(kernel: &Path, bug: Option<&str>, seed: u64) -> Result<Heard> {

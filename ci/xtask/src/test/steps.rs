@@ -57,6 +57,14 @@ impl Done {
             self.failed += 1;
         }
     }
+
+    /// Adds what another part of the step found.
+    pub fn add(&mut self, part: Self) {
+        self.passed += part.passed;
+        self.failed += part.failed;
+        self.output.push_str(&part.output);
+        self.found.extend(part.found);
+    }
 }
 
 /// All steps of this workspace.

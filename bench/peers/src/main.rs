@@ -5,6 +5,10 @@
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod clock;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod locks;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod lwkt;
 mod options;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod pairs;

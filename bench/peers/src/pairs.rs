@@ -1,11 +1,12 @@
 //! What is compared with whom.
 
 use crate::clock::{cpus, model, pin};
+use crate::lwkt::Lwkt;
 use crate::options::Options;
 use crate::rounds::{Line, across, alone};
 use crate::tasks::{of_may, of_tokio};
-use crate::threads::{Threads, std_create_join};
-use crate::{rings, switches};
+use crate::threads::{Threads, std_create_join, std_park};
+use crate::{locks, rings, switches};
 use bench_report::hosted::{Pair, foot, head, row};
 use bench_report::{Goals, Match};
 use std::fs::File;
@@ -17,6 +18,8 @@ const ARRAY_QUEUE: &str = "ArrayQueue";
 const COROSENSEI: &str = "corosensei";
 const LINE: &str = "bare line";
 const STD: &str = "std thread";
+const STD_PARK: &str = "std park";
+const STD_MUTEX: &str = "std Mutex";
 const MAY: &str = "may";
 const TOKIO: &str = "tokio";
 /// Ourselves, without the other CPU.
@@ -32,7 +35,7 @@ enum Reach {
     Two,
 }
 
-const PAIRS: [Entry; 19] = [
+const PAIRS: [Entry; 23] = [
     ("ring/push_pop", RTRB, Match::Same, Reach::One),
     ("ring/push_pop", ARRAY_QUEUE, Match::Same, Reach::One),
     ("ring/stream", RTRB, Match::Same, Reach::Two),
@@ -41,6 +44,11 @@ const PAIRS: [Entry; 19] = [
     ("ring/round_trip", LINE, Match::Nearest, Reach::Two),
     ("ring/two_cpus", ONE_CPU, Match::Same, Reach::Two),
     ("ring/crossing", ONE_CPU, Match::Nearest, Reach::Two),
+    // Ours is polled, as by a CPU that is busy or waits; the peer's threads sleep.
+    ("ring/round_trip", STD_PARK, Match::Nearest, Reach::Two),
+    ("lwkt/yield", MAY, Match::Same, Reach::One),
+    ("token/exclusive", STD_MUTEX, Match::Nearest, Reach::One),
+    ("token/spin_lock", STD_MUTEX, Match::Nearest, Reach::One),
     ("user/switch", COROSENSEI, Match::Same, Reach::One),
     ("user/create", COROSENSEI, Match::Same, Reach::One),
     // Ours with run queue and join, the peer without a scheduler.
@@ -59,7 +67,7 @@ const PAIRS: [Entry; 19] = [
 fn version(peer: &str, compiler: &str) -> String {
     let name = match peer {
         ARRAY_QUEUE => "crossbeam-queue",
-        STD => return compiler.trim_start_matches("rustc ").into(),
+        STD | STD_PARK | STD_MUTEX => return compiler.trim_start_matches("rustc ").into(),
         crate_name => crate_name,
     };
     let lock = include_str!("../Cargo.lock");
@@ -94,7 +102,7 @@ pub fn compare(options: &Options) -> Result<(), Wrong> {
     pin(first);
     key.cpu_model = model();
     let mut line = two.filter(|_| chosen.iter().any(|entry| entry.3 == Reach::Two)).map(Line::new);
-    let threads = Threads::start(first);
+    let host = Host { threads: Threads::start(first), lwkt: Lwkt::new() };
     look.say(&format!("damselfly {} ({})  {}\n", key.kernel, key.revision(), key.compiler));
     look.say(&format!("mode hosted: ticks of the time stamp counter, {}\n", key.cpu_model));
     if let (Some(line), Some((a, b))) = (&line, two) {
@@ -111,7 +119,7 @@ pub fn compare(options: &Options) -> Result<(), Wrong> {
         let pair = measure(
             entry,
             options.rounds,
-            &threads,
+            &host,
             line.as_mut(),
             two.unwrap_or((0, 0)),
             &key.compiler,
@@ -135,10 +143,16 @@ pub enum Wrong {
     Records(String),
 }
 
+/// CPUs of ours that stay between measurements.
+struct Host {
+    threads: Threads,
+    lwkt: Lwkt,
+}
+
 fn measure(
     entry: &Entry,
     count: usize,
-    threads: &Threads,
+    host: &Host,
     line: Option<&mut Line>,
     two: (usize, usize),
     compiler: &str,
@@ -154,11 +168,14 @@ fn measure(
         "ring/round_trip" => Box::new(|| round_trip::ours(two)),
         "ring/two_cpus" => Box::new(|| two_cpus::apart(two)),
         "ring/crossing" => Box::new(|| two_cpus::crossing(two)),
+        "lwkt/yield" => Box::new(|| host.lwkt.yields()),
+        "token/exclusive" => Box::new(locks::token),
+        "token/spin_lock" => Box::new(locks::spin_lock),
         "user/switch" => Box::new(switches::ours_switch),
         "user/create" => Box::new(switches::ours_create),
-        "user/yield" => Box::new(|| threads.yields()),
-        "user/round_trip" => Box::new(|| threads.round_trip()),
-        _ => Box::new(|| threads.create_join()),
+        "user/yield" => Box::new(|| host.threads.yields()),
+        "user/round_trip" => Box::new(|| host.threads.round_trip()),
+        _ => Box::new(|| host.threads.create_join()),
     };
     let mut theirs: Box<dyn FnMut() -> f64 + '_> = match (name, peer) {
         (_, ONE_CPU) => Box::new(push_pop::ours),
@@ -167,8 +184,10 @@ fn measure(
         ("ring/stream", RTRB) => Box::new(|| stream::rtrb(two)),
         ("ring/stream", _) => Box::new(|| stream::array_queue(two)),
         ("ring/round_trip", RTRB) => Box::new(|| round_trip::rtrb(two)),
-        ("ring/round_trip", _) => Box::new(&mut bare),
-        ("user/yield", MAY) => Box::new(of_may::yields),
+        ("ring/round_trip", LINE) => Box::new(&mut bare),
+        (_, STD_PARK) => Box::new(|| std_park(two)),
+        (_, STD_MUTEX) => Box::new(locks::std_mutex),
+        ("user/yield" | "lwkt/yield", MAY) => Box::new(of_may::yields),
         ("user/yield", TOKIO) => Box::new(of_tokio::yields),
         ("user/round_trip", MAY) => Box::new(of_may::round_trip),
         ("user/round_trip", _) => Box::new(of_tokio::round_trip),

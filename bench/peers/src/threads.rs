@@ -1,10 +1,12 @@
 //! Our user threads with their whole scheduler: the layer's entry points on a host thread that plays a CPU process.
 
 use crate::clock::{pin, ticks};
+use crate::rounds::together;
 use abi::Completions;
 use std::alloc::{Layout, alloc_zeroed};
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use uarch::call::switching;
@@ -21,6 +23,8 @@ const YIELDS: u64 = 20_000;
 const TRIPS: u64 = 10_000;
 /// Threads made per measurement.
 const CREATED: u64 = 10_000;
+/// Round trips of threads of the host's kernel per measurement.
+const PARKS: u64 = 500;
 /// Threads of the host's kernel made per measurement.
 const CREATED_BY_KERNEL: u64 = 20;
 
@@ -34,6 +38,35 @@ pub fn std_create_join() -> f64 {
     let end = ticks();
     assert_eq!(number, CREATED_BY_KERNEL);
     (end - start) as f64 / CREATED_BY_KERNEL as f64
+}
+
+/// Ticks for two threads of the standard library, on two CPUs, to unpark each other.
+pub fn std_park(cpus: (usize, usize)) -> f64 {
+    let turn = AtomicU64::new(0);
+    let here = thread::current();
+    let (tell, told) = channel();
+    let wait_for = |number: u64| {
+        while turn.load(Ordering::Acquire) < number {
+            thread::park();
+        }
+    };
+    let other = || {
+        tell.send(thread::current()).expect("somebody listens");
+        for trip in 0..PARKS {
+            wait_for(2 * trip + 1);
+            turn.store(2 * trip + 2, Ordering::Release);
+            here.unpark();
+        }
+    };
+    let measured = together(cpus, other, || {
+        let other = told.recv().expect("it says who it is");
+        for trip in 0..PARKS {
+            turn.store(2 * trip + 1, Ordering::Release);
+            other.unpark();
+            wait_for(2 * trip + 2);
+        }
+    });
+    measured / PARKS as f64
 }
 
 /// A kernel that is never asked: the first thread is always ready.

@@ -24,6 +24,7 @@ mod tasks;
 mod threads;
 
 use options::Options;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// As of `./x`: the command line makes no sense; something could not be done.
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
 }
 
 fn refuse(wrong: &str, status: u8) -> ExitCode {
-    eprintln!("x: {wrong}");
+    // Nobody may be reading.
+    let _ = writeln!(std::io::stderr(), "x: {wrong}");
     ExitCode::from(status)
 }
 

@@ -17,8 +17,8 @@ fn words(args: &BootArgs) -> guest::Words {
 
 /// Prints QEMU's command and runs it in this terminal.
 pub fn boot(args: &BootArgs) -> Result<Status> {
-    if let Some(refusal) = settings::refusal(&args.machine, settings::Most::One) {
-        eprintln!("x: {refusal}");
+    if let Some(refusal) = guest::refusal(&args.machine, settings::Most::One) {
+        crate::complain!("x: {refusal}");
         return Ok(Status::Usage);
     }
     let mut request = guest::request(&args.machine, args.seed.seed, words(args))?;
@@ -33,20 +33,20 @@ pub fn boot(args: &BootArgs) -> Result<Status> {
             ));
         }
         Err(refusal) => {
-            eprintln!("x: {refusal}");
+            crate::complain!("x: {refusal}");
             return Ok(Status::from_code(refusal.status()));
         }
     };
     if let Err(refusal) = request.check().and_then(|()| request.check_with(&probe)) {
-        eprintln!("x: {refusal}");
+        crate::complain!("x: {refusal}");
         return Ok(Status::from_code(refusal.status()));
     }
     let words = command::arguments(&request, &probe, For::Person);
-    eprintln!("+ {}", command::line(&request.qemu, &words));
+    crate::complain!("+ {}", command::line(&request.qemu, &words));
     if args.gdb {
-        eprintln!("QEMU waits for a debugger. In another terminal:");
+        crate::complain!("QEMU waits for a debugger. In another terminal:");
         for line in command::debugger(&request.kernel) {
-            eprintln!("  {line}");
+            crate::complain!("  {line}");
         }
     }
     let mut qemu = Command::new(&request.qemu);
@@ -54,7 +54,7 @@ pub fn boot(args: &BootArgs) -> Result<Status> {
     let ended = match terminal::run(qemu, &request.qemu) {
         Ok(ended) => ended,
         Err(refusal) => {
-            eprintln!("x: {refusal}");
+            crate::complain!("x: {refusal}");
             return Ok(Status::from_code(refusal.status()));
         }
     };
@@ -66,7 +66,7 @@ pub fn boot(args: &BootArgs) -> Result<Status> {
         Ended::Code(0) if !debug_exit => Status::Passed,
         Ended::Code(_) => Status::Boot,
         Ended::Killed(signal) => {
-            eprintln!("x: signal {signal} killed QEMU");
+            crate::complain!("x: signal {signal} killed QEMU");
             Status::Boot
         }
         Ended::Interrupted => Status::Interrupted,

@@ -38,7 +38,7 @@ pub fn kernel(features: &[&str], variants: &[Variant]) -> Result<PathBuf> {
 pub fn say_how_long(what: &Path, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     if seconds > 2.0 {
-        eprintln!("built {} in {seconds:.0} s", place::shown(what));
+        crate::complain!("built {} in {seconds:.0} s", place::shown(what));
     }
 }
 

@@ -305,9 +305,9 @@ pub struct TraceArgs {
     #[arg(value_name = "BENCH|STRESS", value_parser = filter)]
     pub filter: String,
 
-    /// Write the timeline to this file.
-    #[arg(short, long, value_name = "FILE", default_value = "timeline.json")]
-    pub output: PathBuf,
+    /// Write the timeline to this file instead of `timeline.json` beside the kernel.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 
     #[command(flatten)]
     pub machine: Machine,
@@ -361,7 +361,7 @@ pub fn parse() -> Result<Verb, Status> {
         if status == Status::Passed {
             out::text(format_args!("{text}"));
         } else {
-            eprintln!("{text}")
+            crate::complain!("{text}")
         }
         status
     })

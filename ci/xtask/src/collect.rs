@@ -229,9 +229,7 @@ impl Lines {
                 }
                 Err(_) => path.to_owned(),
             };
-            let mut name = place.into_os_string();
-            name.push(format!(".{}.part", process::id()));
-            let part = PathBuf::from(name);
+            let part = part_of(&place);
             let file = create(&part, path)?;
             fresh = Some(part);
             Box::new(BufWriter::new(file))
@@ -274,6 +272,31 @@ impl Drop for Lines {
             let _ = fs::remove_file(fresh);
         }
     }
+}
+
+/// The file that is written until it takes the place of `path`; what runs left there that were killed is taken away.
+pub fn part_of(path: &Path) -> PathBuf {
+    let named = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}.part"));
+        PathBuf::from(name)
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let others = fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    for other in others.map(|other| other.file_name().to_string_lossy().into_owned()) {
+        let number = other.strip_suffix(".part").and_then(|name| name.rsplit_once('.'));
+        let Some(number) = number.and_then(|(_, number)| number.parse().ok()) else { continue };
+        let part = named(number);
+        let is_ours = part.file_name().is_some_and(|name| *name == *other);
+        if is_ours && Path::new("/proc/self").exists() && !alive(number) {
+            let _ = fs::remove_file(part);
+        }
+    }
+    named(process::id())
+}
+
+fn alive(process: u32) -> bool {
+    Path::new("/proc").join(process.to_string()).exists()
 }
 
 fn create(file: &Path, path: &Path) -> Result<File, String> {

@@ -22,8 +22,8 @@ const WALL: &str = "boot/wall";
 
 /// Runs all counts, in order; the exit status.
 pub fn run(args: &RunArgs, counts: &[u32]) -> Result<Status> {
-    if let Some(refusal) = settings::refusal(&args.machine, settings::Most::One) {
-        eprintln!("x: {refusal}");
+    if let Some(refusal) = guest::refusal(&args.machine, settings::Most::One) {
+        crate::complain!("x: {refusal}");
         return Ok(Status::Usage);
     }
     let mut counts = counts.to_vec();
@@ -36,7 +36,7 @@ pub fn run(args: &RunArgs, counts: &[u32]) -> Result<Status> {
         Err(status) => return Ok(status),
     };
     if offers.is_empty() {
-        eprintln!(
+        crate::complain!(
             "x: the number of CPUs matters to no benchmark of that name (./x bench --full=1 shows all)"
         );
         return Ok(Status::Usage);
@@ -45,7 +45,7 @@ pub fn run(args: &RunArgs, counts: &[u32]) -> Result<Status> {
     let mut lines = match open(&records, args.output.json.as_deref()) {
         Ok(lines) => lines,
         Err(error) => {
-            eprintln!("x: {error}");
+            crate::complain!("x: {error}");
             return Ok(Status::Usage);
         }
     };
@@ -69,7 +69,7 @@ pub fn run(args: &RunArgs, counts: &[u32]) -> Result<Status> {
         .collect();
     screen.line(table(&rows, &points, &Goals::builtin(), style(look)).trim_end());
     if let Err(error) = lines.into_iter().try_for_each(Lines::close) {
-        eprintln!("x: {error}");
+        crate::complain!("x: {error}");
         return Ok(Status::Boot);
     }
     screen.items(&[format!("records {}", place::shown(&records))]);

@@ -1,16 +1,16 @@
 //! From the command line to a request for the runner, and what a run's figures depend on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use bench_report::{RunKey, Start};
 use runner::screen::Facts;
-use runner::{Apic, Request};
+use runner::{Apic, Request, probe};
 use sha2::{Digest, Sha256};
 
 use crate::cli::Machine;
-use crate::{build, place, toolchain};
+use crate::{build, place, settings, toolchain};
 
 /// Part of the kernel's command line: `run=` and what follows.
 pub type Words = Vec<String>;
@@ -21,17 +21,38 @@ pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
         Some(image) => image.clone(),
         None => build::kernel(&machine.features(), &machine.variants())?,
     };
-    let mut request = Request::new(kernel);
-    request.qemu.clone_from(&machine.qemu);
-    request.cpus = machine.smp;
-    request.mode = machine.mode;
-    request.apic = if machine.xapic { Apic::Xapic } else { Apic::Best };
+    let mut request = asked(machine, kernel);
     request.seed = seed;
     request.words = words;
     request.words.extend(machine.plant.iter().map(|name| format!("plant={name}")));
     request.extra.clone_from(&machine.extra);
     request.cache = Some(place::made());
     Ok(request)
+}
+
+/// What makes no sense to ask of a machine: said before anything is built for it.
+pub fn refusal(machine: &Machine, most: settings::Most) -> Option<String> {
+    settings::refusal(machine, most).or_else(|| {
+        let request = asked(machine, PathBuf::new());
+        let many = request.check().err();
+        let refusal = many.or_else(|| match probe::ask(&machine.qemu) {
+            Ok(Ok(probe)) => request.check_with(&probe).err(),
+            // Whoever starts it says why it does not answer.
+            Ok(Err(_)) => None,
+            Err(refusal) => Some(refusal),
+        });
+        refusal.map(|refusal| refusal.to_string())
+    })
+}
+
+/// The request for a boot of this kernel, which is told nothing yet.
+fn asked(machine: &Machine, kernel: PathBuf) -> Request {
+    let mut request = Request::new(kernel);
+    request.qemu.clone_from(&machine.qemu);
+    request.cpus = machine.smp;
+    request.mode = machine.mode;
+    request.apic = if machine.xapic { Apic::Xapic } else { Apic::Best };
+    request
 }
 
 /// What the first line of a run says.

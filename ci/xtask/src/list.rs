@@ -45,12 +45,12 @@ pub fn offers(
                 return Ok(Ok(collected.offers));
             }
             for line in runner::explain::lines(&report, &request, None) {
-                eprintln!("{line}");
+                crate::complain!("{line}");
             }
             Ok(Err(status))
         }
         Err(refusal) => {
-            eprintln!("x: {refusal}");
+            crate::complain!("x: {refusal}");
             Ok(Err(Status::from_code(refusal.status())))
         }
     }
@@ -59,14 +59,14 @@ pub fn offers(
 /// A run that ran nothing: says so, and what there is.
 pub fn nothing(parts: &str, choice: &Choice, machine: &Machine) -> Result<Status> {
     match &choice.filter {
-        Some(filter) => eprintln!("x: nothing is called '{filter}'; there are:"),
-        None => eprintln!("x: nothing was run; there are:"),
+        Some(filter) => crate::complain!("x: nothing is called '{filter}'; there are:"),
+        None => crate::complain!("x: nothing was run; there are:"),
     }
     let names = match offers(vec![format!("run={parts}")], None, machine)? {
         Ok(offers) => offers.into_iter().map(|offer| offer.name).collect::<Vec<_>>(),
         Err(status) => return Ok(status),
     };
     let width = Look::of(&std::io::stderr()).width;
-    eprintln!("  {}", wrap(&names.join(" "), width.saturating_sub(2), 2));
+    crate::complain!("  {}", wrap(&names.join(" "), width.saturating_sub(2), 2));
     Ok(Status::Usage)
 }

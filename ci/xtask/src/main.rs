@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     };
     // Part of the source, like what does not build.
     if let Err(wrong) = bench_report::Goals::of_tree() {
-        eprintln!("x: {wrong}");
+        crate::complain!("x: {wrong}");
         return Status::Boot.into();
     }
     let done = match verb {
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     match done {
         Ok(status) => out::close(status).into(),
         Err(error) => {
-            eprintln!("x: {error:#}");
+            crate::complain!("x: {error:#}");
             Status::Boot.into()
         }
     }

@@ -1,7 +1,7 @@
-//! Lines on standard output.
+//! Lines on standard output, and on standard error.
 //!
-//! Law: who reads them may leave, and that changes nothing; what cannot be written for another reason is said at the end,
-//! and no run whose table was lost counts as passed.
+//! Law: who reads them may leave, and that changes nothing; what cannot be written to standard output for another reason is
+//! said at the end, and no run whose table was lost counts as passed.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
@@ -26,6 +26,15 @@ macro_rules! say {
     ($($part:tt)*) => { $crate::out::text(format_args!("{}\n", format_args!($($part)*))) };
 }
 
+/// Writes a line to standard error: `complain!("x: {why}")`. If that is lost there is nobody else to tell.
+#[macro_export]
+macro_rules! complain {
+    ($($part:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($part)*);
+    }};
+}
+
 /// Notes that something could not be written.
 pub fn note(error: &io::Error) {
     if error.kind() != ErrorKind::BrokenPipe {
@@ -38,8 +47,7 @@ pub fn close(status: Status) -> Status {
     match BROKEN.lock().expect("no holder of this lock panics").take() {
         None => status,
         Some(error) => {
-            // Standard error may be as broken; there is nobody else to tell.
-            let _ = writeln!(io::stderr(), "x: standard output: {error}");
+            crate::complain!("x: standard output: {error}");
             if status == Status::Passed { Status::Boot } else { status }
         }
     }

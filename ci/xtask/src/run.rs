@@ -42,7 +42,7 @@ pub struct Run<'a> {
 /// Runs, once for each combination of what was set; the exit status.
 pub fn run(run: &Run<'_>) -> Result<Status> {
     if let Some(refusal) = refusal(run) {
-        eprintln!("x: {refusal}");
+        crate::complain!("x: {refusal}");
         return Ok(Status::Usage);
     }
     if run.choice.list {
@@ -52,7 +52,7 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
     let mut lines = match open(&records, run.output.json.as_deref()) {
         Ok(lines) => lines,
         Err(error) => {
-            eprintln!("x: {error}");
+            crate::complain!("x: {error}");
             return Ok(Status::Usage);
         }
     };
@@ -79,7 +79,7 @@ fn refusal(run: &Run<'_>) -> Option<String> {
         return Some("--why counts instructions, which only --mode insns does".to_owned());
     }
     let baseline = run.baseline.and_then(|asked| gate::refusal(asked, run.machine, run.output));
-    baseline.or_else(|| settings::refusal(run.machine, settings::Most::Any))
+    baseline.or_else(|| guest::refusal(run.machine, settings::Most::Any))
 }
 
 /// The files for the records: always the same one, and the one that was asked for.
@@ -180,7 +180,7 @@ fn finish(run: &Run<'_>, mut ran: Vec<(String, Ran)>, records: &Path) -> Result<
         screen.line(side_by_side::table(&all, rows, style(look)).trim_end());
     }
     if let Err(error) = lines.into_iter().try_for_each(Lines::close) {
-        eprintln!("x: {error}");
+        crate::complain!("x: {error}");
         return Ok(Status::Boot);
     }
     let status = ran.iter().map(|(_, one)| one.status).find(|status| *status != Status::Passed);
@@ -224,7 +224,7 @@ fn boot<'w>(
             Ok((report, screen, tally, started))
         }
         Err(refusal) => {
-            eprintln!("x: {refusal}");
+            crate::complain!("x: {refusal}");
             Err(Status::from_code(refusal.status()))
         }
     }

@@ -47,8 +47,8 @@ struct Batch<'a> {
 
 /// Runs every seed of the shard; a line for each that fails, with what to type to see it again.
 pub fn run(args: &StressArgs) -> Result<Status> {
-    if let Some(refusal) = settings::refusal(&args.machine, settings::Most::One) {
-        eprintln!("x: {refusal}");
+    if let Some(refusal) = guest::refusal(&args.machine, settings::Most::One) {
+        crate::complain!("x: {refusal}");
         return Ok(Status::Usage);
     }
     if args.choice.list {
@@ -56,7 +56,7 @@ pub fn run(args: &StressArgs) -> Result<Status> {
     }
     let Some(seeds) = args.seeds.clone() else { return Ok(Status::Usage) };
     if !seeds.clone().take(MOST_SHARDS as usize).any(|seed| is_mine(args, seed)) {
-        eprintln!("x: none of these seeds is in that part");
+        crate::complain!("x: none of these seeds is in that part");
         return Ok(Status::Usage);
     }
     let mut words = vec!["run=stress".to_owned()];
@@ -67,7 +67,7 @@ pub fn run(args: &StressArgs) -> Result<Status> {
     let records = match Lines::open(&records, bench_report::json::Raw::Omitted) {
         Ok(lines) => lines,
         Err(error) => {
-            eprintln!("x: {error}");
+            crate::complain!("x: {error}");
             return Ok(Status::Usage);
         }
     };
@@ -88,11 +88,11 @@ pub fn run(args: &StressArgs) -> Result<Status> {
         }
     });
     if let Some(refusal) = whole(batch.refused) {
-        eprintln!("x: {refusal}");
+        crate::complain!("x: {refusal}");
         return Ok(Status::from_code(refusal.status()));
     }
     if let Err(error) = whole(batch.records).close() {
-        eprintln!("x: {error}");
+        crate::complain!("x: {error}");
         return Ok(Status::Boot);
     }
     let (all, left) = (whole(batch.done), whole(batch.left));

@@ -28,7 +28,7 @@ pub fn run(args: &SimArgs) -> Result<Status> {
         Ok(names) if args.kernel => names[..1].to_vec(),
         Ok(names) => names,
         Err(wrong) => {
-            eprintln!("x: {wrong}");
+            crate::complain!("x: {wrong}");
             return Ok(Status::Usage);
         }
     };
@@ -108,7 +108,7 @@ fn play(args: &SimArgs, cpus: u32, form: &Path, records: &Path) -> Result<Status
         let lines = explain::lines(&report, &request, None);
         let parts = collected.parts.iter().map(|part| &part.message);
         for line in said.iter().chain(parts).chain(&collected.errors).chain(&lines) {
-            eprintln!("x: {line}");
+            crate::complain!("x: {line}");
         }
         return Ok(Status::of(&report.outcome));
     }

@@ -44,7 +44,7 @@ pub fn test(args: &TestArgs) -> Result<Status> {
     let chosen: Vec<&Step> = steps.iter().filter(|step| step.name.contains(filter)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
-        eprintln!("x: no step's name holds '{filter}'; there are: {}", names.join(" "));
+        crate::complain!("x: no step's name holds '{filter}'; there are: {}", names.join(" "));
         return Ok(Status::Usage);
     }
     if args.choice.list {

@@ -9,11 +9,11 @@ use bench_report::timeline::{Facts, Timeline};
 use runner::Mode;
 use runner::symbols::{Symbols, demangle};
 
-use crate::Status;
 use crate::cli::{Choice, Output, Rows, TraceArgs};
 use crate::collect::{self, Collected};
 use crate::run::{Run, run};
 use crate::settings::Axis;
+use crate::{Status, place};
 
 /// Runs what was asked for and writes what happened.
 pub fn trace(args: &TraceArgs) -> Result<Status> {
@@ -23,10 +23,11 @@ pub fn trace(args: &TraceArgs) -> Result<Status> {
         machine.set.push(Axis::parse("trace=on").map_err(anyhow::Error::msg)?);
     }
     let choice = Choice { filter: Some(args.filter.clone()), list: false };
-    let file = match Fresh::open(&args.output) {
+    let path = args.output.clone().unwrap_or_else(|| place::made().join("timeline.json"));
+    let file = match Fresh::open(&path) {
         Ok(file) => file,
         Err(error) => {
-            eprintln!("x: {error}");
+            crate::complain!("x: {error}");
             return Ok(Status::Usage);
         }
     };
@@ -53,9 +54,7 @@ impl Fresh {
         if path.exists() {
             collect::holds_records(path)?;
         }
-        let mut part = path.as_os_str().to_owned();
-        part.push(format!(".{}.part", std::process::id()));
-        let part = PathBuf::from(part);
+        let part = collect::part_of(path);
         File::create(&part).map_err(|error| {
             format!("a timeline cannot be written to {}: {error}", path.display())
         })?;
@@ -94,7 +93,7 @@ fn said(path: &Path, timeline: &Timeline) -> Vec<String> {
         lines.push(format!("  {:<10} {count:>10}  {}", kind.name(), kind.doc().trim()));
     }
     let (events, (lost, unknown)) = (timeline.events(), timeline.lost());
-    let path = path.display();
+    let path = place::shown(path);
     lines.push(format!("timeline {path} ({events} events; {lost} older ones were not kept)"));
     if unknown > 0 {
         lines.push(format!("         {unknown} records of a kind that this program does not know"));

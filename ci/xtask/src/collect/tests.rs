@@ -47,3 +47,21 @@ fn records_take_the_place_of_records_alone_and_not_before_they_are_there() {
     assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 3, "nothing is left over");
     std::fs::remove_dir_all(&folder).expect("ours");
 }
+
+#[test]
+fn what_killed_runs_left_is_taken_away() {
+    let folder = std::env::temp_dir().join(format!("damselfly-parts-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join("run.jsonl");
+    // No process has this number: Linux ends below it.
+    let dead = "run.jsonl.4194999.part";
+    let alive = format!("run.jsonl.{}.part", std::process::id());
+    let others = ["other.jsonl.4194999.part", "run.jsonl.x.part", alive.as_str()];
+    for name in others.iter().chain([&dead]) {
+        fs::write(folder.join(name), "{}").expect("a file");
+    }
+    assert_eq!(part_of(&path), folder.join(&alive));
+    assert!(others.iter().all(|name| folder.join(name).exists()));
+    assert!(!folder.join(dead).exists());
+    std::fs::remove_dir_all(&folder).expect("the folder");
+}

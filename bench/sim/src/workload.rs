@@ -8,7 +8,7 @@
 //!
 //! [group.NAME]                 # a group of equal threads
 //! count = 8                    # so many; or per_cpu = 2: so many for each CPU
-//! priority = 10                # 1 to 31
+//! priority = 10                # 1 to 31, the best; 10 if nothing is said
 //! on = "spread"                # over all CPUs, one after the other; or [0, 1]: over these, for good
 //! arrivals = { poisson = "2ms" }         # jobs come by themselves, so far apart; or { every = "2ms" }
 //! service = { exponential = "100us" }    # CPU time of a job; or { fixed = ".." },

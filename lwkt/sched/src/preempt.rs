@@ -9,8 +9,10 @@
 //!                                                                           │ gives way: stays ready
 //!   chosen     ready ───────────────────── arrives ──(14) repay─────────────┘ and, not run, first of its equals
 //! ```
+//! (Edges 1 to 11 and 15 to 17, and what the numbers mean, are at [`Thread`](crate::Thread).) A victim that was taken out
+//! of the queue meanwhile does not go on, but waits there until it is woken ([`Scheduler::resumed`]).
 //! The queue is not asked: who is ready, better or not, waits until the victim gives way by itself. So code that does not
-//! give way sees no other thread of its CPU but interrupts' threads. What was refused for a reason that passes is owed:
+//! give way sees no other thread of its CPU but interrupts' threads. What was refused for a reason that passes ([`Refusal::passes`]) is owed:
 //! [`Scheduler::preempt_again`] is asked when it may have passed. Context law: as the scheduler's.
 
 mod refusal;

@@ -33,7 +33,7 @@ pub trait RunQueue: Sized {
     /// Calls `visit` with each thread in the queue, best first.
     fn visit(&self, visit: impl FnMut(ThreadRef));
 
-    /// `running` gives way to its equals: it goes last among them.
+    /// `running` gives way to its equals: it goes last among them. Also asked of the idle thread, which has none, and stays.
     #[inline(always)]
     fn rotate(&mut self, running: ThreadRef) {
         self.pop(running);

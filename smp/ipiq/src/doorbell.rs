@@ -19,14 +19,14 @@
 //!
 //! | step | sender | target |
 //! |---|---|---|
-//! | 1 | push the call into the ring | exchange the word for `POLLING`, acquire |
-//! | 2 | or its mark into the word, release; was it zero? | read the rings of the marks that were in it |
-//! | 3 | zero: interrupt the target | compare the word with `POLLING` and exchange it for 0; it has marks: go to 1 |
+//! | a | push the call into the ring | exchange the word for `POLLING`, acquire (edge 3) |
+//! | b | or its mark into the word, release; was it zero? (edges 1, 2, 5) | read the rings of the marks that were in it |
+//! | c | zero: interrupt the target (edge 1) | compare the word with `POLLING` and exchange it for 0 (edge 4); it has marks: go to a |
 //!
 //! Forbidden: a call in a ring, the target done, and nobody about to interrupt it. Both sides change the word by one
-//! read-modify-write, so one comes first. The sender first: the target's exchange (1) takes the mark and, as it
-//! acquires, sees the call; or the target's comparison (3) finds the mark, and it looks again. The target first: the sender
-//! finds zero and interrupts, or `POLLING`, and the target has promised step 3. Checked by the model `empty_to_pending`.
+//! read-modify-write, so one comes first. The sender first: the target's exchange (step a) takes the mark and, as it
+//! acquires, sees the call; or the target's comparison (step c) finds the mark, and it looks again. The target first: the sender
+//! finds zero and interrupts, or `POLLING`, and the target has promised step c. Checked by the model `empty_to_pending`.
 //! The word is zero only while the target reads no ring: a call that it reads costs no interrupt any more.
 //!
 //! A target that is busy with an interrupt it has not yet served, or that drains, or polls, has a word that is not zero:

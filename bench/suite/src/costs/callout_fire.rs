@@ -62,7 +62,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "kernel/callout_fire_threaded",
-    doc: "The same with handlers that run on the callout thread: into its queue and out are added, and a share of two switches.",
+    doc: "As kernel/callout_fire, with handlers that run on the callout thread: into its queue and out are added, and a share of two switches.",
     lies: "As for kernel/callout_fire; one that fires alone pays the switches whole.",
     shape: "a logarithm in callouts that are due together",
     run: |b| arm_and_fire(b, &THREADED),

@@ -109,7 +109,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "ipi/doorbells_singly",
-    doc: "The same, but each message is sent by itself: a target that looks in the middle of a burst is interrupted again.",
+    doc: "As ipi/doorbells, but each message is sent by itself: a target that looks in the middle of a burst is interrupted again.",
     cpus: 2,
     unit: Unit::Count("doorbells"),
     lies: "As for ipi/doorbells.",

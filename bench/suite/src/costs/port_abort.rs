@@ -44,7 +44,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "port/abort_cross",
-    doc: "The same at a thread port of another, halted CPU: message, request and answer travel as calls; work of both CPUs.",
+    doc: "As port/abort, at a thread port of another, halted CPU: message, request and answer travel as calls; work of both CPUs.",
     cpus: 2,
     lies: "Message and request are two calls under one doorbell, if the CPU has not looked between them. Counts work, says nothing of latency.",
     shape: "as port/abort",

@@ -44,7 +44,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "port/batch_singly",
-    doc: "The same, but each of the 32 messages is sent by itself.",
+    doc: "As port/batch, but each of the 32 messages is sent by itself.",
     cpus: 2,
     lies: "As for port/batch. Its doorbells are fewer than 32, as a target that has not looked yet is not rung again.",
     shape: "as port/batch",

@@ -48,7 +48,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "port/set_2",
-    doc: "The same with two ports.",
+    doc: "As port/set, with two ports.",
     lies: "As for port/set.",
     shape: "flat in members",
     run: |b| set(b, 2),

@@ -44,7 +44,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "port/spin_cross",
-    doc: "The same, with the receiver on another, halted CPU: the message is queued from here, and the wake travels; work of both CPUs.",
+    doc: "As port/spin, with the receiver on another, halted CPU: the message is queued from here, and the wake travels; work of both CPUs.",
     cpus: 2,
     lies: "As for port/spin. Counts work, says nothing of latency.",
     shape: "flat in receivers, CPUs and threads",

@@ -37,7 +37,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "ipi/remote_ack_idle",
-    doc: "The same on a halted CPU: the way out of idle and back into it is added.",
+    doc: "As ipi/remote_ack, on a halted CPU: the way out of idle and back into it is added.",
     cpus: 2,
     lies: "A CPU that has not halted yet serves the message on its way there.",
     shape: "flat in CPUs",

@@ -42,7 +42,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "ipi/sync_16",
-    doc: "The same on 16 other CPUs.",
+    doc: "As ipi/sync_4, on 16 other CPUs.",
     cpus: 17,
     lies: "As for ipi/sync_4.",
     shape: "as ipi/sync_4, less its share of the fixed part",
@@ -51,7 +51,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "ipi/sync_63",
-    doc: "The same on 63 other CPUs: along a tree, six hops there and back.",
+    doc: "As ipi/sync_4, on 63 other CPUs: along a tree, six hops there and back.",
     goal: "S3",
     cpus: 64,
     lies: "As for ipi/sync_4.",
@@ -61,7 +61,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "ipi/sync_254",
-    doc: "The same on 254 other CPUs: along a tree, eight hops there and back.",
+    doc: "As ipi/sync_4, on 254 other CPUs: along a tree, eight hops there and back.",
     cpus: 255,
     lies: "As for ipi/sync_4.",
     shape: "as ipi/sync_63",

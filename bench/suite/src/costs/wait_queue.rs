@@ -62,7 +62,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "kernel/wait_queue_cross",
-    doc: "The same with a thread on another, halted CPU: there and back, a message each way, work of both CPUs.",
+    doc: "As kernel/wait_queue, with the thread on another, halted CPU: there and back, a message each way, work of both CPUs.",
     cpus: 2,
     lies: "A CPU that had other work would not halt: no interrupt, no way out of idle. Counts work, says nothing of latency.",
     shape: "flat in CPUs and in waiting threads",

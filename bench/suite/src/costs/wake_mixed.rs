@@ -163,7 +163,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "kernel/wake_spread",
-    doc: "The same in thousandths of its median: how far the longest waits lie from the usual one.",
+    doc: "As kernel/wake_mixed, in thousandths of its median: how far the longest waits lie from the usual one.",
     goal: "S12",
     unit: Unit::Count("per mille of the median"),
     lies: "Threads that woken threads overtake would wait longer, and are not woken: kernel/wake_turns has a bound for all.",
@@ -179,7 +179,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "kernel/wake_turns",
-    doc: "The same in turns: how many threads run, or go on running, between the wake and the woken thread's own turn.",
+    doc: "As kernel/wake_mixed, in turns: how many threads run, or go on running, between the wake and the woken thread's own turn.",
     goal: "S12b",
     unit: Unit::Count("turns"),
     lies: "The rest of the waker's turn counts as one. How long a turn may be is the tick's to say: 10 ms where a thread breathes.",

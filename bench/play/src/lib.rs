@@ -65,9 +65,11 @@ fn run(cx: &mut MayBlock, workload: Workload, seed: u64) -> Result<bool, String>
         let cpu = CpuId::at(group.place(stage, index));
         let priority = Priority::new(group.said(stage).priority).ok_or("no such priority")?;
         let name = Name::new(&group.said(stage).name);
-        let handle = thread::spawn_bound(cpu, name, priority, move |cx| {
-            player::live(cx, stage, number, index);
-        });
+        let live = move |cx: &mut MayBlock| player::live(cx, stage, number, index);
+        let handle = match group.said(stage).go {
+            None => thread::spawn_bound(cpu, name, priority, live),
+            Some(_) => thread::spawn_on(cpu, name, priority, live),
+        };
         let handle = handle.map_err(|_| "no memory for its threads".to_string())?;
         group.member(index).enter(handle.thread());
         handles.push(handle);

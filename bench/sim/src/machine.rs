@@ -19,8 +19,10 @@ mod stream;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::marker::PhantomData;
 
 use ipiq::doorbell::Doorbell;
+use ipiq::knocking::Knocking;
 use lwkt_sched::{RunQueue, Scheduler, ThreadRef};
 use percpu::CpuId;
 
@@ -130,7 +132,7 @@ struct GroupState {
 }
 
 /// The machine, with its threads.
-pub struct Machine<'a, Q: RunQueue> {
+pub struct Machine<'a, Q: RunQueue, K: Knocking> {
     workload: &'a Workload,
     costs: &'a Costs,
     now: u64,
@@ -149,9 +151,10 @@ pub struct Machine<'a, Q: RunQueue> {
     open: u64,
     stream: Stream,
     report: Report,
+    knocking: PhantomData<K>,
 }
 
-impl<'a, Q: RunQueue> Machine<'a, Q> {
+impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
     /// Runs for as long as the workload says.
     pub fn run(mut self) -> Report {
         for cpu in 0..self.cpus.len() {

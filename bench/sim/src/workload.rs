@@ -10,6 +10,7 @@
 //! count = 8                    # so many; or per_cpu = 2: so many for each CPU
 //! priority = 10                # 1 to 31
 //! on = "spread"                # over all CPUs, one after the other; or [0, 1]: over these, for good
+//! go = 0.1                     # before one of ten jobs the thread goes to a CPU that chance chooses
 //! arrivals = { poisson = "2ms" }         # jobs come by themselves, so far apart; or { every = "2ms" }
 //! service = { exponential = "100us" }    # CPU time of a job; or { fixed = ".." },
 //!                                        # or { bimodal = { short = "..", long = "..", share = 0.1 } } (of long ones)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! MAGIC  VERSION  name  duration  jobs + 1, or 0  migrate  groups  group ...
-//! group: name  count  priority  on  source  service  send  barrier  sleep
+//! group: name  count  priority  on  go + 1, or 0  source  service  send  barrier  sleep
 //! ```
 //! Numbers are of 7 bits a byte, the lowest first; texts and lists have their length in front. Law: what [`decode`] takes makes
 //! sense, whoever wrote it: no number is out of its bounds, and no group waits for itself. What does not is refused by a line.
@@ -19,7 +19,7 @@ use crate::model::{
 /// What every form begins with.
 const MAGIC: &[u8; 4] = b"work";
 /// Changes whenever the form does.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// More groups, or CPUs of a group, than anybody names.
 const MOST: u64 = 10_000;
 
@@ -143,6 +143,7 @@ impl Writer {
                 cpus.iter().for_each(|cpu| self.number(*cpu as u64));
             }
         }
+        self.number(group.go.map_or(0, |share| u64::from(share.0) + 1));
         match group.source {
             Source::Always => self.number(0),
             Source::Requests => self.number(1),
@@ -228,6 +229,7 @@ impl<'a> Reader<'a> {
 
     fn group(&mut self, groups: usize) -> Result<Group, Bad> {
         const MANY: &str = "how many threads there are";
+        const GO: &str = "who goes elsewhere";
         let name = self.text()?;
         let per_cpu = self.one_of([false, true], MANY)?;
         let count = self.within(1, u32::MAX.into(), MANY)? as usize;
@@ -240,6 +242,7 @@ impl<'a> Reader<'a> {
                 Affinity::On((0..count).map(cpu).collect::<Result<_, _>>()?)
             }
         };
+        let go = self.within(0, 1 << 32, GO)?.checked_sub(1).map(|share| Share(share as u32));
         let source = match self.number()? {
             0 => Source::Always,
             1 => Source::Requests,
@@ -264,7 +267,8 @@ impl<'a> Reader<'a> {
             true => Some(self.time()?),
         };
         let count = if per_cpu { Count::PerCpu(count) } else { Count::Total(count) };
-        Ok(Group { name, count, priority, on, source, service, send, barrier, sleep })
+        let group = Group { name, count, priority, on, go, source, service, send, barrier, sleep };
+        if go.is_some() && !group.may_go() { Err(Bad::Field(GO)) } else { Ok(group) }
     }
 }
 

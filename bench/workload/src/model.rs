@@ -71,7 +71,7 @@ pub enum Count {
 /// Where the threads of a group are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Affinity {
-    /// Over all CPUs; may be moved, where the workload says so.
+    /// Over all CPUs; may go, or be moved, where the workload says so.
     Spread,
     /// Over these, for good.
     On(Vec<usize>),
@@ -119,6 +119,8 @@ pub struct Group {
     pub on: Affinity,
     /// Where jobs come from.
     pub source: Source,
+    /// Before how many of its jobs a thread goes to a CPU that chance chooses, if it does so at all.
+    pub go: Option<Share>,
     /// CPU time of a job.
     pub service: Time,
     /// Requests after the service.
@@ -136,6 +138,12 @@ impl Group {
             Count::Total(count) => count,
             Count::PerCpu(count) => count.saturating_mul(cpus),
         }
+    }
+
+    /// Whether its threads may go elsewhere before a job: then nobody may have sent them anything that could come after them.
+    pub fn may_go(&self) -> bool {
+        let alone = self.send.is_none_or(|send| send.window == 1);
+        self.on == Affinity::Spread && self.source != Source::Requests && alone
     }
 
     /// The CPU on which thread `index` begins.

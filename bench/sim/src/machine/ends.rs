@@ -1,9 +1,11 @@
 //! A machine's two ends: CPUs that come up, with threads that are not yet begun, and what has become of them.
 
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::marker::PhantomData;
 
 use ::workload::{Arrivals, Chance, jain};
 use ipiq::doorbell::Doorbell;
+use ipiq::knocking::Knocking;
 use lwkt_sched::{Priority, RunQueue};
 use percpu::CpuId;
 
@@ -14,7 +16,7 @@ use crate::measure::{self, Report, Wakes};
 use crate::workload::{Source, Workload};
 use crate::{Costs, Setting, ground};
 
-impl<'a, Q: RunQueue> Machine<'a, Q> {
+impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
     /// A machine whose CPUs have just come up, with all threads started.
     pub fn boot(workload: &'a Workload, costs: &'a Costs, setting: Setting) -> Self {
         ground::set_now(0);
@@ -51,6 +53,7 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
             waiting: 0,
             open: 0,
             stream: Stream::new(setting.streams),
+            knocking: PhantomData,
             report: Report::default(),
         };
         for group in 0..workload.groups.len() {

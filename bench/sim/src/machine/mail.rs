@@ -2,6 +2,7 @@
 //!
 //! A call for a thread goes to the thread's home; a home may have changed when it gets there, and it is sent on.
 
+use ipiq::knocking::Knocking;
 use lwkt_sched::{RunQueue, Wake};
 use percpu::CpuId;
 
@@ -76,7 +77,7 @@ impl Letter {
     }
 }
 
-impl<Q: RunQueue> Machine<'_, Q> {
+impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
     /// Has a CPU, maybe this one, do something: right behind the step under way.
     pub(super) fn post(&mut self, cpu: usize, to: CpuId, letter: Letter) {
         let here = to.index() == cpu;

@@ -2,7 +2,7 @@
 
 use ipiq::RING_DEPTH;
 use ipiq::doorbell::mark_of;
-use ipiq::knocking::{Chosen, Knock};
+use ipiq::knocking::{Knock, Knocking};
 use lwkt_sched::{Left, Next, RunQueue};
 use percpu::CpuId;
 
@@ -43,7 +43,7 @@ pub(super) enum Step {
     LookAround,
 }
 
-impl<Q: RunQueue> Machine<'_, Q> {
+impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
     fn cost(&self, step: &Step) -> u64 {
         let costs = self.costs;
         match step {
@@ -264,7 +264,7 @@ impl<Q: RunQueue> Machine<'_, Q> {
     }
 
     fn knock(&mut self, cpu: usize, to: CpuId) {
-        match self.cpus[to.index()].bell.knock::<Chosen>(mark_of(CpuId::at(cpu))) {
+        match self.cpus[to.index()].bell.knock::<K>(mark_of(CpuId::at(cpu))) {
             Knock::Ring => self.brings.push(Step::Ring(to)),
             Knock::Avoided => self.report.ipis_avoided += 1,
         }

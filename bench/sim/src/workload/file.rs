@@ -37,6 +37,7 @@ struct Entry {
     #[serde(default = "usual_priority")]
     priority: u8,
     on: Option<Cpus>,
+    go: Option<f64>,
     arrivals: Option<Arrivals>,
     service: Distribution,
     send: Option<Sending>,
@@ -210,17 +211,24 @@ fn group(name: &str, entry: &Entry, names: &[&String], asked: bool) -> Result<Gr
         return wrong("barrier", "a thread without a request would never come to it");
     }
     let send = entry.send.as_ref().map(|send| sending(send, names)).transpose()?;
-    Ok(Group {
+    let go = entry.go.map(|part| share("go", part)).transpose()?;
+    let group = Group {
         name: name.to_owned(),
         count,
         priority: entry.priority,
         on,
+        go,
         source,
         service: time("service", &entry.service)?,
         send,
         barrier: if entry.barrier { Barrier::All } else { Barrier::None },
         sleep: entry.sleep.as_ref().map(|sleep| time("sleep", sleep)).transpose()?,
-    })
+    };
+    if go.is_some() && !group.may_go() {
+        let why = "who goes is nowhere for good, gets no requests, and has one unanswered at most";
+        return wrong("go", why);
+    }
+    Ok(group)
 }
 
 fn sending(send: &Sending, names: &[&String]) -> Result<Send, Wrong> {
@@ -241,12 +249,16 @@ fn time(key: &'static str, distribution: &Distribution) -> Result<Time, Wrong> {
     Ok(match distribution {
         Distribution::Fixed(span) => Time::Fixed(span.0),
         Distribution::Exponential(span) => Time::Exponential(span.0),
-        Distribution::Bimodal(Bimodal { share, .. }) if !(0.0..=1.0).contains(share) => {
-            return Err((key, "share is from 0 to 1".to_owned()));
-        }
-        Distribution::Bimodal(Bimodal { short, long, share }) => {
-            let share = Share((share * f64::from(u32::MAX)).round() as u32);
-            Time::Bimodal { short: short.0, long: long.0, share }
+        Distribution::Bimodal(Bimodal { short, long, share: part }) => {
+            Time::Bimodal { short: short.0, long: long.0, share: share(key, *part)? }
         }
     })
+}
+
+fn share(key: &'static str, part: f64) -> Result<Share, Wrong> {
+    if (0.0..=1.0).contains(&part) {
+        Ok(Share((part * f64::from(u32::MAX)).round() as u32))
+    } else {
+        Err((key, "share is from 0 to 1".to_owned()))
+    }
 }

@@ -78,6 +78,9 @@ fn what_makes_no_sense_is_said_in_a_line() {
             ": group.server.send.to: its requests lead",
         ),
         ("count = 4", "count = 4\nsleep = { fixed = \"1ms\" }", ": group.client.sleep: it sleeps"),
+        ("count = 4", "count = 4\ngo = 0.5", ": group.client.go: who goes"),
+        ("count = 4", "count = 4\ngo = -0.5", ": group.client.go: share is from 0 to 1"),
+        ("priority = 12", "go = 0.5", ": group.server.go: who goes"),
         ("[group.server]", "[group.server", ":11: "),
         ("about = \"Clients and a server.\"", "", "missing field `about`"),
     ];

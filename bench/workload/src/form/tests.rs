@@ -9,6 +9,7 @@ pub(crate) fn example() -> Workload {
         count: Count::PerCpu(2),
         priority: 10,
         on: Affinity::Spread,
+        go: None,
         source,
         service,
         send: None,
@@ -32,6 +33,7 @@ pub(crate) fn example() -> Workload {
             },
             Group {
                 barrier: Barrier::All,
+                go: Some(Share(u32::MAX)),
                 sleep: Some(Time::Fixed(1)),
                 ..group("solver", Source::Always, Time::Exponential(5))
             },
@@ -61,7 +63,7 @@ prop_compose! {
         source in prop_oneof![Just(Source::Always), some_time().prop_map(Source::Arrivals)],
         service in some_time(),
         to in prop::option::of((of / 2..of, 1..=MOST_WINDOW, any::<bool>())),
-        (barrier, sleep) in (any::<bool>(), prop::option::of(some_time())),
+        (barrier, sleep, go) in (any::<bool>(), prop::option::of(some_time()), prop::option::of(any::<u32>())),
     ) -> Group {
         let asked = at >= of / 2;
         let choose = |any| if any { Choose::Any } else { Choose::Own };
@@ -71,7 +73,8 @@ prop_compose! {
         let barrier = if barrier && !asked { Barrier::All } else { Barrier::None };
         let count = if per_cpu { Count::PerCpu(total) } else { Count::Total(total) };
         let source = if asked { Source::Requests } else { source };
-        Group { name, count, priority, on, source, service, send, barrier, sleep }
+        let group = Group { name, count, priority, on, go: None, source, service, send, barrier, sleep };
+        Group { go: go.filter(|_| group.may_go()).map(Share), ..group }
     }
 }
 
@@ -171,6 +174,11 @@ fn what_makes_no_sense_is_named() {
         said(|w| w.groups[2].send = Some(Send { to: 0, window: 1, choose: Choose::Own })),
         Bad::Field("who gets requests")
     );
+    for place in [0, 1] {
+        let mut going = example();
+        going.groups[place].go = Some(Share(1));
+        assert_eq!(decode(&encode(&going)), Err(Bad::Field("who goes elsewhere")), "{place}");
+    }
     let mut circle = example();
     circle.groups[0].source = Source::Requests;
     circle.groups[1].send = Some(send);

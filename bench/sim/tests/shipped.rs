@@ -68,6 +68,16 @@ fn threads_move_in_most_of_them() {
     assert_eq!(names, ["barrier", "mixed", "web"]);
 }
 
+/// Threads that compete for a CPU by turns of unequal length get equal shares by what each has had, and by nothing else.
+#[test]
+fn fair_shares_are_fairer_where_threads_compete() {
+    let workload = read(&shipped()[1], 2_000_000_000);
+    let setting = Setting { cpus: 4, seed: 1, streams: Streams::Each };
+    let jain = |policy| line(policy, &workload, setting).1.groups[0].jain;
+    let (bitmap, fair) = (jain("bitmap"), jain("fair"));
+    assert!(bitmap < 0.98 && fair > 0.999, "{bitmap} and {fair}");
+}
+
 #[test]
 fn each_runs_under_each_policy_and_loses_nothing() {
     for file in shipped() {

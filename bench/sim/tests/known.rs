@@ -338,6 +338,23 @@ fn a_baseline_without_a_figure_says_which() {
     assert_eq!(said, format!("less.json: {why}"));
 }
 
+/// Every policy that ships has figures of its own.
+#[test]
+fn costs_are_of_the_policy_that_has_them() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines"));
+    let read = |runq, ipi| Costs::read(folder, Policies { runq, ipi }).expect("baselines");
+    let default = read(NAMES[0], "elide");
+    assert_eq!(default.threads, default.doorbell);
+    for runq in &NAMES[1..] {
+        let costs = read(runq, "eager");
+        assert!(costs.threads.key.ends_with(&format!("/runq={runq}")), "{}", costs.threads.key);
+        assert!(costs.doorbell.key.ends_with("/ipi=eager"), "{}", costs.doorbell.key);
+        assert!(costs.switch > default.switch, "{runq} is dearer: {} insns", costs.switch);
+    }
+    let unknown = read("mine", "mine");
+    assert_eq!((unknown.threads, unknown.doorbell), (default.threads, default.doorbell));
+}
+
 /// A doorbell that never elides interrupts for every send; what is done is the same.
 #[test]
 fn an_eager_doorbell_interrupts_for_every_send() {

@@ -171,6 +171,12 @@ impl Player {
             self.ask(send.to, &job, replies);
             self.collect(cx, replies, send.window as usize);
         }
+        if let Some(further) = job.asks {
+            cpu::critical(|crit| {
+                let other = (cpu::here().id().index() + further) % self.stage.cpus();
+                thread::ask_for_one(crit, CpuId::at(other));
+            });
+        }
         if let From::A(mut request) = from {
             request.body_mut().answered = timer::now();
             request.reply(());

@@ -28,20 +28,10 @@ pub const FLIGHT: u64 = 500;
 pub const PAUSE: u64 = 100;
 /// The time after which a running thread is asked to give way, while others wait for its CPU.
 pub const TICK: u64 = 10_000_000;
-/// A look at all other CPUs for one that has too much to do.
-pub const LOOK_AROUND: u64 = 100;
-/// The time between two of these on an idle CPU.
-pub const LOOKS_APART: u64 = 1_000_000;
 
 /// The declared ones, as they are printed.
-pub const DECLARED: [(&str, u64); 6] = [
-    ("ring", RING),
-    ("flight", FLIGHT),
-    ("pause", PAUSE),
-    ("tick", TICK),
-    ("look around", LOOK_AROUND),
-    ("looks apart", LOOKS_APART),
-];
+pub const DECLARED: [(&str, u64); 4] =
+    [("ring", RING), ("flight", FLIGHT), ("pause", PAUSE), ("tick", TICK)];
 
 /// Accepted figures, and the file that they are in.
 #[derive(Clone, Debug)]

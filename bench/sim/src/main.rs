@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::workload::{LONGEST, Migrate, form};
+use ::workload::{LONGEST, form};
 use sim::against::{Held, Played};
 use sim::options::Options;
 use sim::{Costs, Run, Setting, Streams, Workload, json, table, workload};
@@ -127,8 +127,6 @@ fn against(workload: Workload, options: &Options) -> Result<(), Wrong> {
     if workload.jobs.is_none() {
         return usage("a kernel plays a workload to its end: say how many --jobs a thread has");
     }
-    // Nobody pulls threads in the kernel.
-    let workload = Workload { migrate: Migrate::Never, ..workload };
     let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::One };
     let costs = Costs::read(&options.costs, policies).map_err(Wrong::Broken)?;
     let report = sim::run(policies, &workload, &costs, setting).map_err(Wrong::Usage)?;
@@ -148,7 +146,7 @@ fn against(workload: Workload, options: &Options) -> Result<(), Wrong> {
         let why = format!("{}: another workload, machine or seed", file.display());
         return Err(Wrong::Broken(why));
     }
-    let rows = sim::against::rows(&report, &played);
+    let rows = sim::against::rows(&workload, &report, &played);
     say(&(table::against_head(&workload, policies, setting, options.stretch)
         + &sim::against::table(&rows)))?;
     let apart = rows.iter().any(|row| row.held() == Held::Apart);

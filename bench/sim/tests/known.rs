@@ -166,10 +166,15 @@ fn a_cpu_that_idles_beside_a_thread_that_waits_is_counted() {
 
 #[test]
 fn idle_cpus_pull_what_may_move() {
-    let text = |migrate: &str, on: &str| {
+    let text = |pull: bool, on: &str| {
         format!(
             "duration = \"1s\"
-            migrate = \"{migrate}\"
+            [group.puller]
+            per_cpu = 1
+            priority = 1
+            service = {{ fixed = \"1us\" }}
+            sleep = {{ fixed = \"500us\" }}
+            pull = {pull}
             [group.solver]
             count = 6
             on = {on}
@@ -182,11 +187,11 @@ fn idle_cpus_pull_what_may_move() {
         let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum();
         (sum(|report| report.migrations), sum(|report| report.idle_while_waiting))
     };
-    let (never, waste) = total(&text("never", "\"spread\""));
+    let (never, waste) = total(&text(false, "\"spread\""));
     assert_eq!(never, 0);
-    let (pulled, less) = total(&text("pull", "\"spread\""));
+    let (pulled, less) = total(&text(true, "\"spread\""));
     assert!(pulled > 100 && less < waste / 2, "{pulled} moved, {less} of {waste} are left");
-    assert_eq!(total(&text("pull", "[0, 1, 2, 3]")).0, 0);
+    assert_eq!(total(&text(true, "[0, 1, 2, 3]")).0, 0);
 }
 
 /// Who goes comes as a message, and begins its job there.

@@ -1,6 +1,6 @@
 //! Chance, by seed: each thread has a stream of its own, so that all who play a workload meet the same arrivals and times.
 
-use crate::model::{Choose, Group, Share, Source, Time, Workload};
+use crate::model::{Choose, Group, Pull, Share, Source, Time, Workload};
 
 /// A stream of pseudo-random numbers (SplitMix64).
 #[derive(Clone, Debug)]
@@ -65,6 +65,8 @@ pub struct Job {
     pub sleep: u64,
     /// The CPU that its thread goes to before, if it goes anywhere.
     pub goes: Option<usize>,
+    /// How many CPUs further the one is that it asks for a thread afterwards, if it asks any.
+    pub asks: Option<usize>,
 }
 
 impl Chance {
@@ -129,7 +131,9 @@ impl Chance {
         };
         let sleep = group.sleep.map_or(0, |sleep| self.time(sleep));
         let goes = group.go.is_some_and(|share| self.strikes(share)).then(|| self.below(cpus));
-        Job { service, to, sleep, goes }
+        let asks = group.pull == Pull::Any && cpus > 1;
+        let asks = asks.then(|| 1 + self.below(cpus - 1));
+        Job { service, to, sleep, goes, asks }
     }
 }
 

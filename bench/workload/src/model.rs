@@ -129,6 +129,8 @@ pub struct Group {
     pub barrier: Barrier,
     /// Sleep after that.
     pub sleep: Option<Time>,
+    /// Whether it asks other CPUs for threads after the service.
+    pub pull: Pull,
 }
 
 impl Group {
@@ -155,13 +157,13 @@ impl Group {
     }
 }
 
-/// Whether threads are moved.
+/// Whether a thread asks other CPUs for threads that wait for their turn there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Migrate {
-    /// They stay where they began.
+pub enum Pull {
+    /// It asks nobody.
     Never,
-    /// An idle CPU asks the one where most threads wait for one that may move.
-    Pull,
+    /// After each job, another CPU that chance chooses.
+    Any,
 }
 
 /// What a workload file says.
@@ -175,8 +177,6 @@ pub struct Workload {
     pub duration: u64,
     /// It is over when each thread that nobody sends requests to has done so many jobs; without it, when its time is.
     pub jobs: Option<u64>,
-    /// Whether threads are moved.
-    pub migrate: Migrate,
     /// In order of names.
     pub groups: Vec<Group>,
 }
@@ -200,6 +200,13 @@ impl Workload {
             return Err(format!("{}: {threads} threads, {MOST_THREADS} at most", self.name));
         }
         Ok(())
+    }
+
+    /// Whether the threads of a group may be pulled to other CPUs.
+    pub fn may_be_pulled(&self, group: &Group) -> bool {
+        let pulled = self.groups.iter().any(|group| group.pull == Pull::Any);
+        let may = group.on == Affinity::Spread && group.source != Source::Requests;
+        pulled && may && group.pull == Pull::Never
     }
 
     /// A group whose requests lead back to it, if there is one: they could all wait for one another.

@@ -34,9 +34,6 @@ impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
             tick: None,
             gives_way: false,
             waiting: 0,
-            gives: None,
-            asks: false,
-            next_look: 0,
         });
         let mut machine = Self {
             workload,
@@ -70,7 +67,11 @@ impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
         let cpu = group.cpu_of(index, setting.cpus);
         let me = self.threads.len();
         let memory = ground::thread(&group.name, priority, me);
-        let thread = self.cpus[cpu].own.spawn(&ground::crit(), memory);
+        let (crit, own) = (ground::crit(), &mut self.cpus[cpu].own);
+        let thread = own.spawn(&crit, memory);
+        if group.go.is_none() && !self.workload.may_be_pulled(group) {
+            own.bind(&crit, thread);
+        }
         let may_begin = match group.source {
             Source::Always => self.workload.jobs.unwrap_or(u64::MAX),
             Source::Arrivals(_) | Source::Requests => 0,

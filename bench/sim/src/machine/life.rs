@@ -87,6 +87,10 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
                 if let Some(send) = group.send {
                     self.ask(cpu, me, send.to);
                 }
+                if let Some(further) = self.threads[me].job.drawn.asks {
+                    let other = CpuId::at((cpu + further) % self.cpus.len());
+                    self.post(cpu, other, Letter::Ask(cpu));
+                }
             }
             Phase::Asked => match group.send {
                 Some(send) if self.threads[me].unanswered >= send.window => {

@@ -6,9 +6,7 @@ use serde::Deserialize;
 
 use workload::{LONGEST, MOST_WINDOW, PRIORITIES};
 
-use super::{
-    Affinity, Barrier, Choose, Count, Group, Migrate, Send, Share, Source, Time, Workload,
-};
+use super::{Affinity, Barrier, Choose, Count, Group, Pull, Send, Share, Source, Time, Workload};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,17 +14,7 @@ struct File {
     about: String,
     duration: Span,
     jobs: Option<u64>,
-    #[serde(default)]
-    migrate: Migration,
     group: BTreeMap<String, Entry>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum Migration {
-    #[default]
-    Never,
-    Pull,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +32,8 @@ struct Entry {
     #[serde(default)]
     barrier: bool,
     sleep: Option<Distribution>,
+    #[serde(default)]
+    pull: bool,
 }
 
 fn usual_priority() -> u8 {
@@ -148,15 +138,11 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Workload, String> {
             group(name, entry, &names, asked).map_err(key)
         })
         .collect();
-    let migrate = match file.migrate {
-        Migration::Never => Migrate::Never,
-        Migration::Pull => Migrate::Pull,
-    };
     let (name, about, duration) = (name.to_owned(), file.about, file.duration.0);
     if file.jobs == Some(0) {
         return Err(": jobs: 1 at least".to_owned());
     }
-    let workload = Workload { name, about, duration, jobs: file.jobs, migrate, groups: groups? };
+    let workload = Workload { name, about, duration, jobs: file.jobs, groups: groups? };
     match workload.circle() {
         None => Ok(workload),
         Some(at) => {
@@ -223,6 +209,7 @@ fn group(name: &str, entry: &Entry, names: &[&String], asked: bool) -> Result<Gr
         send,
         barrier: if entry.barrier { Barrier::All } else { Barrier::None },
         sleep: entry.sleep.as_ref().map(|sleep| time("sleep", sleep)).transpose()?,
+        pull: if entry.pull { Pull::Any } else { Pull::Never },
     };
     if go.is_some() && !group.may_go() {
         let why = "who goes is nowhere for good, gets no requests, and has one unanswered at most";

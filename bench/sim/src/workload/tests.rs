@@ -21,8 +21,8 @@ service = { fixed = "500ns" }
 fn a_file_means_what_it_says() {
     let read = parse("mine", GOOD).expect("it is right");
     assert_eq!(
-        (read.name.as_str(), read.duration, read.migrate),
-        ("mine", 10_000_000, Migrate::Never)
+        (read.name.as_str(), read.duration, read.may_be_pulled(&read.groups[0])),
+        ("mine", 10_000_000, false)
     );
     let [client, server] = &read.groups[..] else { panic!("{read:?}") };
     assert_eq!(client.source, Source::Arrivals(Time::Exponential(1_500_000)));

@@ -23,7 +23,7 @@ use lwkt_sched::{MayBlock, Name, Priority};
 use percpu::CpuId;
 use stage::Stage;
 use window::Window;
-use workload::{Migrate, Wakes, Workload, form, jain};
+use workload::{Wakes, Workload, form, jain};
 
 /// Nanoseconds for a thread to get ready in.
 const READY: u64 = 200_000;
@@ -43,18 +43,10 @@ pub fn play(cx: &mut MayBlock, module: Option<&[u8]>, seed: u64) -> bool {
     }
 }
 
-/// What this kernel cannot play.
-fn refusal(workload: &Workload) -> Option<&'static str> {
-    if workload.jobs.is_none() {
-        return Some("it must say how many jobs a thread has to do");
-    }
-    (workload.migrate == Migrate::Pull).then_some("nobody pulls threads in this kernel")
-}
-
 fn run(cx: &mut MayBlock, workload: Workload, seed: u64) -> Result<bool, String> {
     workload.fits(cpu::count())?;
-    if let Some(why) = refusal(&workload) {
-        return Err(why.to_string());
+    if workload.jobs.is_none() {
+        return Err("it must say how many jobs a thread has to do".to_string());
     }
     let stage = Stage::set(workload, seed, cpu::count());
     let start = timer::now() + 2 * REST + READY * stage.players().count() as u64;
@@ -65,9 +57,13 @@ fn run(cx: &mut MayBlock, workload: Workload, seed: u64) -> Result<bool, String>
         let cpu = CpuId::at(group.place(stage, index));
         let priority = Priority::new(group.said(stage).priority).ok_or("no such priority")?;
         let name = Name::new(&group.said(stage).name);
-        let handle = thread::spawn_bound(cpu, name, priority, move |cx| {
-            player::live(cx, stage, number, index);
-        });
+        let live = move |cx: &mut MayBlock| player::live(cx, stage, number, index);
+        let said = group.said(stage);
+        let handle = if said.go.is_none() && !stage.workload().may_be_pulled(said) {
+            thread::spawn_bound(cpu, name, priority, live)
+        } else {
+            thread::spawn_on(cpu, name, priority, live)
+        };
         let handle = handle.map_err(|_| "no memory for its threads".to_string())?;
         group.member(index).enter(handle.thread());
         handles.push(handle);

@@ -156,12 +156,26 @@ impl Player {
     ) {
         let said = self.said();
         let others = said.send.map_or(1, |send| self.stage.group(send.to).count());
-        let job = self.chance.job(said, self.index, others);
+        let job = self.chance.job(said, self.index, others, self.stage.cpus());
         self.tally.service += job.service;
+        let begun = match job.goes {
+            None => begun,
+            Some(to) => {
+                let gone = thread::migrate(cx, CpuId::at(to));
+                gone.expect("it is not bound, and no CPU is taken away");
+                timer::now()
+            }
+        };
         self.work(cx, begun, job.service);
         if let (Some(send), Some(replies)) = (said.send, replies) {
             self.ask(send.to, &job, replies);
             self.collect(cx, replies, send.window as usize);
+        }
+        if let Some(further) = job.asks {
+            cpu::critical(|crit| {
+                let other = (cpu::here().id().index() + further) % self.stage.cpus();
+                thread::ask_for_one(crit, CpuId::at(other));
+            });
         }
         if let From::A(mut request) = from {
             request.body_mut().answered = timer::now();
@@ -222,7 +236,7 @@ impl Player {
         let times = self.tally.done;
         let mut waited = false;
         cpu::critical(|crit| {
-            if keeper == group.place(self.stage, self.index) {
+            if keeper == cpu::here().id().index() {
                 group.one_more(crit);
             } else {
                 let word = core::ptr::from_ref(group).expose_provenance();

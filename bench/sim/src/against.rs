@@ -10,7 +10,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::{Group, Report};
+use ::workload::Pull;
+
+use crate::{Group, Report, Workload};
 
 /// How far apart two counters may be, of the larger.
 const PER_CENT: u64 = 2;
@@ -178,8 +180,12 @@ const OF_ALL: [OfAll; 12] = [
     ("idle_while_waiting", UNCOUNTED, |report| report.idle_while_waiting),
 ];
 
+/// What depends on who comes first, where threads are pulled: who waits when somebody asks.
+const WHERE_PULLED: [&str; 2] = ["migrations", "ring_messages"];
+
 /// Every counter, groups first.
-pub fn rows(report: &Report, played: &Played) -> Vec<Row> {
+pub fn rows(workload: &Workload, report: &Report, played: &Played) -> Vec<Row> {
+    let pulled = workload.groups.iter().any(|group| group.pull == Pull::Any);
     let nothing = Counts::new();
     let mut rows = Vec::new();
     for group in &report.groups {
@@ -187,7 +193,10 @@ pub fn rows(report: &Report, played: &Played) -> Vec<Row> {
         let sims = OF_A_GROUP.map(|(name, class, sim)| (name, class, sim(group)));
         rows.extend(pairs(&group.name, &sims, counts));
     }
-    let sims = OF_ALL.map(|(name, class, sim)| (name, class, sim(report)));
+    let sims = OF_ALL.map(|(name, class, sim)| {
+        let near = pulled && WHERE_PULLED.contains(&name);
+        (name, if near { Class::Near } else { class }, sim(report))
+    });
     rows.extend(pairs("", &sims, &played.counts));
     rows
 }

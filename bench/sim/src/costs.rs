@@ -10,13 +10,15 @@
 //! | `leave` | (`ipi/round_trip` - 2 `ipi/one_way`) / 2: out of the handler |
 //! | `idle` | `ipi/remote_ack_idle` - `ipi/remote_ack`: out of the halt, and into it again |
 //!
-//! A policy costs what a kernel with it needs, if such a baseline is there (`./x bench --set runq=NAME --bless 'why'`); if
-//! not, what the default needs: the key says which. A timer's handler is entered and left like the doorbell's. What no
+//! The first three are the run queue's, the others the doorbell's. A policy costs what a kernel with it needs, if such a baseline is
+//! there (`./x bench --set runq=NAME --bless 'why'`); if not, what the default needs: the file says which. A timer's handler is entered and left like the doorbell's. What no
 //! benchmark measures is declared below.
 
 use std::path::Path;
 
 use bench_report::Baseline;
+
+use crate::Policies;
 
 /// Writing to the interrupt controller: no benchmark ends between that and the interrupt.
 pub const RING: u64 = 15;
@@ -26,42 +28,63 @@ pub const FLIGHT: u64 = 500;
 pub const PAUSE: u64 = 100;
 /// The time after which a running thread is asked to give way, while others wait for its CPU.
 pub const TICK: u64 = 10_000_000;
-/// A look at all other CPUs for one that has too much to do.
-pub const LOOK_AROUND: u64 = 100;
-/// The time between two of these on an idle CPU.
-pub const LOOKS_APART: u64 = 1_000_000;
 
 /// The declared ones, as they are printed.
-pub const DECLARED: [(&str, u64); 6] = [
-    ("ring", RING),
-    ("flight", FLIGHT),
-    ("pause", PAUSE),
-    ("tick", TICK),
-    ("look around", LOOK_AROUND),
-    ("looks apart", LOOKS_APART),
-];
+pub const DECLARED: [(&str, u64); 4] =
+    [("ring", RING), ("flight", FLIGHT), ("pause", PAUSE), ("tick", TICK)];
+
+/// Accepted figures, and the file that they are in.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The file, to be shown.
+    pub file: String,
+    /// What is in it.
+    pub baseline: Baseline,
+}
+
+/// Where costs come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The key of the figures.
+    pub key: String,
+    /// The file that they are in.
+    pub file: String,
+}
+
+/// What a policy does costs what a kernel with it needs.
+struct Sources<'a> {
+    threads: &'a Accepted,
+    doorbell: &'a Accepted,
+}
 
 macro_rules! costs {
-    ($($(#[$doc:meta])* $name:ident: $formula:expr,)+) => {
-        /// What each step costs, in nanoseconds, and by which key's figures.
+    ($($(#[$doc:meta])* $name:ident of $whose:ident: $formula:expr,)+) => {
+        /// What each step costs, in nanoseconds, and by whose figures.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Costs {
-            /// The key.
-            pub key: String,
+            /// The figures of what is done with threads.
+            pub threads: Origin,
+            /// Those of messages between CPUs.
+            pub doorbell: Origin,
             $($(#[$doc])* pub $name: u64,)+
         }
 
         impl Costs {
-            /// By these figures.
+            /// By the figures of a kernel with the run queue, and of one with the doorbell.
             ///
             /// # Errors
-            /// The benchmark that has no figure in instructions, or the cost that comes out below zero.
-            pub fn of(baseline: &Baseline) -> Result<Self, String> {
+            /// The file, and the benchmark that has no figure in instructions in it, or the cost that comes out below zero.
+            pub fn of(threads: &Accepted, doorbell: &Accepted) -> Result<Self, String> {
+                let sources = Sources { threads, doorbell };
                 Ok(Self {
-                    key: baseline.run.baseline_name(),
+                    threads: threads.origin(),
+                    doorbell: doorbell.origin(),
                     $($name: {
-                        let formula: fn(&Figures) -> Result<f64, String> = $formula;
-                        whole(stringify!($name), formula(&Figures(baseline))?)?
+                        let formula: fn(&Figures<'_>) -> Result<f64, String> = $formula;
+                        let Accepted { file, baseline } = sources.$whose;
+                        let cost = formula(&Figures(baseline));
+                        cost.and_then(|cost| whole(stringify!($name), cost))
+                            .map_err(|why| format!("{file}: {why}"))?
                     },)+
                 })
             }
@@ -76,19 +99,19 @@ macro_rules! costs {
 
 costs! {
     /// A switch to another thread of the CPU.
-    switch: |of| of.per_op("kernel/switch"),
+    switch of threads: |of| of.per_op("kernel/switch"),
     /// Waking a thread of the CPU, and its wait before.
-    wake: |of| Ok(of.per_op("kernel/block_wake")? - of.per_op("kernel/switch")?),
+    wake of threads: |of| Ok(of.per_op("kernel/block_wake")? - of.per_op("kernel/switch")?),
     /// A message, or its reply, queued and taken.
-    message: |of| Ok(of.per_op("kernel/port_do")? / 2.0 - of.per_op("kernel/block_wake")?),
+    message of threads: |of| Ok(of.per_op("kernel/port_do")? / 2.0 - of.per_op("kernel/block_wake")?),
     /// A call into a ring and out of it.
-    send: |of| of.per_op("ipi/push_pop"),
+    send of doorbell: |of| of.per_op("ipi/push_pop"),
     /// Into a handler.
-    enter: |of| Ok(of.per_op("ipi/one_way")? - of.per_op("ipi/push_pop")? - RING as f64),
+    enter of doorbell: |of| Ok(of.per_op("ipi/one_way")? - of.per_op("ipi/push_pop")? - RING as f64),
     /// Out of a handler.
-    leave: |of| Ok(of.per_op("ipi/round_trip")? / 2.0 - of.per_op("ipi/one_way")?),
+    leave of doorbell: |of| Ok(of.per_op("ipi/round_trip")? / 2.0 - of.per_op("ipi/one_way")?),
     /// Out of the halt and into it again.
-    idle: |of| Ok(of.per_op("ipi/remote_ack_idle")? - of.per_op("ipi/remote_ack")?),
+    idle of doorbell: |of| Ok(of.per_op("ipi/remote_ack_idle")? - of.per_op("ipi/remote_ack")?),
 }
 
 struct Figures<'a>(&'a Baseline);
@@ -114,25 +137,42 @@ fn whole(name: &str, cost: f64) -> Result<u64, String> {
     }
 }
 
-impl Costs {
-    /// The costs of a policy by the file of a baseline, or by the last that is in a folder of them; by the one beside it that is
-    /// of that policy, if there is one.
+impl Accepted {
+    fn origin(&self) -> Origin {
+        Origin { key: self.baseline.run.baseline_name(), file: self.file.clone() }
+    }
+
+    /// Reads a baseline of instructions.
     ///
     /// # Errors
     /// The file, and what is wrong with it, in a line.
-    pub fn read(path: &Path, policy: &str) -> Result<Self, String> {
-        let usual = if path.is_dir() { last_in(path)? } else { path.to_owned() };
-        let stem = usual.file_stem().unwrap_or_default().to_string_lossy();
-        let own = usual.with_file_name(format!("{stem}_runq={policy}.json"));
-        let file = if own.is_file() { own } else { usual };
-        let named = |why: String| format!("{}: {why}", file.display());
-        let bytes = std::fs::read(&file).map_err(|error| named(error.to_string()))?;
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let file = path.display().to_string();
+        let named = |why: String| format!("{file}: {why}");
+        let bytes = std::fs::read(path).map_err(|error| named(error.to_string()))?;
         let baseline: Baseline = serde_json::from_slice(&bytes)
             .map_err(|error| named(format!("not a baseline: {error}")))?;
         if baseline.run.mode != "insns" {
             return Err(named(format!("figures in mode {}, not insns", baseline.run.mode)));
         }
-        Self::of(&baseline).map_err(named)
+        Ok(Self { file, baseline })
+    }
+}
+
+impl Costs {
+    /// The costs of policies by the file of a baseline, or by the last that is in a folder of them; for each policy by the one
+    /// beside it that is of that, if there is one.
+    ///
+    /// # Errors
+    /// The file, and what is wrong with it, in a line.
+    pub fn read(path: &Path, Policies { runq, ipi }: Policies<'_>) -> Result<Self, String> {
+        let usual = if path.is_dir() { last_in(path)? } else { path.to_owned() };
+        let stem = usual.file_stem().unwrap_or_default().to_string_lossy();
+        let of = |key: &str, name: &str| {
+            let own = usual.with_file_name(format!("{stem}_{key}={name}.json"));
+            Accepted::read(if own.is_file() { &own } else { &usual })
+        };
+        Self::of(&of("runq", runq)?, &of("ipi", ipi)?)
     }
 }
 

@@ -9,7 +9,8 @@ use crate::{Group, Run, Setting, Workload};
 pub fn lines(workload: &Workload, setting: Setting, run: &Run<'_>) -> String {
     let report = &run.report;
     let mut line = head("sim", workload, setting, run);
-    line.insert("costs_key".to_owned(), json!(run.costs.key));
+    line.insert("costs_key".to_owned(), json!(run.costs.threads.key));
+    line.insert("doorbell_costs_key".to_owned(), json!(run.costs.doorbell.key));
     let costs = run.costs.each().into_iter().chain(DECLARED);
     line.extend(
         costs.map(|(name, cost)| (format!("cost_{}", name.replace(' ', "_")), json!(cost))),
@@ -40,7 +41,8 @@ fn head(kind: &str, workload: &Workload, setting: Setting, run: &Run<'_>) -> Map
     [
         ("kind", json!(kind)),
         ("workload", json!(workload.name)),
-        ("runq", json!(run.policy)),
+        ("runq", json!(run.policies.runq)),
+        ("ipi", json!(run.policies.ipi)),
         ("cpus", json!(setting.cpus)),
         ("seed", json!(setting.seed)),
     ]

@@ -26,8 +26,12 @@ pub use self::workload::Workload;
 pub use costs::Costs;
 pub use measure::{Group, Report, Wakes};
 
-use lwkt_sched::RunQueue;
-use lwkt_sched::queue::{self, Use};
+use std::marker::PhantomData;
+
+use ipiq::knocking::{self, Knocking};
+use lwkt_sched::{RunQueue, queue};
+
+use machine::Machine;
 
 /// The circumstances of a run, beside workload and costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,22 @@ pub struct Setting {
     pub streams: Streams,
 }
 
+/// Which of the kernel's policies decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policies<'a> {
+    /// The run queue's name: who is next.
+    pub runq: &'a str,
+    /// The doorbell's: who is interrupted.
+    pub ipi: &'a str,
+}
+
+impl<'a> Policies<'a> {
+    /// This run queue, and the usual doorbell.
+    pub fn of(runq: &'a str) -> Self {
+        Self { runq, ipi: knocking::NAMES[0] }
+    }
+}
+
 /// Whether CPUs execute at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streams {
@@ -50,11 +70,11 @@ pub enum Streams {
     One,
 }
 
-/// A run under one policy: what it rests on, and what it found.
+/// A run under policies: what it rests on, and what it found.
 #[derive(Clone, Debug)]
 pub struct Run<'a> {
-    /// The run queue's name.
-    pub policy: &'a str,
+    /// Which they were.
+    pub policies: Policies<'a>,
     /// What a step cost.
     pub costs: Costs,
     /// What it found.
@@ -65,28 +85,46 @@ struct Plan<'a> {
     workload: &'a Workload,
     costs: &'a Costs,
     setting: Setting,
+    ipi: &'a str,
 }
 
-impl Use for Plan<'_> {
-    type Result = Report;
+impl queue::Use for Plan<'_> {
+    type Result = Result<Report, String>;
 
-    fn with<Q: RunQueue>(self) -> Report {
-        machine::Machine::<Q>::boot(self.workload, self.costs, self.setting).run()
+    fn with<Q: RunQueue>(self) -> Self::Result {
+        let ipi = self.ipi;
+        let report = knocking::by_name(ipi, Queued::<Q>(self, PhantomData));
+        report.ok_or_else(|| unknown("doorbell", ipi, knocking::NAMES))
     }
 }
 
-/// Runs a workload with the run queue of this name.
+/// The same, with a run queue.
+struct Queued<'a, Q>(Plan<'a>, PhantomData<Q>);
+
+impl<Q: RunQueue> knocking::Use for Queued<'_, Q> {
+    type Result = Report;
+
+    fn with<K: Knocking>(self) -> Report {
+        let Plan { workload, costs, setting, .. } = self.0;
+        Machine::<Q, K>::boot(workload, costs, setting).run()
+    }
+}
+
+fn unknown(what: &str, name: &str, names: &[&str]) -> String {
+    format!("no {what} is called {name}; there are {}", names.join(", "))
+}
+
+/// Runs a workload with the policies of these names.
 ///
 /// # Errors
-/// The workload does not fit the machine, or no run queue has the name: a line that says so.
+/// The workload does not fit the machine, or nothing has a name: a line that says so.
 pub fn run(
-    policy: &str,
+    Policies { runq, ipi }: Policies<'_>,
     workload: &Workload,
     costs: &Costs,
     setting: Setting,
 ) -> Result<Report, String> {
     workload.fits(setting.cpus)?;
-    queue::by_name(policy, Plan { workload, costs, setting }).ok_or_else(|| {
-        format!("no run queue is called {policy}; there are {}", queue::NAMES.join(", "))
-    })
+    queue::by_name(runq, Plan { workload, costs, setting, ipi })
+        .unwrap_or_else(|| Err(unknown("run queue", runq, queue::NAMES)))
 }

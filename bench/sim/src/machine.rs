@@ -5,7 +5,7 @@
 //!    ▲ └────(2) its work is over─────────────────▶ │ │ └──┘ (4) next step
 //!    └──────(3) all steps done, somebody to run────┘ │
 //!   IDLE ◀──(3) all steps done, nobody to run────────┘
-//!      └────(1) doorbell, timer, time to look around─▶ PATH
+//!      └────(1) doorbell, timer──────────────────▶ PATH
 //! ```
 //! A CPU is in a kernel path, in a thread's own work, or idle. A path is a critical section: steps that nothing interrupts,
 //! each with a cost, and an effect when that has passed; what arrives meanwhile is served at its end, as the kernel does.
@@ -19,8 +19,10 @@ mod stream;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::marker::PhantomData;
 
 use ipiq::doorbell::Doorbell;
+use ipiq::knocking::Knocking;
 use lwkt_sched::{RunQueue, Scheduler, ThreadRef};
 use percpu::CpuId;
 
@@ -33,7 +35,7 @@ use ::workload::{Arrivals, Chance};
 use crate::costs::Costs;
 use crate::ground::{self, Link};
 use crate::measure::Report;
-use crate::workload::{Affinity, Workload};
+use crate::workload::Workload;
 
 /// What happens at a moment on a CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +48,6 @@ enum What {
     Rung,
     /// The timer that was armed for this deadline.
     Timer(u64),
-    /// Time for an idle CPU to look around.
-    Look(u64),
 }
 
 /// When, where, the how manieth of all that were foreseen, and what.
@@ -80,11 +80,6 @@ struct Cpu<Q: RunQueue> {
     gives_way: bool,
     /// Threads in its queue that do not run.
     waiting: usize,
-    /// Somebody asked for the running thread.
-    gives: Option<CpuId>,
-    /// It has asked somebody for a thread, and has no answer yet.
-    asks: bool,
-    next_look: u64,
 }
 
 /// A thread, as far as its workload goes. Touched by its home CPU, but for the numbers that never change.
@@ -130,7 +125,7 @@ struct GroupState {
 }
 
 /// The machine, with its threads.
-pub struct Machine<'a, Q: RunQueue> {
+pub struct Machine<'a, Q: RunQueue, K: Knocking> {
     workload: &'a Workload,
     costs: &'a Costs,
     now: u64,
@@ -149,9 +144,10 @@ pub struct Machine<'a, Q: RunQueue> {
     open: u64,
     stream: Stream,
     report: Report,
+    knocking: PhantomData<K>,
 }
 
-impl<'a, Q: RunQueue> Machine<'a, Q> {
+impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
     /// Runs for as long as the workload says.
     pub fn run(mut self) -> Report {
         for cpu in 0..self.cpus.len() {
@@ -220,12 +216,7 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
                 self.cpus[cpu].timer_due = true;
                 self.interrupt(cpu);
             }
-            What::Look(at) if self.cpus[cpu].next_look == at => {
-                if matches!(self.cpus[cpu].doing, Doing::Idle) {
-                    self.interrupt(cpu);
-                }
-            }
-            What::Service(_) | What::Timer(_) | What::Look(_) => {}
+            What::Service(_) | What::Timer(_) => {}
         }
     }
 
@@ -263,20 +254,20 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
         self.waiting += 1;
     }
 
-    /// `thread` has got the CPU.
-    fn runs(&mut self, cpu: usize, thread: usize) {
-        let one = &mut self.threads[thread];
-        debug_assert!(one.waits);
-        one.waits = false;
-        if let Some(woken) = one.woken.take() {
-            self.groups[one.group].wakes.push(self.now - woken);
-        }
+    /// `thread` waits for the CPU no more.
+    fn waits_no_more(&mut self, cpu: usize, thread: usize) {
+        debug_assert!(self.threads[thread].waits);
+        self.threads[thread].waits = false;
         self.cpus[cpu].waiting -= 1;
         self.waiting -= 1;
     }
 
-    /// Whether a thread may be moved.
-    fn may_move(&self, thread: usize) -> bool {
-        self.workload.groups[self.threads[thread].group].on == Affinity::Spread
+    /// `thread` has got the CPU.
+    fn runs(&mut self, cpu: usize, thread: usize) {
+        self.waits_no_more(cpu, thread);
+        let one = &mut self.threads[thread];
+        if let Some(woken) = one.woken.take() {
+            self.groups[one.group].wakes.push(self.now - woken);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::workload::{LONGEST, Migrate, form};
+use ::workload::{LONGEST, form};
 use sim::against::{Held, Played};
 use sim::options::Options;
 use sim::{Costs, Run, Setting, Streams, Workload, json, table, workload};
@@ -96,10 +96,10 @@ fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
     let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::Each };
     let mut runs = Vec::new();
     let mut lines = String::new();
-    for policy in &options.policies {
-        let costs = Costs::read(&options.costs, policy).map_err(Wrong::Broken)?;
-        let report = sim::run(policy, &workload, &costs, setting).map_err(Wrong::Usage)?;
-        let run = Run { policy, costs, report };
+    for policies in options.policies() {
+        let costs = Costs::read(&options.costs, policies).map_err(Wrong::Broken)?;
+        let report = sim::run(policies, &workload, &costs, setting).map_err(Wrong::Usage)?;
+        let run = Run { policies, costs, report };
         lines += &json::lines(&workload, setting, &run);
         runs.push(run);
     }
@@ -122,15 +122,15 @@ fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
 /// Writes down what a kernel is to play, or holds what it played against the same on virtual CPUs.
 fn against(workload: Workload, options: &Options) -> Result<(), Wrong> {
     let usage = |why: &str| Err(Wrong::Usage(why.to_owned()));
-    let [policy] = &options.policies[..] else { return usage("a kernel has one run queue") };
+    let [policies] = options.policies()[..] else {
+        return usage("a kernel has one run queue, and one doorbell");
+    };
     if workload.jobs.is_none() {
         return usage("a kernel plays a workload to its end: say how many --jobs a thread has");
     }
-    // Nobody pulls threads in the kernel.
-    let workload = Workload { migrate: Migrate::Never, ..workload };
     let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::One };
-    let costs = Costs::read(&options.costs, policy).map_err(Wrong::Broken)?;
-    let report = sim::run(policy, &workload, &costs, setting).map_err(Wrong::Usage)?;
+    let costs = Costs::read(&options.costs, policies).map_err(Wrong::Broken)?;
+    let report = sim::run(policies, &workload, &costs, setting).map_err(Wrong::Usage)?;
     if !report.is_over {
         return usage("it does not come to its end, as far as the simulator looks");
     }
@@ -147,8 +147,9 @@ fn against(workload: Workload, options: &Options) -> Result<(), Wrong> {
         let why = format!("{}: another workload, machine or seed", file.display());
         return Err(Wrong::Broken(why));
     }
-    let rows = sim::against::rows(&report, &played);
-    say(&(table::against_head(&workload, setting, options.stretch) + &sim::against::table(&rows)))?;
+    let rows = sim::against::rows(&workload, &report, &played);
+    say(&(table::against_head(&workload, policies, setting, options.stretch)
+        + &sim::against::table(&rows)))?;
     let apart = rows.iter().any(|row| row.held() == Held::Apart);
     if apart { Err(Wrong::Apart) } else { Ok(()) }
 }

@@ -2,13 +2,20 @@
 
 use std::path::PathBuf;
 
+use ipiq::knocking;
+use lwkt_sched::queue;
+
+use crate::Policies;
+
 /// What to run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
     /// A workload's file, or the name of one that ships; none to list them.
     pub workload: Option<PathBuf>,
-    /// The policies, in the order of the columns.
-    pub policies: Vec<String>,
+    /// The run queues, in the order of the columns.
+    pub runqs: Vec<String>,
+    /// The doorbells, each of which is tried with each run queue.
+    pub ipis: Vec<String>,
     /// Virtual CPUs.
     pub cpus: usize,
     /// The seed.
@@ -37,7 +44,8 @@ impl Options {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
         let mut options = Options {
             workload: None,
-            policies: Vec::new(),
+            runqs: owned(queue::NAMES),
+            ipis: owned(&knocking::NAMES[..1]),
             cpus: 4,
             seed: 1,
             costs: "bench/baselines".into(),
@@ -51,7 +59,8 @@ impl Options {
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
             match argument.as_str() {
-                "--runq" => options.policies = value()?.split(',').map(str::to_owned).collect(),
+                "--runq" => options.runqs = owned(&value()?.split(',').collect::<Vec<_>>()),
+                "--ipi" => options.ipis = owned(&value()?.split(',').collect::<Vec<_>>()),
                 "--cpus" => options.cpus = cpus(&value()?)?,
                 "--seed" => options.seed = number("--seed", &value()?, 0)?,
                 "--jobs" => options.jobs = Some(number("--jobs", &value()?, 1)?),
@@ -66,12 +75,18 @@ impl Options {
                 _ => options.workload = Some(argument.into()),
             }
         }
-        if options.policies.is_empty() {
-            options.policies =
-                lwkt_sched::queue::NAMES.iter().map(|name| (*name).to_owned()).collect();
-        }
         Ok(options)
     }
+
+    /// Each combination; doorbells change fastest.
+    pub fn policies(&self) -> Vec<Policies<'_>> {
+        let each = |runq| self.ipis.iter().map(move |ipi| Policies { runq, ipi });
+        self.runqs.iter().flat_map(|runq| each(runq)).collect()
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn number(flag: &str, text: &str, least: u64) -> Result<u64, String> {
@@ -95,11 +110,18 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        let options = parse("web --runq list,fair --cpus 16 --seed 3 --json -").expect("right");
-        assert_eq!((options.workload, options.policies.len()), (Some("web".into()), 2));
+        let options = parse("web --runq list,fair --ipi eager,elide --cpus 16 --seed 3 --json -")
+            .expect("right");
+        let policies = options.policies();
+        assert_eq!(
+            policies[1..3],
+            [("list", "elide"), ("fair", "eager")].map(|(runq, ipi)| Policies { runq, ipi })
+        );
+        assert_eq!((options.workload.as_deref(), policies.len()), (Some("web".as_ref()), 4));
         assert_eq!((options.cpus, options.seed, options.json), (16, 3, Some("-".into())));
         let options = parse("").expect("right");
-        assert_eq!(options.policies, lwkt_sched::queue::NAMES);
+        let all: Vec<_> = queue::NAMES.iter().map(|name| Policies::of(name)).collect();
+        assert_eq!(options.policies(), all);
         assert_eq!(options.workload, None);
     }
 

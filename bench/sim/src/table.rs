@@ -6,7 +6,7 @@
 //! ```
 
 use crate::costs::DECLARED;
-use crate::{Group, Report, Run, Setting, Workload};
+use crate::{Group, Policies, Report, Run, Setting, Workload};
 
 const LABEL: usize = 38;
 const FIGURE: usize = 13;
@@ -26,17 +26,27 @@ pub fn head(workload: &Workload, setting: Setting) -> String {
 }
 
 /// What was played twice.
-pub fn against_head(workload: &Workload, setting: Setting, stretch: u64) -> String {
+pub fn against_head(
+    workload: &Workload,
+    Policies { runq, ipi }: Policies<'_>,
+    setting: Setting,
+    stretch: u64,
+) -> String {
     let (name, jobs) = (&workload.name, workload.jobs.unwrap_or(0));
     let Setting { cpus, seed, .. } = setting;
     let longer =
         if stretch > 1 { format!(", all times {stretch} times as long") } else { String::new() };
-    format!("against  {name} on {cpus} CPUs, {jobs} jobs a thread, seed {seed}{longer}\n")
+    format!(
+        "against  {name} on {cpus} CPUs under {runq} and {ipi}, {jobs} jobs a thread, seed {seed}{longer}\n"
+    )
 }
 
 /// The figures of several policies, side by side, and the costs that they rest on.
 pub fn table(runs: &[Run<'_>]) -> String {
-    let mut text = row("", runs.iter().map(|run| run.policy.to_owned()));
+    let mut text = row("", runs.iter().map(|run| run.policies.runq.to_owned()));
+    if runs.iter().any(|run| run.policies != Policies::of(run.policies.runq)) {
+        text += &row("", runs.iter().map(|run| run.policies.ipi.to_owned()));
+    }
     let Some(first) = runs.first() else { return text };
     for (at, group) in first.report.groups.iter().enumerate() {
         for (label, figure) in OF_A_GROUP {
@@ -52,8 +62,14 @@ pub fn table(runs: &[Run<'_>]) -> String {
         let label = format!("cost of '{cost}', instructions");
         text += &row(&label, runs.iter().map(|run| run.costs.each()[at].1.to_string()));
     }
-    for run in runs {
-        text += &format!("costs    {} by {}\n", run.policy, run.costs.key);
+    let threads = runs.iter().map(|run| (run.policies.runq, &run.costs.threads));
+    let doorbells = runs.iter().map(|run| (run.policies.ipi, &run.costs.doorbell));
+    let mut said = Vec::new();
+    for one in threads.chain(doorbells) {
+        if !said.contains(&one) {
+            text += &format!("costs    {} by {}\n", one.0, one.1.file);
+            said.push(one);
+        }
     }
     text
 }
@@ -135,8 +151,11 @@ mod tests {
             cpu_time: 7,
         };
         let report = Report { duration: 1_000_000_000, groups: vec![group], ..Report::default() };
+        let origin =
+            |file: &str| crate::costs::Origin { key: "key".to_owned(), file: file.to_owned() };
         let costs = crate::Costs {
-            key: "key".to_owned(),
+            threads: origin("queues"),
+            doorbell: origin("doorbells"),
             switch: 36,
             wake: 1,
             message: 2,
@@ -145,16 +164,25 @@ mod tests {
             leave: 5,
             idle: 6,
         };
-        let run = |policy| Run { policy, costs: costs.clone(), report: report.clone() };
-        let text = table(&[run("one"), run("two")]);
+        let run = |runq, ipi| Run {
+            policies: Policies { runq, ipi },
+            costs: costs.clone(),
+            report: report.clone(),
+        };
+        let text = table(&[run("one", "soft"), run("two", "loud"), run("two", "soft")]);
         let line = |label: &str| text.lines().find(|line| line.starts_with(label)).expect(label);
         assert_eq!(
             line("worker  wake to run p50").split_whitespace().skip(5).collect::<Vec<_>>(),
-            ["-", "-"]
+            ["-", "-", "-"]
         );
-        assert!(line("worker  jobs a second").ends_with("2             2"));
-        assert!(line("cost of 'switch'").ends_with("36            36"));
-        assert!(text.ends_with("costs    two by key\n"));
-        assert!(text.lines().all(|line| line.len() <= 80));
+        assert!(line("worker  jobs a second").ends_with("2             2             2"));
+        let heads: Vec<Vec<&str>> =
+            text.lines().take(2).map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(heads, [["one", "two", "two"], ["soft", "loud", "soft"]]);
+        assert!(line("cost of 'switch'").ends_with("36            36            36"));
+        let costs = "costs    one by queues\ncosts    two by queues\ncosts    soft by doorbells\n\
+                     costs    loud by doorbells\n";
+        assert!(text.ends_with(costs), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 94));
     }
 }

@@ -4,12 +4,12 @@
 //! about = "One sentence."      # for --list
 //! duration = "1s"              # virtual time; times are "500ns", "10us", "2ms", "1.5s"
 //! jobs = 100                   # it is over, before that, when each thread that gets no requests has done so many jobs
-//! migrate = "pull"             # an idle CPU takes a thread from the one where most wait; else threads stay ("never")
 //!
 //! [group.NAME]                 # a group of equal threads
 //! count = 8                    # so many; or per_cpu = 2: so many for each CPU
 //! priority = 10                # 1 to 31, the best; 10 if nothing is said
 //! on = "spread"                # over all CPUs, one after the other; or [0, 1]: over these, for good
+//! go = 0.1                     # before one of ten jobs the thread goes to a CPU that chance chooses
 //! arrivals = { poisson = "2ms" }         # jobs come by themselves, so far apart; or { every = "2ms" }
 //! service = { exponential = "100us" }    # CPU time of a job; or { fixed = ".." },
 //!                                        # or { bimodal = { short = "..", long = "..", share = 0.1 } } (of long ones)
@@ -18,6 +18,8 @@
 //!                                        # else always to the same one
 //! barrier = true               # then wait until all of the group are here
 //! sleep = { fixed = "10ms" }   # then sleep; times as for service
+//! pull = true                  # before that, ask another CPU, which chance chooses, for a thread that waits for its turn there: one
+//!                              # of a group with neither "on", "pull" nor requests. Of a low priority it is what idle CPUs do
 //! ```
 //! A group that others send to does a job for each request and answers when it is done; it has no arrivals. A thread with
 //! none of arrivals and requests begins its next job when one is over. Arrivals do not wait for who is late.
@@ -27,7 +29,7 @@ mod file;
 use std::path::Path;
 
 pub use workload::{
-    Affinity, Barrier, Choose, Count, Group, Migrate, Send, Share, Source, Time, Workload,
+    Affinity, Barrier, Choose, Count, Group, Pull, Send, Share, Source, Time, Workload,
 };
 
 /// Reads a file.

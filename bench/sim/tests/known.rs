@@ -1,13 +1,14 @@
 //! Machines so simple that it is known what comes out.
 
 use lwkt_sched::queue::NAMES;
-use sim::costs::{FLIGHT, RING, TICK};
-use sim::{Costs, Group, Report, Setting, Streams, Workload};
+use sim::costs::{Accepted, FLIGHT, Origin, RING, TICK};
+use sim::{Costs, Group, Policies, Report, Setting, Streams, Workload};
 
 /// Costs that no two sums of are the same.
 fn costs() -> Costs {
     Costs {
-        key: "test".into(),
+        threads: Origin::default(),
+        doorbell: Origin::default(),
         switch: 1,
         wake: 20,
         message: 300,
@@ -20,7 +21,8 @@ fn costs() -> Costs {
 
 fn free() -> Costs {
     Costs {
-        key: "free".into(),
+        threads: Origin::default(),
+        doorbell: Origin::default(),
         switch: 0,
         wake: 0,
         message: 0,
@@ -38,7 +40,9 @@ fn workload(text: &str) -> Workload {
 /// What each policy makes of it.
 fn each(text: &str, costs: &Costs, cpus: usize) -> Vec<Report> {
     let (workload, setting) = (workload(text), Setting { cpus, seed: 1, streams: Streams::Each });
-    let run = |name: &&str| sim::run(name, &workload, costs, setting).expect("a policy");
+    let run = |name: &&'static str| {
+        sim::run(Policies::of(name), &workload, costs, setting).expect("a policy")
+    };
     let reports: Vec<Report> = NAMES.iter().map(run).collect();
     for report in &reports {
         conserved(report);
@@ -162,10 +166,15 @@ fn a_cpu_that_idles_beside_a_thread_that_waits_is_counted() {
 
 #[test]
 fn idle_cpus_pull_what_may_move() {
-    let text = |migrate: &str, on: &str| {
+    let text = |pull: bool, on: &str| {
         format!(
             "duration = \"1s\"
-            migrate = \"{migrate}\"
+            [group.puller]
+            per_cpu = 1
+            priority = 1
+            service = {{ fixed = \"1us\" }}
+            sleep = {{ fixed = \"500us\" }}
+            pull = {pull}
             [group.solver]
             count = 6
             on = {on}
@@ -178,11 +187,39 @@ fn idle_cpus_pull_what_may_move() {
         let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum();
         (sum(|report| report.migrations), sum(|report| report.idle_while_waiting))
     };
-    let (never, waste) = total(&text("never", "\"spread\""));
+    let (never, waste) = total(&text(false, "\"spread\""));
     assert_eq!(never, 0);
-    let (pulled, less) = total(&text("pull", "\"spread\""));
+    let (pulled, less) = total(&text(true, "\"spread\""));
     assert!(pulled > 100 && less < waste / 2, "{pulled} moved, {less} of {waste} are left");
-    assert_eq!(total(&text("pull", "[0, 1, 2, 3]")).0, 0);
+    assert_eq!(total(&text(true, "[0, 1, 2, 3]")).0, 0);
+}
+
+/// Who goes comes as a message, and begins its job there.
+#[test]
+fn who_goes_comes_to_another_cpu() {
+    let text = |share: &str| {
+        format!(
+            "duration = \"10s\"
+            jobs = 40
+            [group.nomad]
+            count = 2
+            go = {share}
+            service = {{ fixed = \"1ms\" }}
+            sleep = {{ fixed = \"1ms\" }}"
+        )
+    };
+    for report in each(&text("1.0"), &costs_of_a_kernel(), 4) {
+        // Three in four of the CPUs are other ones.
+        assert!((45..=75).contains(&report.migrations), "{report:?}");
+        assert_eq!(report.messages, report.migrations);
+        assert!(report.is_over && report.groups[0].done == 80);
+    }
+    for report in each(&text("1.0"), &costs_of_a_kernel(), 1) {
+        assert_eq!((report.migrations, report.groups[0].done), (0, 80));
+    }
+    for report in each(&text("0.25"), &costs_of_a_kernel(), 4) {
+        assert!((5..=30).contains(&report.migrations), "{report:?}");
+    }
 }
 
 #[test]
@@ -262,7 +299,7 @@ fn paths_take_turns_on_one_stream() {
     let (workload, costs) = (workload(text), Costs { switch: 1000, ..free() });
     let duration = |streams| {
         let setting = Setting { cpus: 4, seed: 1, streams };
-        sim::run(NAMES[0], &workload, &costs, setting).expect("a policy").duration
+        sim::run(Policies::of(NAMES[0]), &workload, &costs, setting).expect("a policy").duration
     };
     // Each switches to its thread twice: the second time they are apart already.
     assert_eq!(duration(Streams::Each), 2_000_000 + 2 * 1000);
@@ -271,7 +308,8 @@ fn paths_take_turns_on_one_stream() {
 
 fn costs_of_a_kernel() -> Costs {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines");
-    Costs::read(std::path::Path::new(folder), NAMES[0]).expect("the baseline of the tree")
+    Costs::read(std::path::Path::new(folder), Policies::of(NAMES[0]))
+        .expect("the baseline of the tree")
 }
 
 /// The parts, put together, come near to what the benchmark of the whole counts.
@@ -280,23 +318,70 @@ fn the_costs_of_a_wake_across_cpus_add_up_to_what_was_counted() {
     let c = costs_of_a_kernel();
     let sum = c.send + RING + c.enter + c.wake + c.leave + c.idle + c.switch;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines/");
+    let counted = usual(folder).baseline.figures["kernel/wake_cross"].value / 2;
+    assert!(sum.abs_diff(counted) * 10 <= counted, "{sum} by the parts, {counted} counted");
+}
+
+/// The last of the usual baselines.
+fn usual(folder: &str) -> Accepted {
     let file = std::fs::read_dir(folder).expect("baselines").filter_map(|entry| {
         let path = entry.ok()?.path();
         path.to_string_lossy().ends_with("_smp4.json").then_some(path)
     });
-    let file = std::fs::read(file.max().expect("one")).expect("to be read");
-    let baseline: bench_report::Baseline = serde_json::from_slice(&file).expect("a baseline");
-    let counted = baseline.figures["kernel/wake_cross"].value / 2;
-    assert!(sum.abs_diff(counted) * 10 <= counted, "{sum} by the parts, {counted} counted");
+    Accepted::read(&file.max().expect("one")).expect("a baseline")
 }
 
 #[test]
 fn a_baseline_without_a_figure_says_which() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines/");
-    let file = std::fs::read_dir(folder).expect("baselines").find_map(|e| Some(e.ok()?.path()));
-    let text = std::fs::read_to_string(file.expect("one")).expect("to be read");
-    let mut baseline: bench_report::Baseline = serde_json::from_str(&text).expect("a baseline");
-    baseline.figures.remove("ipi/one_way");
-    let said = Costs::of(&baseline).expect_err("a cost comes of it");
-    assert_eq!(said, "the baseline has no figure of ipi/one_way, which a cost comes of");
+    let whole = usual(concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines/"));
+    let mut less = whole.clone();
+    "less.json".clone_into(&mut less.file);
+    less.baseline.figures.remove("ipi/one_way");
+    assert!(Costs::of(&less, &whole).is_ok());
+    let said = Costs::of(&whole, &less).expect_err("a cost comes of it");
+    let why = "the baseline has no figure of ipi/one_way, which a cost comes of";
+    assert_eq!(said, format!("less.json: {why}"));
+}
+
+/// Every policy that ships has figures of its own.
+#[test]
+fn costs_are_of_the_policy_that_has_them() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines"));
+    let read = |runq, ipi| Costs::read(folder, Policies { runq, ipi }).expect("baselines");
+    let default = read(NAMES[0], "elide");
+    assert_eq!(default.threads, default.doorbell);
+    for runq in &NAMES[1..] {
+        let costs = read(runq, "eager");
+        assert!(costs.threads.key.ends_with(&format!("/runq={runq}")), "{}", costs.threads.key);
+        assert!(costs.doorbell.key.ends_with("/ipi=eager"), "{}", costs.doorbell.key);
+        assert!(costs.switch > default.switch, "{runq} is dearer: {} insns", costs.switch);
+    }
+    let unknown = read("mine", "mine");
+    assert_eq!((unknown.threads, unknown.doorbell), (default.threads, default.doorbell));
+}
+
+/// A doorbell that never elides interrupts for every send; what is done is the same.
+#[test]
+fn an_eager_doorbell_interrupts_for_every_send() {
+    let text = "duration = \"10s\"
+        jobs = 500
+        [group.client]
+        count = 2
+        on = [0, 1]
+        service = { exponential = \"1us\" }
+        send = { to = \"server\", window = 20 }
+        [group.server]
+        count = 1
+        on = [2]
+        service = { exponential = \"1us\" }";
+    let (workload, setting) =
+        (workload(text), Setting { cpus: 3, seed: 1, streams: Streams::Each });
+    let run = |ipi| {
+        let policies = Policies { runq: NAMES[0], ipi };
+        sim::run(policies, &workload, &costs_of_a_kernel(), setting).expect("a doorbell")
+    };
+    let [elide, eager] = ["elide", "eager"].map(run);
+    assert_eq!((eager.messages, eager.groups[1].done), (elide.messages, 1000));
+    assert_eq!((eager.ipis_sent, eager.ipis_avoided), (eager.messages, 0));
+    assert!(elide.ipis_sent < eager.ipis_sent && elide.ipis_avoided > 0, "{elide:?}");
 }

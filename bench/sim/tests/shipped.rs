@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lwkt_sched::queue::NAMES;
-use sim::{Costs, Report, Run, Setting, Streams, Workload, json};
+use sim::{Costs, Policies, Report, Run, Setting, Streams, Workload, json};
 
 fn shipped() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads");
@@ -19,13 +19,13 @@ fn read(file: &Path, duration: u64) -> Workload {
 
 fn costs(policy: &str) -> Costs {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../baselines");
-    Costs::read(&folder, policy).expect("a baseline")
+    Costs::read(&folder, Policies::of(policy)).expect("a baseline")
 }
 
 fn line(policy: &str, workload: &Workload, setting: Setting) -> (String, Report) {
-    let costs = costs(policy);
-    let report = sim::run(policy, workload, &costs, setting).expect("it runs");
-    let run = Run { policy, costs, report };
+    let (policies, costs) = (Policies::of(policy), costs(policy));
+    let report = sim::run(policies, workload, &costs, setting).expect("it runs");
+    let run = Run { policies, costs, report };
     (json::lines(workload, setting, &run), run.report)
 }
 
@@ -53,6 +53,29 @@ fn the_readme_lists_the_keys() {
 fn four_ship() {
     let names: Vec<_> = shipped().iter().map(|file| read(file, 1).name).collect();
     assert_eq!(names, ["barrier", "mixed", "pipeline", "web"]);
+}
+
+/// What moves nothing says little about policies.
+#[test]
+fn threads_move_in_most_of_them() {
+    let moved = |file: &PathBuf| {
+        let workload = read(file, 500_000_000);
+        let setting = Setting { cpus: 4, seed: 1, streams: Streams::Each };
+        NAMES.iter().all(|policy| line(policy, &workload, setting).1.migrations > 5)
+    };
+    let names: Vec<String> =
+        shipped().iter().filter(|file| moved(file)).map(|file| read(file, 1).name).collect();
+    assert_eq!(names, ["barrier", "mixed", "web"]);
+}
+
+/// Threads that compete for a CPU by turns of unequal length get equal shares by what each has had, and by nothing else.
+#[test]
+fn fair_shares_are_fairer_where_threads_compete() {
+    let workload = read(&shipped()[1], 2_000_000_000);
+    let setting = Setting { cpus: 4, seed: 1, streams: Streams::Each };
+    let jain = |policy| line(policy, &workload, setting).1.groups[0].jain;
+    let (bitmap, fair) = (jain("bitmap"), jain("fair"));
+    assert!(bitmap < 0.98 && fair > 0.999, "{bitmap} and {fair}");
 }
 
 #[test]
@@ -121,12 +144,12 @@ fn as_many_cpus_as_there_can_be() {
 #[test]
 fn an_unknown_policy_is_named() {
     let workload = read(&shipped()[0], 1);
-    let said = sim::run(
-        "mine",
-        &workload,
-        &costs(NAMES[0]),
-        Setting { cpus: 1, seed: 1, streams: Streams::Each },
-    )
-    .unwrap_err();
-    assert_eq!(said, format!("no run queue is called mine; there are {}", NAMES.join(", ")));
+    let said = |runq, ipi| {
+        let setting = Setting { cpus: 1, seed: 1, streams: Streams::Each };
+        sim::run(Policies { runq, ipi }, &workload, &costs(NAMES[0]), setting).unwrap_err()
+    };
+    let there_are = |names: &[&str]| format!("is called mine; there are {}", names.join(", "));
+    assert_eq!(said("mine", "elide"), format!("no run queue {}", there_are(NAMES)));
+    let doorbells = ipiq::knocking::NAMES;
+    assert_eq!(said(NAMES[0], "mine"), format!("no doorbell {}", there_are(doorbells)));
 }

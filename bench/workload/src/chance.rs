@@ -1,6 +1,6 @@
 //! Chance, by seed: each thread has a stream of its own, so that all who play a workload meet the same arrivals and times.
 
-use crate::model::{Choose, Group, Source, Time, Workload};
+use crate::model::{Choose, Group, Pull, Share, Source, Time, Workload};
 
 /// A stream of pseudo-random numbers (SplitMix64).
 #[derive(Clone, Debug)]
@@ -63,6 +63,10 @@ pub struct Job {
     pub to: usize,
     /// How long its thread sleeps afterwards, in nanoseconds.
     pub sleep: u64,
+    /// The CPU that its thread goes to before, if it goes anywhere.
+    pub goes: Option<usize>,
+    /// How many CPUs further the one is that it asks for a thread afterwards, if it asks any.
+    pub asks: Option<usize>,
 }
 
 impl Chance {
@@ -93,6 +97,11 @@ impl Chance {
         ((u128::from(self.word()) * bound as u128) >> 64) as usize
     }
 
+    /// Whether this is one of so many of all.
+    fn strikes(&mut self, share: Share) -> bool {
+        (self.word() >> 32) as u32 <= share.0
+    }
+
     /// A time, in nanoseconds; 1 at least, so that whatever repeats takes time.
     fn time(&mut self, time: Time) -> u64 {
         match time {
@@ -102,7 +111,7 @@ impl Chance {
                 ((u128::from(mean) * u128::from(factor) + u128::from(ONE / 2)) >> 32) as u64
             }
             Time::Bimodal { short, long, share } => {
-                if (self.word() >> 32) as u32 <= share.0 {
+                if self.strikes(share) {
                     long
                 } else {
                     short
@@ -112,15 +121,19 @@ impl Chance {
         .max(1)
     }
 
-    /// The next job of thread `index` of a group whose requests go to one of so many threads.
-    pub fn job(&mut self, group: &Group, index: usize, others: usize) -> Job {
+    /// The next job of thread `index` of a group whose requests go to one of so many threads, on so many CPUs.
+    pub fn job(&mut self, group: &Group, index: usize, others: usize, cpus: usize) -> Job {
         let service = self.time(group.service);
         let to = match group.send.map(|send| send.choose) {
             None => 0,
             Some(Choose::Own) => index % others,
             Some(Choose::Any) => self.below(others),
         };
-        Job { service, to, sleep: group.sleep.map_or(0, |sleep| self.time(sleep)) }
+        let sleep = group.sleep.map_or(0, |sleep| self.time(sleep));
+        let goes = group.go.is_some_and(|share| self.strikes(share)).then(|| self.below(cpus));
+        let asks = group.pull == Pull::Any && cpus > 1;
+        let asks = asks.then(|| 1 + self.below(cpus - 1));
+        Job { service, to, sleep, goes, asks }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The compact form of a workload: the bytes that are put beside the kernel.
 //!
 //! ```text
-//! MAGIC  VERSION  name  duration  jobs + 1, or 0  migrate  groups  group ...
-//! group: name  count  priority  on  source  service  send  barrier  sleep
+//! MAGIC  VERSION  name  duration  jobs + 1, or 0  groups  group ...
+//! group: name  count  priority  on  go + 1, or 0  source  service  send  barrier  sleep  pull
 //! ```
 //! Numbers are of 7 bits a byte, the lowest first; texts and lists have their length in front. Law: what [`decode`] takes makes
 //! sense, whoever wrote it: no number is out of its bounds, and no group waits for itself. What does not is refused by a line.
@@ -12,14 +12,14 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::model::{
-    Affinity, Barrier, Choose, Count, Group, LONGEST, MOST_WINDOW, Migrate, PRIORITIES, Send,
-    Share, Source, Time, Workload,
+    Affinity, Barrier, Choose, Count, Group, LONGEST, MOST_WINDOW, PRIORITIES, Pull, Send, Share,
+    Source, Time, Workload,
 };
 
 /// What every form begins with.
 const MAGIC: &[u8; 4] = b"work";
 /// Changes whenever the form does.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// More groups, or CPUs of a group, than anybody names.
 const MOST: u64 = 10_000;
 
@@ -64,7 +64,6 @@ pub fn encode(workload: &Workload) -> Vec<u8> {
     to.text(&workload.name);
     to.number(workload.duration);
     to.number(workload.jobs.map_or(0, |jobs| jobs.saturating_add(1)));
-    to.number(u64::from(workload.migrate == Migrate::Pull));
     to.number(workload.groups.len() as u64);
     workload.groups.iter().for_each(|group| to.group(group));
     to.0
@@ -83,7 +82,6 @@ pub fn decode(bytes: &[u8]) -> Result<Workload, Bad> {
     let name = from.text()?;
     let duration = from.within(1, LONGEST, "how long it takes")?;
     let jobs = from.number()?.checked_sub(1);
-    let migrate = from.one_of([Migrate::Never, Migrate::Pull], "who moves")?;
     let count = from.within(1, MOST, "how many groups there are")? as usize;
     let groups = (0..count).map(|_| from.group(count)).collect::<Result<Vec<_>, _>>()?;
     if !from.0.is_empty() {
@@ -95,7 +93,7 @@ pub fn decode(bytes: &[u8]) -> Result<Workload, Bad> {
             return Err(Bad::Field("who gets requests"));
         }
     }
-    let workload = Workload { name, about: String::new(), duration, jobs, migrate, groups };
+    let workload = Workload { name, about: String::new(), duration, jobs, groups };
     if workload.circle().is_some() { Err(Bad::Circle) } else { Ok(workload) }
 }
 
@@ -143,6 +141,7 @@ impl Writer {
                 cpus.iter().for_each(|cpu| self.number(*cpu as u64));
             }
         }
+        self.number(group.go.map_or(0, |share| u64::from(share.0) + 1));
         match group.source {
             Source::Always => self.number(0),
             Source::Requests => self.number(1),
@@ -161,6 +160,7 @@ impl Writer {
         self.number(u64::from(group.barrier == Barrier::All));
         self.number(group.sleep.is_some().into());
         group.sleep.into_iter().for_each(|sleep| self.time(sleep));
+        self.number(u64::from(group.pull == Pull::Any));
     }
 }
 
@@ -228,6 +228,7 @@ impl<'a> Reader<'a> {
 
     fn group(&mut self, groups: usize) -> Result<Group, Bad> {
         const MANY: &str = "how many threads there are";
+        const GO: &str = "who goes elsewhere";
         let name = self.text()?;
         let per_cpu = self.one_of([false, true], MANY)?;
         let count = self.within(1, u32::MAX.into(), MANY)? as usize;
@@ -240,6 +241,7 @@ impl<'a> Reader<'a> {
                 Affinity::On((0..count).map(cpu).collect::<Result<_, _>>()?)
             }
         };
+        let go = self.within(0, 1 << 32, GO)?.checked_sub(1).map(|share| Share(share as u32));
         let source = match self.number()? {
             0 => Source::Always,
             1 => Source::Requests,
@@ -263,8 +265,11 @@ impl<'a> Reader<'a> {
             false => None,
             true => Some(self.time()?),
         };
+        let pull = self.one_of([Pull::Never, Pull::Any], "who pulls")?;
         let count = if per_cpu { Count::PerCpu(count) } else { Count::Total(count) };
-        Ok(Group { name, count, priority, on, source, service, send, barrier, sleep })
+        let group =
+            Group { name, count, priority, on, go, source, service, send, barrier, sleep, pull };
+        if go.is_some() && !group.may_go() { Err(Bad::Field(GO)) } else { Ok(group) }
     }
 }
 

@@ -18,6 +18,6 @@ mod model;
 pub use chance::{Arrivals, Chance, Job};
 pub use figures::{Wakes, jain};
 pub use model::{
-    Affinity, Barrier, Choose, Count, Group, LONGEST, MOST_WINDOW, Migrate, PRIORITIES, Send,
-    Share, Source, Time, Workload,
+    Affinity, Barrier, Choose, Count, Group, LONGEST, MOST_WINDOW, PRIORITIES, Pull, Send, Share,
+    Source, Time, Workload,
 };

@@ -71,7 +71,7 @@ pub enum Count {
 /// Where the threads of a group are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Affinity {
-    /// Over all CPUs; may be moved, where the workload says so.
+    /// Over all CPUs; may go, or be moved, where the workload says so.
     Spread,
     /// Over these, for good.
     On(Vec<usize>),
@@ -119,6 +119,8 @@ pub struct Group {
     pub on: Affinity,
     /// Where jobs come from.
     pub source: Source,
+    /// Before how many of its jobs a thread goes to a CPU that chance chooses, if it does so at all.
+    pub go: Option<Share>,
     /// CPU time of a job.
     pub service: Time,
     /// Requests after the service.
@@ -127,6 +129,8 @@ pub struct Group {
     pub barrier: Barrier,
     /// Sleep after that.
     pub sleep: Option<Time>,
+    /// Whether it asks other CPUs for threads after the service.
+    pub pull: Pull,
 }
 
 impl Group {
@@ -138,6 +142,12 @@ impl Group {
         }
     }
 
+    /// Whether its threads may go elsewhere before a job: then nobody may have sent them anything that could come after them.
+    pub fn may_go(&self) -> bool {
+        let alone = self.send.is_none_or(|send| send.window == 1);
+        self.on == Affinity::Spread && self.source != Source::Requests && alone
+    }
+
     /// The CPU on which thread `index` begins.
     pub fn cpu_of(&self, index: usize, cpus: usize) -> usize {
         match &self.on {
@@ -147,13 +157,13 @@ impl Group {
     }
 }
 
-/// Whether threads are moved.
+/// Whether a thread asks other CPUs for threads that wait for their turn there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Migrate {
-    /// They stay where they began.
+pub enum Pull {
+    /// It asks nobody.
     Never,
-    /// An idle CPU asks the one where most threads wait for one that may move.
-    Pull,
+    /// After each job, another CPU that chance chooses.
+    Any,
 }
 
 /// What a workload file says.
@@ -167,8 +177,6 @@ pub struct Workload {
     pub duration: u64,
     /// It is over when each thread that nobody sends requests to has done so many jobs; without it, when its time is.
     pub jobs: Option<u64>,
-    /// Whether threads are moved.
-    pub migrate: Migrate,
     /// In order of names.
     pub groups: Vec<Group>,
 }
@@ -192,6 +200,13 @@ impl Workload {
             return Err(format!("{}: {threads} threads, {MOST_THREADS} at most", self.name));
         }
         Ok(())
+    }
+
+    /// Whether the threads of a group may be pulled to other CPUs.
+    pub fn may_be_pulled(&self, group: &Group) -> bool {
+        let pulled = self.groups.iter().any(|group| group.pull == Pull::Any);
+        let may = group.on == Affinity::Spread && group.source != Source::Requests;
+        pulled && may && group.pull == Pull::Never
     }
 
     /// A group whose requests lead back to it, if there is one: they could all wait for one another.

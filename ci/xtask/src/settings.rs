@@ -105,10 +105,8 @@ impl Axis {
 
 /// What makes no sense to ask for together.
 pub fn refusal(machine: &Machine, most: Most) -> Option<String> {
-    let twice = |at: usize, axis: &Axis| machine.set[..at].iter().any(|one| one.key == axis.key);
-    if let Some((_, axis)) = machine.set.iter().enumerate().find(|(at, axis)| twice(*at, axis)) {
-        let name = axis.key.name;
-        return Some(format!("{name} is set twice; several values go behind one --set {name}="));
+    if let Some(twice) = twice(&machine.set) {
+        return Some(twice);
     }
     if machine.image.is_some() && !machine.set.is_empty() {
         return Some("--set says how to build a kernel, and --image brings one".to_owned());
@@ -119,17 +117,27 @@ pub fn refusal(machine: &Machine, most: Most) -> Option<String> {
     None
 }
 
-/// The values of the one key that makes a difference to a verb: those that were asked for, or all there are.
-pub fn names_of(set: &[Axis], key: &str) -> Result<Vec<&'static str>, String> {
-    match set {
-        [] => {
-            let known = KEYS.iter().find(|one| one.name == key).map(|one| one.names);
-            Ok(known.unwrap_or_default().to_vec())
-        }
-        [axis] if axis.key.name == key => Ok(axis.names.clone()),
-        [axis] => Err(format!("this knows --set {key}= only, not {}=", axis.key.name)),
-        _ => Err(format!("several values go behind one --set {key}=")),
-    }
+/// A key that stands there more than once.
+pub fn twice(set: &[Axis]) -> Option<String> {
+    let before = |at: usize, axis: &Axis| set[..at].iter().any(|one| one.key == axis.key);
+    let (_, axis) = set.iter().enumerate().find(|(at, axis)| before(*at, axis))?;
+    let name = axis.key.name;
+    Some(format!("{name} is set twice; several values go behind one --set {name}="))
+}
+
+/// The values of a key that were asked for; without any, none.
+pub fn names_of(set: &[Axis], key: &str) -> Option<Vec<&'static str>> {
+    set.iter().find(|axis| axis.key.name == key).map(|axis| axis.names.clone())
+}
+
+/// What makes no sense to ask of a verb to which only these keys make a difference.
+pub fn refusal_but(set: &[Axis], keys: &[&str]) -> Option<String> {
+    let other = set.iter().find(|axis| !keys.contains(&axis.key.name));
+    other.map(|axis| {
+        let known: Vec<_> = keys.iter().map(|key| format!("{key}=")).collect();
+        let (known, name) = (known.join(" and "), axis.key.name);
+        format!("this knows --set {known} only: {name}= makes no difference to what it does")
+    })
 }
 
 /// How many combinations a verb can do.
@@ -141,10 +149,10 @@ pub enum Most {
     Any,
 }
 
-/// The machine of each combination, and how to call it; the values of the last key change fastest.
-pub fn combinations(machine: &Machine) -> Vec<(String, Machine)> {
+/// One value of each key; the values of the last key change fastest.
+pub fn each(set: &[Axis]) -> Vec<Vec<Axis>> {
     let mut all = vec![Vec::new()];
-    for axis in &machine.set {
+    for axis in set {
         let longer = |some: &Vec<Axis>| -> Vec<Vec<Axis>> {
             let one = |name: &&'static str| Axis { key: axis.key, names: vec![*name] };
             axis.names
@@ -154,11 +162,16 @@ pub fn combinations(machine: &Machine) -> Vec<(String, Machine)> {
         };
         all = all.iter().flat_map(longer).collect();
     }
+    all
+}
+
+/// The machine of each combination, and how to call it.
+pub fn combinations(machine: &Machine) -> Vec<(String, Machine)> {
     let named = |set: Vec<Axis>| {
         let words: Vec<_> = set.iter().map(|axis| axis.first().to_string()).collect();
         (words.join(" "), Machine { set, ..machine.clone() })
     };
-    all.into_iter().map(named).collect()
+    each(&machine.set).into_iter().map(named).collect()
 }
 
 #[cfg(test)]

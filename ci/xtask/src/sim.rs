@@ -22,24 +22,28 @@ const STRETCH: u64 = 10;
 /// As many as a machine has that nobody said anything of.
 const USUAL: u32 = 4;
 
+/// What makes a difference to a simulator: it has no memory to free, and no log.
+const KEYS: [&str; 2] = ["runq", "ipi"];
+
 /// The verb.
 pub fn run(args: &SimArgs) -> Result<Status> {
-    let policies = match settings::names_of(&args.set, "runq") {
-        Ok(names) if args.kernel => names[..1].to_vec(),
-        Ok(names) => names,
-        Err(wrong) => {
-            crate::complain!("x: {wrong}");
-            return Ok(Status::Usage);
-        }
-    };
+    let wrong = settings::twice(&args.set).or_else(|| settings::refusal_but(&args.set, &KEYS));
+    if let Some(wrong) = wrong {
+        crate::complain!("x: {wrong}");
+        return Ok(Status::Usage);
+    }
     // In a folder of its own: with its 1,024 CPUs all below it is another build than the tests'.
     let program = host::program("sim", "models", &["--package=sim", "--features=cpus-1024"])?;
-    let sim = |cpus: u32| {
+    let sim = |cpus: u32, set: &[Axis]| {
         let mut sim = Command::new(&program);
         let tree = place::root();
         sim.arg("--workloads").arg(tree.join("bench/sim/workloads"));
         let costs = args.costs.clone().unwrap_or_else(|| tree.join("bench/baselines"));
-        sim.arg("--costs").arg(costs).args(["--runq", &policies.join(",")]);
+        sim.arg("--costs").arg(costs);
+        for key in KEYS {
+            let names = settings::names_of(set, key).map(|names| names.join(","));
+            sim.args(names.into_iter().flat_map(|names| [format!("--{key}"), names]));
+        }
         sim.args(["--cpus", &cpus.to_string(), "--seed", &args.seed.seed.to_string()]);
         let usual = |asked: Option<u64>, usual| asked.or(args.kernel.then_some(usual));
         let numbers =
@@ -54,40 +58,65 @@ pub fn run(args: &SimArgs) -> Result<Status> {
     if args.kernel {
         return against(args, sim);
     }
-    let mut sim = sim(args.cpus.unwrap_or(USUAL));
+    let mut sim = sim(args.cpus.unwrap_or(USUAL), &args.set);
     if let Some(json) = &args.json {
         sim.arg("--json").arg(json);
     }
     host::run(&mut sim)
 }
 
-/// Both play, on each number of CPUs; the first status that is not good.
-fn against(args: &SimArgs, sim: impl Fn(u32) -> Command) -> Result<Status> {
+/// Both play, under each combination of policies and on each number of CPUs; the first status that is not good.
+fn against(args: &SimArgs, sim: impl Fn(u32, &[Axis]) -> Command) -> Result<Status> {
     let cpus = args.cpus.map_or(CPUS.to_vec(), |cpus| vec![cpus]);
+    let usual = Axis::parse(&format!("runq={}", lwkt_sched::queue::NAMES[0]))
+        .map_err(|why| anyhow!(why))?;
     let mut worst = Status::Passed;
-    for cpus in cpus {
-        let (form, records) =
-            (place::made().join("workload.form"), place::made().join("played.jsonl"));
-        std::fs::create_dir_all(place::made())?;
-        let written = host::run(sim(cpus).arg("--form").arg(&form))?;
-        if written != Status::Passed {
-            return Ok(written);
+    for mut set in settings::each(&args.set) {
+        // Nobody asked for it: a kernel has one all the same.
+        if settings::names_of(&set, "runq").is_none() {
+            set.push(usual.clone());
         }
-        let played = play(args, cpus, &form, &records)?;
-        if played != Status::Passed {
-            return Ok(played);
-        }
-        let held = host::run(sim(cpus).arg("--played").arg(&records))?;
-        if worst == Status::Passed {
-            worst = held;
+        for cpus in &cpus {
+            let held = both(args, *cpus, &set, &sim)?;
+            if !matches!(held, Status::Passed | Status::Failed) {
+                return Ok(held);
+            }
+            if worst == Status::Passed {
+                worst = held;
+            }
         }
     }
     Ok(worst)
 }
 
+/// Both play once.
+fn both(
+    args: &SimArgs,
+    cpus: u32,
+    set: &[Axis],
+    sim: impl Fn(u32, &[Axis]) -> Command,
+) -> Result<Status> {
+    let (form, records) = (place::made().join("workload.form"), place::made().join("played.jsonl"));
+    std::fs::create_dir_all(place::made())?;
+    let written = host::run(sim(cpus, set).arg("--form").arg(&form))?;
+    if written != Status::Passed {
+        return Ok(written);
+    }
+    let played = play(args, cpus, set, (&form, &records))?;
+    if played != Status::Passed {
+        return Ok(played);
+    }
+    host::run(sim(cpus, set).arg("--played").arg(&records))
+}
+
 /// Has the kernel play what is in the file.
-fn play(args: &SimArgs, cpus: u32, form: &Path, records: &Path) -> Result<Status> {
-    let variants: Vec<_> = args.set.iter().map(Axis::first).filter(|one| !one.is_usual()).collect();
+fn play(
+    args: &SimArgs,
+    cpus: u32,
+    set: &[Axis],
+    (form, records): (&Path, &Path),
+) -> Result<Status> {
+    let variants: Vec<_> = set.iter().map(Axis::first).filter(|one| !one.is_usual()).collect();
     let mut request = Request::new(build::kernel(&[], &variants)?);
     (request.cpus, request.seed) = (cpus, args.seed.seed);
     request.words = vec!["run=play".to_owned()];

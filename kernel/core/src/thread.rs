@@ -13,7 +13,7 @@ pub use life::{
     Handle, OutOfMemory, Spares, spawn, spawn_bound, spawn_bound_detached, spawn_detached, spawn_on,
 };
 pub(crate) use migrate::give_some;
-pub use migrate::{MoveError, deschedule, migrate, pull, schedule};
+pub use migrate::{MoveError, ask_for_one, deschedule, migrate, pull, schedule};
 pub(crate) use turns::tick;
 pub use turns::{breathe, take_turn};
 

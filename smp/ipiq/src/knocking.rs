@@ -37,7 +37,7 @@ pub fn after_push() -> Ordering {
 
 percpu::variants! {
     /// The variants by name; the first is the usual one.
-    DAMSELFLY_IPI:
+    DAMSELFLY_IPI as Knocking:
     elide: Elide,
     eager: Eager,
 }

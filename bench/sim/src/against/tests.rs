@@ -35,12 +35,19 @@ fn lines() -> String {
     [group, all].map(|line| line.replace('\n', "") + "\n").concat()
 }
 
+fn workload(pull: &str) -> Workload {
+    let text = format!(
+        "about = \"\"\nduration = \"1s\"\n[group.one]\ncount = 2\nservice = {{ fixed = \"1ns\" }}\n{pull}"
+    );
+    crate::workload::parse("w", &text).expect("a good workload")
+}
+
 /// The counters that are too far apart when a kernel says `new` instead of `old`.
 fn too_far(old: &str, new: &str) -> Vec<&'static str> {
     assert!(lines().contains(old), "{old}");
     let played = Played::parse(&lines().replacen(old, new, 1)).expect("records");
     assert_eq!((played.cpus, played.seed, &*played.workload), (4, 3, "w"));
-    let rows = rows(&report(), &played);
+    let rows = rows(&workload(""), &report(), &played);
     let text = table(&rows);
     let wrong: Vec<_> =
         rows.iter().filter(|row| row.held() == Held::Apart).map(|row| row.name).collect();
@@ -90,7 +97,13 @@ fn few_may_by_twice_their_root_and_a_part_by_two_in_a_hundred_of_all() {
 fn what_a_kernel_does_not_say_is_too_far() {
     assert_eq!(too_far("\"count_wakes\":1000,", ""), ["wakes"]);
     let none = Played::parse(lines().lines().nth(1).expect("two")).expect("a record");
-    assert_eq!(rows(&report(), &none).iter().filter(|row| row.held() == Held::Apart).count(), 8);
+    assert_eq!(
+        rows(&workload(""), &report(), &none)
+            .iter()
+            .filter(|row| row.held() == Held::Apart)
+            .count(),
+        8
+    );
 }
 
 #[test]
@@ -100,4 +113,19 @@ fn a_play_that_did_not_end_is_none() {
     assert_eq!(Played::parse(""), Err("no workload was played to its end".to_owned()));
     assert!(Played::parse("work").expect_err("no JSON").starts_with("no record: "));
     assert!(Played::read(Path::new("/nowhere")).expect_err("no file").starts_with("/nowhere: "));
+}
+
+/// Who waits when somebody asks depends on who came first.
+#[test]
+fn what_is_pulled_is_near_and_no_more() {
+    let moved = lines().replace("migrations\":0", "migrations\":100");
+    let (played, report) = (Played::parse(&moved).expect("good"), report());
+    let held = |pull, migrations| {
+        let report = Report { migrations, ..report.clone() };
+        let rows = rows(&workload(pull), &report, &played);
+        rows.iter().find(|row| row.name == "migrations").map(Row::held)
+    };
+    assert_eq!([held("", 99), held("", 100)], [Some(Held::Apart), Some(Held::Near)]);
+    let pulled = [99, 90, 70].map(|migrations| held("pull = true", migrations));
+    assert_eq!(pulled, [Some(Held::Near), Some(Held::Few), Some(Held::Apart)]);
 }

@@ -1,9 +1,11 @@
 //! A machine's two ends: CPUs that come up, with threads that are not yet begun, and what has become of them.
 
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::marker::PhantomData;
 
 use ::workload::{Arrivals, Chance, jain};
 use ipiq::doorbell::Doorbell;
+use ipiq::knocking::Knocking;
 use lwkt_sched::{Priority, RunQueue};
 use percpu::CpuId;
 
@@ -14,7 +16,7 @@ use crate::measure::{self, Report, Wakes};
 use crate::workload::{Source, Workload};
 use crate::{Costs, Setting, ground};
 
-impl<'a, Q: RunQueue> Machine<'a, Q> {
+impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
     /// A machine whose CPUs have just come up, with all threads started.
     pub fn boot(workload: &'a Workload, costs: &'a Costs, setting: Setting) -> Self {
         ground::set_now(0);
@@ -32,9 +34,6 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
             tick: None,
             gives_way: false,
             waiting: 0,
-            gives: None,
-            asks: false,
-            next_look: 0,
         });
         let mut machine = Self {
             workload,
@@ -51,6 +50,7 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
             waiting: 0,
             open: 0,
             stream: Stream::new(setting.streams),
+            knocking: PhantomData,
             report: Report::default(),
         };
         for group in 0..workload.groups.len() {
@@ -67,7 +67,11 @@ impl<'a, Q: RunQueue> Machine<'a, Q> {
         let cpu = group.cpu_of(index, setting.cpus);
         let me = self.threads.len();
         let memory = ground::thread(&group.name, priority, me);
-        let thread = self.cpus[cpu].own.spawn(&ground::crit(), memory);
+        let (crit, own) = (ground::crit(), &mut self.cpus[cpu].own);
+        let thread = own.spawn(&crit, memory);
+        if group.go.is_none() && !self.workload.may_be_pulled(group) {
+            own.bind(&crit, thread);
+        }
         let may_begin = match group.source {
             Source::Always => self.workload.jobs.unwrap_or(u64::MAX),
             Source::Arrivals(_) | Source::Requests => 0,

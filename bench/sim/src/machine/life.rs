@@ -6,6 +6,7 @@
 //!                      a request the window            the barrier               if there are no more jobs
 //! ```
 
+use ipiq::knocking::Knocking;
 use lwkt_sched::{Next, Reason, RunQueue, Why};
 use percpu::CpuId;
 
@@ -75,7 +76,7 @@ impl Simulated {
     }
 }
 
-impl<Q: RunQueue> Machine<'_, Q> {
+impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
     /// The running thread, which has no work left, does what comes next.
     pub(super) fn go_on(&mut self, cpu: usize, me: usize) {
         let group = &self.workload.groups[self.threads[me].group];
@@ -85,6 +86,10 @@ impl<Q: RunQueue> Machine<'_, Q> {
                 self.threads[me].phase = Phase::Asked;
                 if let Some(send) = group.send {
                     self.ask(cpu, me, send.to);
+                }
+                if let Some(further) = self.threads[me].job.drawn.asks {
+                    let other = CpuId::at((cpu + further) % self.cpus.len());
+                    self.post(cpu, other, Letter::Ask(cpu));
                 }
             }
             Phase::Asked => match group.send {
@@ -160,11 +165,22 @@ impl<Q: RunQueue> Machine<'_, Q> {
         };
         let others = group.send.map_or(1, |send| self.groups[send.to].members.len());
         let mine = &mut self.threads[me];
-        let drawn = mine.chance.job(group, mine.index, others);
+        let drawn = mine.chance.job(group, mine.index, others, self.cpus.len());
         mine.job = Job { client, under_way: true, drawn };
         mine.left = drawn.service;
         mine.phase = Phase::Served;
         self.groups[mine.group].service += drawn.service;
+        if let Some(to) = drawn.goes.filter(|to| *to != cpu) {
+            self.go(cpu, CpuId::at(to));
+        }
+    }
+
+    /// The running thread goes to another CPU, where it begins its job.
+    fn go(&mut self, cpu: usize, to: CpuId) {
+        match self.cpus[cpu].own.migrate(&ground::crit(), to) {
+            Ok(Some(_)) => self.brings.push(Step::Arrive),
+            stays => unreachable!("nobody chases it, and it is elsewhere: {stays:?}"),
+        }
     }
 
     /// So many jobs have come to a group.

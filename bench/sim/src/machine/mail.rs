@@ -2,7 +2,8 @@
 //!
 //! A call for a thread goes to the thread's home; a home may have changed when it gets there, and it is sent on.
 
-use lwkt_sched::{RunQueue, Wake};
+use ipiq::knocking::Knocking;
+use lwkt_sched::{Give, RunQueue, Wake};
 use percpu::CpuId;
 
 use super::Machine;
@@ -22,10 +23,8 @@ pub(super) enum Letter {
     Release(usize, u64),
     /// One more of the group is at the barrier.
     There(usize),
-    /// That CPU is idle and asks for a thread.
+    /// That CPU asks for a thread.
     Ask(usize),
-    /// There is no thread to give.
-    Nothing,
     /// This thread comes to the CPU.
     Take(usize),
 }
@@ -40,8 +39,7 @@ impl Letter {
             Self::Release(to, at) => of(2, to, 0, at),
             Self::There(group) => of(3, group, 0, 0),
             Self::Ask(cpu) => of(4, cpu, 0, 0),
-            Self::Nothing => of(5, 0, 0, 0),
-            Self::Take(thread) => of(6, thread, 0, 0),
+            Self::Take(thread) => of(5, thread, 0, 0),
         }
     }
 
@@ -53,7 +51,6 @@ impl Letter {
             2 => Self::Release(one, at),
             3 => Self::There(one),
             4 => Self::Ask(one),
-            5 => Self::Nothing,
             _ => Self::Take(one),
         }
     }
@@ -63,7 +60,7 @@ impl Letter {
         match self {
             Self::Request(..) | Self::Reply(..) | Self::There(_) => costs.message,
             Self::Take(_) => costs.wake,
-            Self::Release(..) | Self::Ask(_) | Self::Nothing => 0,
+            Self::Release(..) | Self::Ask(_) => 0,
         }
     }
 
@@ -71,12 +68,12 @@ impl Letter {
     fn thread(self) -> Option<usize> {
         match self {
             Self::Request(to, ..) | Self::Reply(to, _) | Self::Release(to, _) => Some(to),
-            Self::There(_) | Self::Ask(_) | Self::Nothing | Self::Take(_) => None,
+            Self::There(_) | Self::Ask(_) | Self::Take(_) => None,
         }
     }
 }
 
-impl<Q: RunQueue> Machine<'_, Q> {
+impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
     /// Has a CPU, maybe this one, do something: right behind the step under way.
     pub(super) fn post(&mut self, cpu: usize, to: CpuId, letter: Letter) {
         let here = to.index() == cpu;
@@ -111,12 +108,11 @@ impl<Q: RunQueue> Machine<'_, Q> {
             }
             Letter::There(group) => self.one_more_there(cpu, group),
             Letter::Ask(by) => self.asked(cpu, CpuId::at(by)),
-            Letter::Nothing => self.cpus[cpu].asks = false,
             Letter::Take(thread) => {
-                self.cpus[cpu].asks = false;
                 self.cpus[cpu].own.acquire(&ground::crit(), self.threads[thread].thread);
                 self.report.migrations += 1;
-                self.begins_to_wait(cpu, thread, None);
+                // Who was woken before it came was woken then.
+                self.begins_to_wait(cpu, thread, self.threads[thread].woken);
             }
         }
     }
@@ -151,40 +147,14 @@ impl<Q: RunQueue> Machine<'_, Q> {
         }
     }
 
-    /// Asks the CPU where most threads wait, if any do; of equals the next after this one.
-    pub(super) fn look_around(&mut self, cpu: usize) {
-        let count = self.cpus.len();
-        let others = (1..count).map(|further| (cpu + further) % count);
-        let most = others.rev().max_by_key(|other| self.cpus[*other].waiting);
-        if let Some(most) = most.filter(|most| self.cpus[*most].waiting > 0) {
-            self.cpus[cpu].asks = true;
-            self.post(cpu, CpuId::at(most), Letter::Ask(cpu));
-        }
-    }
-
-    /// Gives the running thread when this path is over, if it may go and another waits to take its place.
+    /// Gives a thread to the CPU that asks, if one is to spare.
     fn asked(&mut self, cpu: usize, by: CpuId) {
-        let own = &self.cpus[cpu];
-        let spare = !own.own.is_idle()
-            && own.waiting > 0
-            && own.gives.is_none()
-            && self.may_move(ground::index_of(own.own.current()));
-        if spare {
-            self.cpus[cpu].gives = Some(by);
-        } else {
-            self.post(cpu, by, Letter::Nothing);
-        }
-    }
-
-    /// The running thread goes to the CPU that has asked, if it may and another waits to take its place.
-    pub(super) fn give(&mut self, cpu: usize, thread: usize, by: CpuId) {
-        let spare = self.cpus[cpu].waiting > 0 && self.may_move(thread);
-        let moved = spare
-            && self.cpus[cpu].own.migrate(&ground::crit(), by).is_ok_and(|next| next.is_some());
-        if moved {
-            self.brings.push(Step::Arrive);
-        } else {
-            self.post(cpu, by, Letter::Nothing);
+        let (crit, own) = (ground::crit(), &mut self.cpus[cpu].own);
+        let Some(thread) = own.spare(&crit) else { return };
+        if own.give(&crit, thread, by) == Give::Given {
+            let thread = ground::index_of(thread);
+            self.waits_no_more(cpu, thread);
+            self.post(cpu, by, Letter::Take(thread));
         }
     }
 }
@@ -201,7 +171,6 @@ mod tests {
             Letter::Release(1023, 5),
             Letter::There(7),
             Letter::Ask(1023),
-            Letter::Nothing,
             Letter::Take(99_999),
         ] {
             assert_eq!(Letter::of(letter.words()), letter);

@@ -2,15 +2,14 @@
 
 use ipiq::RING_DEPTH;
 use ipiq::doorbell::mark_of;
-use ipiq::knocking::{Chosen, Knock};
+use ipiq::knocking::{Knock, Knocking};
 use lwkt_sched::{Left, Next, RunQueue};
 use percpu::CpuId;
 
 use super::mail::Letter;
 use super::{Doing, Machine, What};
-use crate::costs::{LOOK_AROUND, LOOKS_APART, PAUSE, RING, TICK};
+use crate::costs::{PAUSE, RING, TICK};
 use crate::ground::{self, Link};
-use crate::workload::Migrate;
 
 /// A step of a path. It takes effect when its cost has passed.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +38,9 @@ pub(super) enum Step {
     Flush,
     /// On the stack of the thread that was switched to.
     Arrive,
-    /// Looks for a CPU that has too much to do.
-    LookAround,
 }
 
-impl<Q: RunQueue> Machine<'_, Q> {
+impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
     fn cost(&self, step: &Step) -> u64 {
         let costs = self.costs;
         match step {
@@ -58,7 +55,6 @@ impl<Q: RunQueue> Machine<'_, Q> {
             Step::Ring(_) => RING,
             Step::Flush => PAUSE,
             Step::Arrive => costs.switch,
-            Step::LookAround => LOOK_AROUND,
         }
     }
 
@@ -104,21 +100,16 @@ impl<Q: RunQueue> Machine<'_, Q> {
         let (crit, now) = (ground::crit(), self.now);
         let own = &mut self.cpus[cpu];
         if own.own.is_idle() {
-            if let Some(by) = own.gives.take() {
-                self.post(cpu, by, Letter::Nothing);
-                return self.flush_brought(cpu);
-            }
-            if let Next::Switch(_) = self.cpus[cpu].own.pick(&crit) {
-                self.cpus[cpu].steps.push_back(Step::Arrive);
+            if let Next::Switch(_) = own.own.pick(&crit) {
+                own.steps.push_back(Step::Arrive);
                 return true;
             }
-            return self.look_or_rest(cpu);
+            own.doing = Doing::Idle;
+            self.idle += 1;
+            self.rearm(cpu);
+            return false;
         }
         let thread = ground::index_of(own.own.current());
-        if let Some(by) = own.gives.take() {
-            self.give(cpu, thread, by);
-            return self.flush_brought(cpu);
-        }
         if self.threads[thread].left == 0 {
             self.go_on(cpu, thread);
             return self.flush_brought(cpu);
@@ -140,27 +131,6 @@ impl<Q: RunQueue> Machine<'_, Q> {
         let turn = own.turn;
         self.rearm(cpu);
         self.foresee(self.threads[thread].left, cpu, What::Service(turn));
-        false
-    }
-
-    /// Nobody to run: looks around, if it is time to, or rests. False when it rests.
-    fn look_or_rest(&mut self, cpu: usize) -> bool {
-        let over = self.workload.jobs.is_some() && self.open == 0;
-        let (now, pulls) = (self.now, self.workload.migrate == Migrate::Pull && !over);
-        let own = &mut self.cpus[cpu];
-        if pulls && !own.asks && own.next_look <= now {
-            own.next_look = now + LOOKS_APART;
-            own.steps.push_back(Step::LookAround);
-            return true;
-        }
-        own.doing = Doing::Idle;
-        let (next_look, asks) = (own.next_look, own.asks);
-        self.idle += 1;
-        self.rearm(cpu);
-        // While it has asked, the answer ends the rest.
-        if pulls && !asks {
-            self.foresee(next_look.saturating_sub(now), cpu, What::Look(next_look));
-        }
         false
     }
 
@@ -219,7 +189,6 @@ impl<Q: RunQueue> Machine<'_, Q> {
             }
             Step::Flush => self.flush_parked(cpu),
             Step::Arrive => self.arrive(cpu),
-            Step::LookAround => self.look_around(cpu),
         }
         self.flush_brought(cpu);
     }
@@ -264,7 +233,7 @@ impl<Q: RunQueue> Machine<'_, Q> {
     }
 
     fn knock(&mut self, cpu: usize, to: CpuId) {
-        match self.cpus[to.index()].bell.knock::<Chosen>(mark_of(CpuId::at(cpu))) {
+        match self.cpus[to.index()].bell.knock::<K>(mark_of(CpuId::at(cpu))) {
             Knock::Ring => self.brings.push(Step::Ring(to)),
             Knock::Avoided => self.report.ipis_avoided += 1,
         }

@@ -6,9 +6,7 @@ use serde::Deserialize;
 
 use workload::{LONGEST, MOST_WINDOW, PRIORITIES};
 
-use super::{
-    Affinity, Barrier, Choose, Count, Group, Migrate, Send, Share, Source, Time, Workload,
-};
+use super::{Affinity, Barrier, Choose, Count, Group, Pull, Send, Share, Source, Time, Workload};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,17 +14,7 @@ struct File {
     about: String,
     duration: Span,
     jobs: Option<u64>,
-    #[serde(default)]
-    migrate: Migration,
     group: BTreeMap<String, Entry>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum Migration {
-    #[default]
-    Never,
-    Pull,
 }
 
 #[derive(Deserialize)]
@@ -37,12 +25,15 @@ struct Entry {
     #[serde(default = "usual_priority")]
     priority: u8,
     on: Option<Cpus>,
+    go: Option<f64>,
     arrivals: Option<Arrivals>,
     service: Distribution,
     send: Option<Sending>,
     #[serde(default)]
     barrier: bool,
     sleep: Option<Distribution>,
+    #[serde(default)]
+    pull: bool,
 }
 
 fn usual_priority() -> u8 {
@@ -147,15 +138,11 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Workload, String> {
             group(name, entry, &names, asked).map_err(key)
         })
         .collect();
-    let migrate = match file.migrate {
-        Migration::Never => Migrate::Never,
-        Migration::Pull => Migrate::Pull,
-    };
     let (name, about, duration) = (name.to_owned(), file.about, file.duration.0);
     if file.jobs == Some(0) {
         return Err(": jobs: 1 at least".to_owned());
     }
-    let workload = Workload { name, about, duration, jobs: file.jobs, migrate, groups: groups? };
+    let workload = Workload { name, about, duration, jobs: file.jobs, groups: groups? };
     match workload.circle() {
         None => Ok(workload),
         Some(at) => {
@@ -210,17 +197,25 @@ fn group(name: &str, entry: &Entry, names: &[&String], asked: bool) -> Result<Gr
         return wrong("barrier", "a thread without a request would never come to it");
     }
     let send = entry.send.as_ref().map(|send| sending(send, names)).transpose()?;
-    Ok(Group {
+    let go = entry.go.map(|part| share("go", part)).transpose()?;
+    let group = Group {
         name: name.to_owned(),
         count,
         priority: entry.priority,
         on,
+        go,
         source,
         service: time("service", &entry.service)?,
         send,
         barrier: if entry.barrier { Barrier::All } else { Barrier::None },
         sleep: entry.sleep.as_ref().map(|sleep| time("sleep", sleep)).transpose()?,
-    })
+        pull: if entry.pull { Pull::Any } else { Pull::Never },
+    };
+    if go.is_some() && !group.may_go() {
+        let why = "who goes is nowhere for good, gets no requests, and has one unanswered at most";
+        return wrong("go", why);
+    }
+    Ok(group)
 }
 
 fn sending(send: &Sending, names: &[&String]) -> Result<Send, Wrong> {
@@ -241,12 +236,16 @@ fn time(key: &'static str, distribution: &Distribution) -> Result<Time, Wrong> {
     Ok(match distribution {
         Distribution::Fixed(span) => Time::Fixed(span.0),
         Distribution::Exponential(span) => Time::Exponential(span.0),
-        Distribution::Bimodal(Bimodal { share, .. }) if !(0.0..=1.0).contains(share) => {
-            return Err((key, "share is from 0 to 1".to_owned()));
-        }
-        Distribution::Bimodal(Bimodal { short, long, share }) => {
-            let share = Share((share * f64::from(u32::MAX)).round() as u32);
-            Time::Bimodal { short: short.0, long: long.0, share }
+        Distribution::Bimodal(Bimodal { short, long, share: part }) => {
+            Time::Bimodal { short: short.0, long: long.0, share: share(key, *part)? }
         }
     })
+}
+
+fn share(key: &'static str, part: f64) -> Result<Share, Wrong> {
+    if (0.0..=1.0).contains(&part) {
+        Ok(Share((part * f64::from(u32::MAX)).round() as u32))
+    } else {
+        Err((key, "share is from 0 to 1".to_owned()))
+    }
 }

@@ -21,8 +21,8 @@ service = { fixed = "500ns" }
 fn a_file_means_what_it_says() {
     let read = parse("mine", GOOD).expect("it is right");
     assert_eq!(
-        (read.name.as_str(), read.duration, read.migrate),
-        ("mine", 10_000_000, Migrate::Never)
+        (read.name.as_str(), read.duration, read.may_be_pulled(&read.groups[0])),
+        ("mine", 10_000_000, false)
     );
     let [client, server] = &read.groups[..] else { panic!("{read:?}") };
     assert_eq!(client.source, Source::Arrivals(Time::Exponential(1_500_000)));
@@ -78,6 +78,9 @@ fn what_makes_no_sense_is_said_in_a_line() {
             ": group.server.send.to: its requests lead",
         ),
         ("count = 4", "count = 4\nsleep = { fixed = \"1ms\" }", ": group.client.sleep: it sleeps"),
+        ("count = 4", "count = 4\ngo = 0.5", ": group.client.go: who goes"),
+        ("count = 4", "count = 4\ngo = -0.5", ": group.client.go: share is from 0 to 1"),
+        ("priority = 12", "go = 0.5", ": group.server.go: who goes"),
         ("[group.server]", "[group.server", ":11: "),
         ("about = \"Clients and a server.\"", "", "missing field `about`"),
     ];

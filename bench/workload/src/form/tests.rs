@@ -9,11 +9,13 @@ pub(crate) fn example() -> Workload {
         count: Count::PerCpu(2),
         priority: 10,
         on: Affinity::Spread,
+        go: None,
         source,
         service,
         send: None,
         barrier: Barrier::None,
         sleep: None,
+        pull: Pull::Never,
     };
     let send = Some(Send { to: 1, window: 300, choose: Choose::Any });
     let bimodal = Time::Bimodal { short: 10, long: 20_000, share: Share(1 << 20) };
@@ -22,7 +24,6 @@ pub(crate) fn example() -> Workload {
         about: String::new(),
         duration: 1_000_000,
         jobs: Some(0),
-        migrate: Migrate::Pull,
         groups: vec![
             Group { send, ..group("client", Source::Arrivals(Time::Exponential(1000)), bimodal) },
             Group {
@@ -32,7 +33,9 @@ pub(crate) fn example() -> Workload {
             },
             Group {
                 barrier: Barrier::All,
+                go: Some(Share(u32::MAX)),
                 sleep: Some(Time::Fixed(1)),
+                pull: Pull::Any,
                 ..group("solver", Source::Always, Time::Exponential(5))
             },
         ],
@@ -62,6 +65,7 @@ prop_compose! {
         service in some_time(),
         to in prop::option::of((of / 2..of, 1..=MOST_WINDOW, any::<bool>())),
         (barrier, sleep) in (any::<bool>(), prop::option::of(some_time())),
+        (go, pull) in (prop::option::of(any::<u32>()), any::<bool>()),
     ) -> Group {
         let asked = at >= of / 2;
         let choose = |any| if any { Choose::Any } else { Choose::Own };
@@ -71,17 +75,23 @@ prop_compose! {
         let barrier = if barrier && !asked { Barrier::All } else { Barrier::None };
         let count = if per_cpu { Count::PerCpu(total) } else { Count::Total(total) };
         let source = if asked { Source::Requests } else { source };
-        Group { name, count, priority, on, source, service, send, barrier, sleep }
+        let (go, pull) = (go.map(Share), if pull { Pull::Any } else { Pull::Never });
+        let group =
+            Group { name, count, priority, on, go, source, service, send, barrier, sleep, pull };
+        Group { go: go.filter(|_| group.may_go()), ..group }
     }
 }
 
 fn some_workload() -> impl Strategy<Value = Workload> {
     let groups =
         (1usize..7).prop_flat_map(|of| (0..of).map(|at| some_group(at, of)).collect::<Vec<_>>());
-    (".{0,9}", 1..=LONGEST, prop::option::of(0..u64::MAX), any::<bool>(), groups).prop_map(
-        |(name, duration, jobs, pull, groups)| {
-            let migrate = if pull { Migrate::Pull } else { Migrate::Never };
-            Workload { name, about: String::new(), duration, jobs, migrate, groups }
+    (".{0,9}", 1..=LONGEST, prop::option::of(0..u64::MAX), groups).prop_map(
+        |(name, duration, jobs, groups)| Workload {
+            name,
+            about: String::new(),
+            duration,
+            jobs,
+            groups,
         },
     )
 }
@@ -171,6 +181,11 @@ fn what_makes_no_sense_is_named() {
         said(|w| w.groups[2].send = Some(Send { to: 0, window: 1, choose: Choose::Own })),
         Bad::Field("who gets requests")
     );
+    for place in [0, 1] {
+        let mut going = example();
+        going.groups[place].go = Some(Share(1));
+        assert_eq!(decode(&encode(&going)), Err(Bad::Field("who goes elsewhere")), "{place}");
+    }
     let mut circle = example();
     circle.groups[0].source = Source::Requests;
     circle.groups[1].send = Some(send);

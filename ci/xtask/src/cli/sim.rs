@@ -35,8 +35,9 @@ pub struct SimArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub stretch: Option<u64>,
 
-    /// Only these run queues, in this order; all without it.
-    #[arg(long = "set", value_name = "runq=NAME,..", value_parser = Axis::parse)]
+    /// Only these run queues (all without it), and each with these doorbells (the usual one without it): runq=NAME,..
+    /// and ipi=NAME,.. With --kernel it is the usual one of each without it.
+    #[arg(long = "set", value_name = "KEY=NAME,..", value_parser = Axis::parse)]
     pub set: Vec<Axis>,
 
     #[command(flatten)]

@@ -1,4 +1,4 @@
-use super::{Axis, Most, combinations, names_of, refusal};
+use super::{Axis, Most, combinations, names_of, refusal, refusal_but};
 use crate::cli::{Machine, Verb, parse_from};
 
 fn machine(words: &str) -> Machine {
@@ -43,12 +43,14 @@ fn each_value_is_a_combination() {
 }
 
 #[test]
-fn a_verb_of_one_key_takes_some_of_its_values_or_all() {
+fn a_verb_of_some_keys_takes_their_values_and_no_others() {
     let of = |words: &str, key| names_of(&machine(words).set, key);
-    assert_eq!(of("x", "runq"), Ok(lwkt_sched::queue::NAMES.to_vec()));
-    assert_eq!(of("--set runq=fair,list", "runq"), Ok(vec!["fair", "list"]));
-    assert!(of("--set runq=fair", "another").is_err());
-    assert!(of("--set runq=fair --set runq=list", "runq").is_err());
+    assert_eq!(of("x", "runq"), None);
+    assert_eq!(of("--set ipi=eager --set runq=fair,list", "runq"), Some(vec!["fair", "list"]));
+    let refused = |words: &str| refusal_but(&machine(words).set, &["runq", "ipi"]);
+    assert_eq!(refused("--set runq=fair --set ipi=eager"), None);
+    let said = "this knows --set runq= and ipi= only: free= makes no difference to what it does";
+    assert_eq!(refused("--set runq=fair --set free=cas").as_deref(), Some(said));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! ```text
 //!   migrate: leave own stack ─▶ the next thread sends it off ─▶ acquire, there
 //!   pull:    ask its CPU ─▶ that gives it away, or says why not ─▶ acquire, there
+//!   ask_for_one: ask a CPU ─▶ that gives one away, or nothing ─▶ acquire, there
 //! ```
 //! Law: the CPU that a thread is of decides. A thread in ring 3's service ([`HAS_PROCESS`](super::HAS_PROCESS)) is bound, and so is
 //! whatever was started so. Messages that a CPU has sent come to their targets in order; of two messages to a thread that moves
@@ -70,6 +71,20 @@ pub fn pull(thread: ThreadRef, to: CpuId) -> Result<(), MoveError> {
         Give::Given | Give::There => Ok(()),
         Give::Refused(stays) => Err(MoveError::Stays(stays)),
         Give::Remote(_) => unreachable!("asked at home"),
+    }
+}
+
+/// Asks CPU `from` for a thread that waits for its turn there and may go. It comes, if there is one; nobody waits for it.
+pub fn ask_for_one(crit: &Crit, from: CpuId) {
+    ipi::send(crit, from, give_one, [here().id().index(), 0, 0]);
+}
+
+/// The message of a CPU that asks.
+fn give_one(crit: &Crit, to: usize, _: usize, _: usize) {
+    let spare = here().scheduler.with(crit, |s| s.spare(crit));
+    if let Some(thread) = spare {
+        // One that stays for now comes when somebody asks again.
+        let _ = give(crit, thread, CpuId::at(to));
     }
 }
 

@@ -107,6 +107,20 @@ impl<Q: RunQueue> Scheduler<Q> {
         Give::Given
     }
 
+    /// A thread to give to a CPU that asks for any: the last of those that wait for their turn here and may go. Who is to run next is not
+    /// to spare.
+    pub fn spare(&self, _: &Crit) -> Option<ThreadRef> {
+        let (next, mut last) = (self.queue.best(), None);
+        self.queue.visit(|thread| {
+            let waits =
+                thread != next && !self.is_first(thread) && thread.state.get() == State::Ready;
+            if waits && self.may_leave(thread).is_ok() {
+                last = Some(thread);
+            }
+        });
+        last
+    }
+
     /// Has a thread go to CPU `to` when it next gives way or comes to run, which runs, is preempted or [waits here](Stays::Waits);
     /// another one that may go is to be given. True if it will.
     pub fn evict(&self, _: &Crit, thread: ThreadRef, to: CpuId) -> bool {

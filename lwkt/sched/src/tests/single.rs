@@ -30,7 +30,7 @@ each_policy! {
     equals_take_turns betters_go_first a_wake_before_a_block_is_kept a_foreign_thread_is_remote
     deadlines_in_order a_wake_cancels_a_deadline exit_is_reaped_from_another_stack joining_before_and_after
     migration_changes_home_when_off_the_stack what_is_given_goes_on_elsewhere what_stays_is_not_given
-    a_cpu_steps_off_a_stack
+    a_cpu_steps_off_a_stack who_is_next_is_not_to_spare
     descheduled_until_scheduled descheduled_while_it_waits_or_runs evicted_where_it_gives_way
     priorities_change_in_place rare_conditions_are_tested_once
     the_report_names_all
@@ -286,6 +286,25 @@ fn what_stays_is_not_given<Q: RunQueue>() {
     // What was bound is so no more in its next life.
     let again = here.spawn(&crit, memory);
     assert!(!here.is_bound(&crit, again));
+}
+
+fn who_is_next_is_not_to_spare<Q: RunQueue>() {
+    let (own, crit) = (&mut boot::<Q>(0), crit());
+    assert_eq!(own.spare(&crit), None);
+    let [a, b, c] = ["a", "b", "c"].map(|name| spawn(own, name, 5));
+    assert_eq!(own.spare(&crit), Some(c));
+    own.bind(&crit, c);
+    assert_eq!(own.spare(&crit), Some(b));
+    assert_eq!(own.pick(&crit), Next::Switch(a));
+    assert_eq!(own.give(&crit, b, CpuId::at(1)), Give::Given);
+    // One is bound, one runs.
+    assert_eq!(own.spare(&crit), None);
+    let [low, high] = [4, 6].map(|priority| spawn(own, "d", priority));
+    assert_eq!(own.spare(&crit), Some(low));
+    assert_eq!(own.give(&crit, low, CpuId::at(1)), Give::Given);
+    // The better one is to run next; who runs does not wait.
+    assert_eq!((own.spare(&crit), own.yield_now(&crit)), (None, Next::Switch(high)));
+    assert_eq!(own.spare(&crit), Some(a));
 }
 
 fn a_cpu_steps_off_a_stack<Q: RunQueue>() {

@@ -4,7 +4,7 @@
 //!   CPU 0          ▐ main ▌▐ rests ▌▐ waker     ▌          a slice for each time that a thread runs
 //!   CPU 0 events   │ rung 1 · woke waker           ╲       what happens meanwhile; calls of other CPUs as slices
 //!   CPU 1          ▐ rests      ▌▐ sleeper ▌        ╲
-//!   CPU 1 events                 ▐ wake_here ▌◀──────      an arrow from each send to where it ran
+//!   CPU 1 events                 ▐ wake_here ▌◀──────      an arrow from each send to where it ran; so of messages, replies, moves, lines
 //!   CPU 1 user threads           ▐ echo 0x4e40 ▌           what a process's thread runs in ring 3
 //! ```
 //! Law: nothing is guessed. What began before the log, or came out of its sight, has no slice and no arrow.
@@ -38,6 +38,8 @@ pub struct Cpu {
 pub struct Timeline {
     /// By CPU, in the order in which they were sent.
     pub cpus: Vec<Cpu>,
+    /// Whether they were not sent, but found in the memory of a kernel that had ended early.
+    pub is_recovered: bool,
 }
 
 /// What a timeline needs to know of the kernel that made it.
@@ -61,6 +63,22 @@ impl Timeline {
         let before = cpu.events.len();
         cpu.events.extend(events);
         cpu.unknown += records.len() - (cpu.events.len() - before);
+    }
+
+    /// Takes what the log of a CPU held when the kernel ended early. Where a record was not written to its end, nothing stands, or what
+    /// stood there when the log came round last: that is older than all that was kept.
+    pub fn recover(&mut self, cpu: u64, lost: u64, counts: &[u64], records: &[u8]) {
+        let named = Kind::ALL.iter().zip(counts);
+        self.begin(
+            cpu,
+            lost,
+            named.map(|(kind, count)| (kind.name().to_owned(), *count)).collect(),
+        );
+        let mut records: Vec<_> = records.as_chunks().0.iter().map(Record::from_bytes).collect();
+        let oldest = records.first().map_or(0, |record| record.tick).max(1);
+        records.retain(|record| record.tick >= oldest);
+        self.take(&records);
+        self.is_recovered = true;
     }
 
     /// Whether nothing was recorded.

@@ -19,7 +19,9 @@ pub const PROGRAMS: &str = "DAMSELFLY_PROGRAMS";
 /// Builds the kernel with the given cargo features of package `image`, and with these variants; says where it lies.
 pub fn kernel(features: &[&str], variants: &[Variant]) -> Result<PathBuf> {
     let started = Instant::now();
-    let flags = toolchain::rustflags()?;
+    let flags = variants.iter().filter_map(Variant::flag);
+    let flags = std::iter::once(toolchain::rustflags()?).chain(flags.map(str::to_owned));
+    let flags = flags.collect::<Vec<_>>().join("\u{1f}");
     let packed = programs_image(variants)?;
     let built = cargo_build(&flags, &["--package=image"], features, variants, Some(&packed))?;
     let Some((_, path)) = built.into_iter().find(|(name, _)| name == "damselfly") else {

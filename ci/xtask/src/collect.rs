@@ -89,6 +89,12 @@ impl Collected {
             runner::Event::Probed(probe) => self.key.qemu.clone_from(&probe.version),
             runner::Event::Frame(frame) => self.frame(frame),
             runner::Event::Path(steps) => self.paths.executed(steps),
+            runner::Event::Logs(logs) => {
+                self.timeline = Timeline::default();
+                for log in *logs {
+                    self.timeline.recover(log.cpu, log.lost, &log.counts, &log.records);
+                }
+            }
             _ => {}
         }
     }
@@ -145,11 +151,16 @@ impl Collected {
         }
     }
 
+    /// Writes a result down that is of no benchmark of the run.
+    pub fn beside(&mut self, result: &BenchResult) {
+        for lines in &mut self.writers {
+            lines.write(&json::bench(result, &self.goals, &self.key, lines.raw));
+        }
+    }
+
     /// Takes a result: the guest's, or one that was measured from outside.
     pub fn bench(&mut self, result: BenchResult) {
-        for lines in &mut self.writers {
-            lines.write(&json::bench(&result, &self.goals, &self.key, lines.raw));
-        }
+        self.beside(&result);
         self.part(&result.name, result.ok, &result.message);
         self.benches.push(result);
     }

@@ -108,7 +108,7 @@ fn one(run: &Run<'_>, lines: Vec<Lines>) -> Result<Result<Ran, Status>> {
     let facts = guest::facts(&key, run.machine.verbose);
     let collected = RefCell::new(Collected::new(key, lines));
     let status = match boot(run, &request, facts, &collected) {
-        Ok(booted) => ended(run, &request, booted, &collected.borrow())?,
+        Ok(booted) => ended(run, &request, booted, &mut collected.borrow_mut())?,
         Err(status) => return Ok(Err(status)),
     };
     Ok(Ok(Ran { status, collected: collected.into_inner() }))
@@ -119,7 +119,7 @@ fn ended(
     run: &Run<'_>,
     request: &Request,
     booted: Booted<'_>,
-    collected: &Collected,
+    collected: &mut Collected,
 ) -> Result<Status> {
     let (report, mut screen, tally, started) = booted;
     let mut status = Status::of(&report.outcome);
@@ -130,9 +130,7 @@ fn ended(
         return list::nothing(run.parts, run.choice, run.machine);
     }
     if run.rows.why {
-        let columns = screen.look().width;
-        let why = why::explain(&collected.paths, &collected.benches, &request.kernel, columns)?;
-        screen.line(why.trim_end());
+        explain(&mut screen, &request.kernel, collected)?;
     }
     if status == Status::Passed && !collected.passed() {
         status = Status::Failed;
@@ -164,6 +162,20 @@ fn ended(
         out::note(error);
     }
     Ok(status)
+}
+
+/// Says where the instructions of each benchmark went, and where interrupts were off for longest.
+fn explain(screen: &mut Screen<'_>, kernel: &Path, collected: &mut Collected) -> Result<()> {
+    let look = screen.look();
+    let why = why::explain(&collected.paths, &collected.benches, kernel, look.width)?;
+    screen.line(why.text.trim_end());
+    if let Some(masked) = why.masked {
+        collected.beside(&masked);
+        let (message, goals) = (masked.message.clone(), Goals::builtin());
+        screen.line(table::goals_table(&[masked], &goals, Rows::All, style(look)).trim_end());
+        screen.line(&format!("interrupts off {message}"));
+    }
+    Ok(())
 }
 
 /// Puts several combinations side by side, closes the records, and says where they are.

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use percpu::checks;
+
 use crate::cli::Machine;
 
 /// Something that there are several of.
@@ -19,8 +21,11 @@ pub struct Key {
     in_ring_3: bool,
 }
 
+/// The key of assertions for debugging, for which the compiler is told something, too.
+const CHECKS: &str = "checks";
+
 /// All of them.
-static KEYS: [Key; 4] = [
+static KEYS: [Key; 5] = [
     Key {
         name: "runq",
         names: lwkt_sched::queue::NAMES,
@@ -35,6 +40,7 @@ static KEYS: [Key; 4] = [
         in_ring_3: false,
     },
     Key { name: "trace", names: probe::NAMES, variable: "DAMSELFLY_TRACE", in_ring_3: true },
+    Key { name: CHECKS, names: checks::NAMES, variable: "DAMSELFLY_CHECKS", in_ring_3: false },
 ];
 
 /// One of several.
@@ -50,6 +56,11 @@ impl Variant {
     /// Whether ring 3 is built with it, too.
     pub fn reaches_ring_3(&self) -> bool {
         self.key.in_ring_3
+    }
+
+    /// What the compiler of the kernel is told besides.
+    pub fn flag(&self) -> Option<&'static str> {
+        (self.key.name == CHECKS && !self.is_usual()).then_some("-Cdebug-assertions")
     }
 
     /// Whether it is what a kernel has that nobody asked anything of.

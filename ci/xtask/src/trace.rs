@@ -94,6 +94,9 @@ fn said(path: &Path, timeline: &Timeline) -> Vec<String> {
     }
     let (events, (lost, unknown)) = (timeline.events(), timeline.lost());
     let path = place::shown(path);
+    if timeline.is_recovered {
+        lines.push("the kernel ended early: this is what its logs held then".to_owned());
+    }
     lines.push(format!("timeline {path} ({events} events; {lost} older ones were not kept)"));
     if unknown > 0 {
         lines.push(format!("         {unknown} records of a kind that this program does not know"));

@@ -192,6 +192,11 @@ impl Code {
             .unwrap_or_default()
     }
 
+    /// The innermost function of the project's at an address, if its line is known.
+    fn line(&self, address: u64) -> Option<String> {
+        self.places(address).iter().find(|place| table::is_own(place)).map(Place::to_string)
+    }
+
     /// The bytes from an address on, as many as the longest instruction has, or as there are.
     fn bytes(&self, address: u64) -> &[u8] {
         let bytes = |length| self.all().find_map(|symbols| symbols.code(address, length));
@@ -219,13 +224,21 @@ impl Code {
     }
 }
 
+/// What the instructions that were written down say.
+pub struct Explained {
+    /// Of each result: where its instructions go.
+    pub text: String,
+    /// For how many instructions any CPU had its interrupts off, and where, as a record; `None` if none had.
+    pub masked: Option<BenchResult>,
+}
+
 /// The explanation of each result.
 pub fn explain(
     paths: &Paths,
     results: &[BenchResult],
     kernel: &Path,
     columns: usize,
-) -> Result<String> {
+) -> Result<Explained> {
     let code = Code::of(kernel)?;
     let explain = |result: &BenchResult| {
         let reads_clock = |address| code.reads_clock(address);
@@ -242,29 +255,28 @@ pub fn explain(
             None => counted(result),
         }
     };
-    let all: String = results.iter().map(explain).collect();
-    Ok(all + &interrupts_off(paths, &code))
+    let text = results.iter().map(explain).collect();
+    Ok(Explained { text, masked: interrupts_off(paths, &code) })
 }
 
-/// What the line of the longest stretch with interrupts off begins with.
-pub const LONGEST: &str = "interrupts off for longest:";
+/// What the longest stretch with interrupts off is called among benchmarks: of all that ran, it is none itself.
+pub const MASKED: &str = "kernel/interrupts_off";
 
 /// Where any CPU had its interrupts off for longest, in all that was written down.
-fn interrupts_off(paths: &Paths, code: &Code) -> String {
+fn interrupts_off(paths: &Paths, code: &Code) -> Option<BenchResult> {
     let masks = |address| code.masks(address);
-    let longest = paths.ends.iter().zip(&paths.steps).fold(None, |before, (end, steps)| {
-        let here = masked::longest(steps, &masks).map(|stretch| (stretch, end.bench.as_str()));
-        let length = |one: &Option<(Stretch, &str)>| one.map_or(0, |(stretch, _)| stretch.length);
-        if length(&here) > length(&before) { here } else { before }
-    });
-    let Some((stretch, bench)) = longest else { return String::new() };
-    let shown = |address| code.places(address).first().map_or("?".to_owned(), Place::to_string);
-    let Stretch { length, from, to } = stretch;
-    format!(
-        "{LONGEST} {length} instructions of one CPU, in {bench}\n  from {}\n  to {}\n",
-        shown(from),
-        shown(to)
-    )
+    let all = paths.ends.iter().zip(&paths.steps);
+    let stretches =
+        all.filter_map(|(end, steps)| Some((masked::longest(steps, &masks)?, end, steps)));
+    let (Stretch { length, from, to }, end, steps) =
+        stretches.max_by_key(|(stretch, ..)| stretch.length)?;
+    // Assembly has no lines: the nearest that has one says where.
+    let own: Vec<_> = steps[from..=to].iter().filter(|step| step.cpu == steps[from].cpu).collect();
+    let first = own.iter().find_map(|step| code.line(step.address));
+    let last = own.iter().rev().find_map(|step| code.line(step.address));
+    let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+    let message = format!("in {}, from {first} to {last}", end.bench);
+    Some(BenchResult { message, ..BenchResult::once(MASKED, "insns", length) })
 }
 
 /// What there is to say where samples are no instructions: what else happened meanwhile.

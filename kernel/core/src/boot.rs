@@ -65,7 +65,9 @@ fn core_main(info: &'static BootInfo) -> ! {
         }
     };
     if !crate::plant::choose(OPTIONS.get().and_then(|options| options.plant)) {
-        refuse(format_args!("that bug is in images that were built with feature plants only"));
+        refuse(format_args!(
+            "a bug is in images that were built with feature plants only, a misuse is seen with --set checks=on only"
+        ));
     }
     // The heap's first use needs a block behind `gs`, the block needs memory: the first block is static.
     let first = first_block();

@@ -102,6 +102,7 @@ pub(crate) fn turn() {
     }
     // One CPU runs at a time in the mode that this is for: none is lost.
     TURNS.store(TURNS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    probe::turn();
     arch::irq::pause();
 }
 

@@ -42,6 +42,9 @@ pub struct Cpu {
     pub(crate) rests: Rests,
     /// The ranks of the spin locks that it has, in debug builds. Own CPU only.
     pub(crate) spin_ranks: AtomicU32,
+    /// Where the lock of each rank was taken that this CPU has.
+    #[cfg(debug_assertions)]
+    pub(crate) spin_places: [AtomicPtr<core::panic::Location<'static>>; u32::BITS as usize],
     /// Until the running thread looks whether another should run (see [`thread::breathe`](crate::thread::breathe)). Own CPU only.
     pub(crate) breaths: AtomicU32,
     /// Whether another should run. Own CPU only.
@@ -138,6 +141,8 @@ impl Cpu {
             interrupts: Interrupts::new(),
             rests: Rests::new(),
             spin_ranks: AtomicU32::new(0),
+            #[cfg(debug_assertions)]
+            spin_places: [const { AtomicPtr::new(core::ptr::null_mut()) }; u32::BITS as usize],
             breaths: AtomicU32::new(1),
             turn_over: AtomicBool::new(false),
             deadline: AtomicU64::new(timer::NEVER),

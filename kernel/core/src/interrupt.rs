@@ -112,6 +112,7 @@ fn core_line(line: u8) {
 /// Notes a raise, each part of it in one instruction: this runs in interrupts, at any depth.
 #[inline]
 fn note(line: Line, deferred: bool) {
+    probe::raised(line.number() as u32, deferred.into());
     here().leave_mark(|cpu| {
         let interrupts = &cpu.interrupts;
         arch::irq::increment(&interrupts.slot(line).raised);

@@ -33,12 +33,13 @@ pub mod wait_queue;
 
 /// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
 pub fn variants() -> alloc::string::String {
-    use {::memory::remote, ipiq::knocking, lwkt_sched::queue};
+    use {::memory::remote, ipiq::knocking, lwkt_sched::queue, percpu::checks};
     let all = [
         ("runq", queue::CHOSEN, queue::IS_USUAL),
         ("ipi", knocking::CHOSEN, knocking::IS_USUAL),
         ("free", remote::CHOSEN, remote::IS_USUAL),
         ("trace", probe::CHOSEN, probe::IS_USUAL),
+        ("checks", checks::CHOSEN, checks::IS_USUAL),
     ];
     let unusual = all.iter().filter(|(.., usual)| !usual);
     let words: alloc::vec::Vec<_> =

@@ -36,6 +36,7 @@ pub fn park(cx: &mut MayBlock, cpu: CpuId) -> Result<(), ParkError> {
         if !PARKED.contains(cpu) && left().count() == 1 {
             return Err(ParkError::Last);
         }
+        probe::taken_away(cpu.index() as u32);
         PARKED.insert(cpu);
         Ok(())
     })?;
@@ -56,6 +57,7 @@ pub fn park(cx: &mut MayBlock, cpu: CpuId) -> Result<(), ParkError> {
 
 /// Gives a CPU back.
 pub fn unpark(cpu: CpuId) {
+    probe::given_back(cpu.index() as u32);
     PARKED.remove(cpu);
 }
 

@@ -77,11 +77,9 @@ pub fn give_way(_: &mut MayBlock) {
 /// The critical section is the outermost: what was looked at in it cannot change before the thread waits.
 // Always in line: a call would save registers that the switch saves, if they are live.
 #[inline(always)]
+#[track_caller]
 pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
-    debug_assert!(
-        arch::cpu::may_switch(),
-        "a thread blocks in its outermost critical section only"
-    );
+    token::check_may_switch();
     waits(why);
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.block(crit, why)));
     go(crit, from, next);
@@ -93,11 +91,9 @@ fn waits(why: Why) {
 }
 
 /// Waits until somebody wakes this thread, or until `deadline`, in nanoseconds since boot.
+#[track_caller]
 pub fn sleep_until(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) {
-    debug_assert!(
-        arch::cpu::may_switch(),
-        "a thread sleeps in its outermost critical section only"
-    );
+    token::check_may_switch();
     waits(why);
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.sleep(crit, why, deadline)));
     crate::timer::rearm(crit);
@@ -189,11 +185,8 @@ fn wait_here(crit: &Crit, from: ThreadRef) {
 /// Switches, and returns when `from` is switched to again: with the thread that was left then, as a word.
 #[inline(always)]
 pub(crate) fn switch(from: ThreadRef, to: ThreadRef) -> usize {
-    debug_assert!(arch::irq::enabled() && arch::cpu::may_switch());
-    debug_assert!(
-        here().spin_ranks.load(core::sync::atomic::Ordering::Relaxed) == 0,
-        "a thread switches with a spin lock in hand"
-    );
+    debug_assert!(arch::irq::enabled());
+    token::check_may_switch();
     probe::switched(probe::low(to.into_word()));
     let context = |thread: ThreadRef| {
         core::ptr::with_exposed_provenance_mut::<arch::Context>(thread.into_word())

@@ -5,7 +5,7 @@
 //!                         (one instruction takes the place, the others fill and count it)
 //! ```
 //! Law: a log is its CPU's; it keeps the last [`RECORDS`] events, and counts all. Before [`begin`] and after [`end`] probes write to
-//! a record that nobody reads.
+//! a record that nobody reads. Of a kernel that ends before [`end`] the runner reads the logs out of memory ([`Directory`]).
 
 use crate::cpu::{self, Cpu};
 use crate::{fallible, ipi, records};
@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 use bench_api::wire::{Named, Record as Out};
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use lwkt_sched::{Name, ThreadRef};
-use percpu::{Counter, Crit};
+use percpu::{Counter, Crit, MAX_CPUS};
 use probe::{Kind, Record};
 
 /// Events that each CPU keeps, if it has as much memory.
@@ -92,6 +92,28 @@ macro_rules! bind {
     };
 }
 
+/// Where the logs are, for who reads them out of the memory of a kernel that ended before it could send them.
+#[repr(C)]
+struct Directory {
+    kinds: usize,
+    cpus: [AtomicPtr<Log>; MAX_CPUS],
+}
+
+/// Its name is the runner's (`qemu/runner/src/logs.rs`).
+#[unsafe(export_name = "damselfly_logs")]
+static DIRECTORY: [Directory; IS_TRACED as usize] = [const {
+    let cpus = [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CPUS];
+    Directory { kinds: Kind::ALL.len(), cpus }
+}; IS_TRACED as usize];
+
+// The runner knows it so.
+const _: () = assert!(
+    offset_of!(Log, at) == 0
+        && offset_of!(Log, mask) == 8
+        && offset_of!(Log, base) == 16
+        && offset_of!(Log, counts) == 24
+);
+
 const LOG: usize = offset_of!(Cpu, logs);
 const COUNTS: usize = LOG + offset_of!(Log, counts);
 
@@ -143,9 +165,10 @@ pub(crate) fn user(tick: u64, thread: u64, process: Name) {
 
 /// Says that a part of the run begins.
 pub fn begun(part: &str) {
+    static BEFORE: AtomicU32 = AtomicU32::new(0);
     if IS_TRACED {
         let [letters, more] = probe::letters(part);
-        probe::begun(0, letters, more);
+        probe::begun(BEFORE.fetch_add(1, Relaxed), letters, more);
     }
 }
 
@@ -169,8 +192,9 @@ pub fn begin() -> Result<(), NoMemory> {
         let base = base.expose_provenance();
         ipi::call(cpu.id(), |crit| {
             let cpu = cpu::here();
-            for log in &cpu.logs {
+            for (log, all) in cpu.logs.iter().zip(&DIRECTORY) {
                 log.set(core::ptr::with_exposed_provenance_mut(base), records);
+                all.cpus[cpu.id().index()].store(core::ptr::from_ref(log).cast_mut(), Relaxed);
             }
             cpu.scheduler.with(crit, |s| s.threads().for_each(|one| started(one.thread, one.name)));
         });
@@ -202,6 +226,9 @@ impl Kept {
         let (base, mask) = (log.base.load(Relaxed), log.mask.load(Relaxed));
         let written = log.at.load(Relaxed);
         log.set(NOWHERE.0.get(), 1);
+        for all in &DIRECTORY {
+            all.cpus[cpu::here().id().index()].store(core::ptr::null_mut(), Relaxed);
+        }
         Self { base: base.expose_provenance(), records: mask as usize / Record::BYTES + 1, written }
     }
 

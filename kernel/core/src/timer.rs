@@ -131,6 +131,7 @@ pub(crate) fn fired(crit: &Crit) {
         })
     });
     if tick {
+        probe::tick();
         process::tick(crit);
         thread::tick(crit);
     }

@@ -11,6 +11,8 @@
 use crate::cpu::{self, Cpu, Machine, here};
 use crate::exec::Threads;
 use crate::thread::{self, Scheduler, Whole};
+#[cfg(debug_assertions)]
+use core::panic::Location;
 use core::sync::atomic::Ordering;
 use lwkt_sched::{Left, ThreadRef};
 use lwkt_token::{Exec, Held};
@@ -133,6 +135,33 @@ unsafe impl Exec for Threads {
 
     fn set_ranks(_: &Crit, ranks: u32) {
         here().spin_ranks.store(ranks, Ordering::Relaxed);
+    }
+
+    #[cfg(debug_assertions)]
+    fn set_place(_: &Crit, rank: u32, place: &'static Location<'static>) {
+        let place = core::ptr::from_ref(place).cast_mut();
+        here().spin_places[rank as usize].store(place, Ordering::Relaxed);
+    }
+}
+
+/// Ends a build with checks in which the caller gives its CPU away though it may not: in a section within others, or with a spin
+/// lock in hand.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn check_may_switch() {
+    #[cfg(debug_assertions)]
+    {
+        let ranks = here().spin_ranks.load(Ordering::Relaxed);
+        if let Some(rank) = ranks.checked_ilog2() {
+            let place = here().spin_places[rank as usize].load(Ordering::Relaxed);
+            // SAFETY: `set_place` stored it, of a `&'static`, before the lock's bit was set that is still set.
+            let place = unsafe { &*place };
+            panic!("a thread gives its CPU away with a spin lock in hand, taken at {place}");
+        }
+        assert!(
+            arch::cpu::may_switch(),
+            "a thread gives its CPU away in its outermost critical section only"
+        );
     }
 }
 

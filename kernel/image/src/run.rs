@@ -12,7 +12,6 @@ use servers::options::{Clock, Options};
 /// Runs everything and says how it went.
 pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
     begin(options);
-    plant::end(cx, options);
     records::set_watched(options.why);
     if options.trace && !timeline::IS_TRACED {
         say!("a timeline was asked for, and this kernel was not built to be traced");
@@ -22,6 +21,7 @@ pub fn run(cx: &mut MayBlock, options: &'static Options<'static>) -> Exit {
         say!("no memory for a timeline");
         return Exit::Boot;
     }
+    plant::end(cx, options);
     let mut ok = true;
     if options.parts.bench {
         if !options.list {

@@ -120,6 +120,19 @@ pub enum End {
     Silent,
     Deadlock,
     Overflow,
+    /// A lock is misused: of a kernel that was built to check that.
+    Misuse(Misuse),
+}
+
+/// How a lock can be misused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Misuse {
+    /// A token that is held shared is wanted exclusively.
+    TokenAfterShare,
+    /// A spin lock is taken on the CPU that has it.
+    SpinTwice,
+    /// A thread waits with a spin lock in hand.
+    SpinOverWait,
 }
 
 /// What a kernel can lose, double or mix up.
@@ -151,13 +164,16 @@ pub enum Bug {
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 18] = [
+    pub const ALL: [(&str, Self); 21] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
         ("silent", Self::End(End::Silent)),
         ("deadlock", Self::End(End::Deadlock)),
         ("overflow", Self::End(End::Overflow)),
+        ("token-after-share", Self::End(End::Misuse(Misuse::TokenAfterShare))),
+        ("spin-twice", Self::End(End::Misuse(Misuse::SpinTwice))),
+        ("spin-over-wait", Self::End(End::Misuse(Misuse::SpinOverWait))),
         ("clock", Self::Clock),
         ("lose", Self::Bug(Bug::Lose)),
         ("double", Self::Bug(Bug::Double)),

@@ -82,7 +82,13 @@ impl Callouts {
     pub(crate) fn cancel(&mut self, callout: CalloutRef) -> bool {
         match callout.inside(|inside| inside.state) {
             State::Running | State::Moving => callout.inside(|inside| inside.then.take()).is_some(),
-            _ => self.unschedule(callout),
+            _ => {
+                let was_pending = self.unschedule(callout);
+                if was_pending {
+                    probe::cancelled(callout.name());
+                }
+                was_pending
+            }
         }
     }
 
@@ -184,6 +190,7 @@ fn place(
     plan: Plan,
 ) -> Option<CpuId> {
     if plan.cpu == here {
+        probe::armed(callout.name(), plan.at);
         callout.inside(|inside| inside.state = State::Armed);
         armed.arm(callout, plan.at);
         return None;

@@ -131,6 +131,12 @@ impl CalloutRef {
         Self(node)
     }
 
+    /// What stands for it in a timeline.
+    #[inline(always)]
+    pub fn name(self) -> u32 {
+        probe::low(core::ptr::from_ref(self.0).addr())
+    }
+
     pub fn into_word(self) -> usize {
         core::ptr::from_ref(self.0).expose_provenance()
     }

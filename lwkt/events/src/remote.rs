@@ -124,6 +124,7 @@ pub fn fire<X: Events>(crit: &Crit) {
     let turn = X::callouts(crit, Callouts::begin_to_fire);
     while let Some(callout) = X::callouts(crit, |callouts| callouts.expire(now, turn)) {
         if let Entry::Short(run) = callout.entry {
+            probe::fired(callout.name());
             run(crit, callout);
             finish::<X>(crit, callout);
         }
@@ -149,6 +150,7 @@ pub fn serve_one<X: Events>(cx: &mut MayBlock) {
         }
     });
     if let Entry::Threaded(run) = callout.entry {
+        probe::fired(callout.name());
         run(cx, callout);
     }
     X::crit(|crit| finish::<X>(crit, callout));

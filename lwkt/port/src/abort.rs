@@ -99,6 +99,7 @@ pub(crate) fn ask<B: Body>(crit: &Crit, message: &Raw<B>) {
     if it.done.get() || it.asked.get() {
         return;
     }
+    probe::asked(message.name());
     it.asking.set(true);
     it.asked.set(true);
     // Relaxed: a mark that says nothing of other memory. The request that follows orders it.

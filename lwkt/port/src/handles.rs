@@ -144,6 +144,7 @@ impl<B: Body> Received<B> {
             if asked {
                 return B::Exec::crit(|crit| answer(crit, message, Err(Error::Aborted)));
             }
+            probe::forwarded(message.name());
             message.message().urgent.set(false);
             let watch = message.watch();
             if let Some(reply) = to.put(Offered::forwarded(message)).into_done() {

@@ -139,6 +139,10 @@ impl<B: Body> Mailbox<B> {
     /// As [`put`](Self::put), before those that are not urgent.
     pub fn put_urgent(&'static self, crit: &Crit, message: Raw<B>) {
         probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
+        self.route_urgent(crit, message);
+    }
+
+    fn route_urgent(&'static self, crit: &Crit, message: Raw<B>) {
         message.set_place(Some(self));
         match self.side(crit) {
             Side::Closed => answer(crit, message, Err(Error::Closed)),
@@ -269,6 +273,6 @@ pub(crate) fn put_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usiz
 
 fn put_urgent_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
     if let (message, Some(port)) = parameters::<B>(message, to) {
-        port.put_urgent(crit, message);
+        port.route_urgent(crit, message);
     }
 }

@@ -68,6 +68,7 @@ pub(crate) fn over<B: Body>(crit: &Crit, message: Raw<B>) {
 
 /// Edge 10, which is A3 and A7 in one: `message` goes back to the sender that has asked for it.
 pub(crate) fn give_back<B: Body>(crit: &Crit, message: Raw<B>) {
+    probe::aborted(message.name());
     message.message().reply.set(Some(Err(Error::Aborted)));
     return_to(crit, message);
 }

@@ -57,6 +57,7 @@ impl<B: Body> SpinPort<B> {
 
     /// Edges 1, 2 and 6.
     fn put_in(&'static self, crit: &Crit, message: Raw<B>) {
+        probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
         let mut inner = self.lock(crit);
         if inner.receivers == 0 {
             drop(inner);
@@ -76,6 +77,11 @@ impl<B: Body> SpinPort<B> {
         self.lock(crit).queue.unlink(message)
     }
 
+    fn received(&self, message: Raw<B>) -> Received<B> {
+        probe::received(message.name(), core::ptr::from_ref(self).addr() as u64);
+        Received::of(message)
+    }
+
     /// The next message (edge 3). Waits for it until `wait`, which blocks, says that it is too late.
     fn next(
         &'static self,
@@ -91,7 +97,7 @@ impl<B: Body> SpinPort<B> {
                 if message.is_some() || late == Late::Yes {
                     inner.waiters.remove(&waiter);
                     drop(inner);
-                    return message.map(Received::of);
+                    return message.map(|message| self.received(message));
                 }
                 inner.waiters.add(&waiter);
                 drop(inner);
@@ -140,7 +146,8 @@ pub struct Receiver<B: Body> {
 impl<B: Body> Receiver<B> {
     /// The next message, if there is one (edge 3).
     pub fn get(&mut self) -> Option<Received<B>> {
-        B::Exec::crit(|crit| self.port.lock(crit).queue.pop()).map(Received::of)
+        let message = B::Exec::crit(|crit| self.port.lock(crit).queue.pop());
+        message.map(|message| self.port.received(message))
     }
 
     /// The next message; waits for it (edge 3).

@@ -201,6 +201,7 @@ impl<Q: RunQueue> Scheduler<Q> {
         } else if !matches!(target.state.get(), State::Unstarted | State::Exited) {
             target.token.set(target.token.get().with(Token::WOKEN));
         }
+        probe::refused(why as u32, probe::low(target.into_word()).into());
         self.preemption.counted.refuse(why, 1);
         why
     }
@@ -208,6 +209,8 @@ impl<Q: RunQueue> Scheduler<Q> {
     /// The running thread lends the CPU to `target`, which is first of its equals in the queue.
     #[inline]
     fn lend(&mut self, borrower: ThreadRef) -> ThreadRef {
+        let name = |thread: ThreadRef| probe::low(thread.into_word());
+        probe::borrowed(name(borrower), name(self.current()).into());
         self.preemption.loan = Some(Loan { victim: self.current(), borrower });
         borrower.token.set(borrower.token.get().with(Token::BORROWS));
         self.preemption.kept = self.rare.held();
@@ -223,6 +226,7 @@ impl<Q: RunQueue> Scheduler<Q> {
     pub(crate) fn back(&mut self, loan: Loan) {
         self.owns(loan.victim);
         let Loan { victim, borrower } = loan;
+        probe::returned(probe::low(victim.into_word()));
         borrower.token.set(borrower.token.get().without(Token::BORROWS));
         self.preemption.loan = None;
         self.preemption.counted.returns += 1;

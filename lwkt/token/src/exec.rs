@@ -1,5 +1,7 @@
 //! What tokens and spin locks ask of the kernel: a static cut, no `dyn`.
 
+use core::panic::Location;
+
 use percpu::{CpuId, Crit};
 
 use crate::Held;
@@ -77,4 +79,7 @@ pub unsafe trait Exec: Sized + 'static {
 
     /// Sets the ranks of the spin locks that this CPU has.
     fn set_ranks(crit: &Crit, ranks: u32);
+
+    /// Notes where the spin lock of this rank was taken that this CPU has. In debug builds only.
+    fn set_place(_: &Crit, _rank: u32, _place: &'static Location<'static>) {}
 }

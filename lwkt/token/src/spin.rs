@@ -97,7 +97,7 @@ impl<X: Exec, T> SpinLock<X, T> {
         match self.owner() {
             Some((cpu, Some(place))) => {
                 panic!(
-                    "{cpu} wants a spin lock that it has, and would wait for ever: taken at {place}"
+                    "CPU {cpu} wants a spin lock that it has, and would wait for ever: taken at {place}"
                 )
             }
             _ => panic!("this CPU wants a spin lock that it has, and would wait for ever"),
@@ -135,6 +135,7 @@ impl<X: Exec, T> SpinLock<X, T> {
             self.rank,
             31 - held.leading_zeros()
         );
+        X::set_place(crit, self.rank, Location::caller());
         X::set_ranks(crit, held | 1 << self.rank);
         #[cfg(debug_assertions)]
         // Pairs with: `place`, acquire.

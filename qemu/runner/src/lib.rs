@@ -35,12 +35,14 @@ pub mod terminal;
 mod child;
 mod kvm;
 mod listen;
+mod logs;
 mod post_mortem;
 mod qmp;
 mod session;
 mod unwind;
 
 pub use frame::{Frame, Level, Location};
+pub use logs::Log;
 pub use machine::Machine;
 pub use outcome::{CpuStack, Limit, Outcome, Report, StackFrame, Trust, code};
 pub use path::Step;
@@ -75,6 +77,8 @@ pub enum Event<'a> {
     Text(&'a str),
     /// The instructions between two marks of the kernel's, on all CPUs.
     Path(&'a [Step]),
+    /// What probes had recorded on each CPU when the kernel ended early.
+    Logs(&'a [Log]),
     /// The machine waits for a debugger; these lines start one.
     Debugger(&'a [String]),
     /// About ten times a second, for a moving line on a terminal.

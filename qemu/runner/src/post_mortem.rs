@@ -62,13 +62,24 @@ impl Pages<'_> {
     }
 
     fn read(&mut self, page: u64) -> Option<Vec<u8>> {
-        let file = self.folder.join("page");
-        // The monitor's numbers have a sign, and kernel addresses are above the largest of those.
-        let wanted = json!({
-            "val": page as i64, "size": PAGE, "filename": file.to_str()?, "cpu-index": self.cpu
-        });
-        // An error is the answer for a page that is not mapped.
-        self.monitor.command("memsave", wanted).ok()?;
-        fs::read(&file).ok()
+        memory(self.monitor, self.folder, self.cpu, page, PAGE)
     }
+}
+
+/// What a CPU sees at an address; `None` where nothing is mapped.
+pub fn memory(
+    monitor: &mut Monitor,
+    folder: &Path,
+    cpu: u32,
+    address: u64,
+    size: u64,
+) -> Option<Vec<u8>> {
+    let file = folder.join("memory");
+    // The monitor's numbers have a sign, and kernel addresses are above the largest of those.
+    let wanted = json!({
+        "val": address as i64, "size": size, "filename": file.to_str()?, "cpu-index": cpu
+    });
+    // An error is the answer for what is not mapped.
+    monitor.command("memsave", wanted).ok()?;
+    fs::read(&file).ok()
 }

@@ -22,7 +22,7 @@ use crate::{
     command::{self, For},
     kvm,
     listen::{Ears, Heard, Post, STREAMS},
-    post_mortem, probe,
+    logs, post_mortem, probe,
     qmp::Monitor,
     request::Mode,
 };
@@ -305,6 +305,12 @@ impl Session<'_> {
         match post_mortem::stacks(monitor, self.elf, self.post.folder()) {
             Ok(stacks) => self.report.stacks = stacks,
             Err(error) => self.note(format!("no stacks: {error:#}")),
+        }
+        let Some(monitor) = &mut self.monitor else { return };
+        match logs::logs(monitor, self.elf, self.post.folder()) {
+            Ok(logs) if logs.is_empty() => {}
+            Ok(logs) => self.sink.event(Event::Logs(&logs)),
+            Err(error) => self.note(format!("no timeline: {error:#}")),
         }
     }
 

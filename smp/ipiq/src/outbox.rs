@@ -45,7 +45,8 @@ impl<const DEPTH: usize> Reserve<DEPTH> {
 
 /// What calls of this CPU sent to full rings, in the order in which they sent it.
 ///
-/// A list of rings of the reserve, each for one target; no ring in it is empty. This CPU is at both ends of them.
+/// A list of rings of the reserve, each for one target; no ring in it is empty. This CPU is at both ends of them, so what goes in or
+/// comes out is neither sent nor run, for probes.
 #[derive(Debug)]
 pub(crate) struct Outbox<const DEPTH: usize> {
     first: *mut Ring<DEPTH>,
@@ -77,14 +78,14 @@ impl<const DEPTH: usize> Outbox<DEPTH> {
     ) -> Result<(), Full> {
         let left = match self.last_for(to) {
             // SAFETY: this CPU is at both ends of what is in its outbox.
-            Some(ring) => unsafe { ring.push(crit, call) },
+            Some(ring) => unsafe { ring.store(crit, call, |_| ()) },
             None => Err(Full(call)),
         };
         if let Err(Full(call)) = left {
             let ring = reserve.take().ok_or(Full(call))?;
             self.append(ring, to);
             // SAFETY: this CPU is at both ends of what is in its outbox.
-            unsafe { ring.push(crit, call) }?;
+            unsafe { ring.store(crit, call, |_| ()) }?;
         }
         Ok(())
     }
@@ -166,7 +167,7 @@ fn move_all<const DEPTH: usize>(crit: &Crit, from: &Ring<DEPTH>, to: &Ring<DEPTH
     // SAFETY: this CPU is the only producer of the ring to the target.
     while unsafe { to.has_room(crit) } {
         // SAFETY: this CPU is at both ends of what is in its outbox.
-        let Some(call) = (unsafe { from.pop(crit) }) else { break };
+        let Some(call) = (unsafe { from.fetch(crit, |_, _| ()) }) else { break };
         // SAFETY: this CPU is the only producer of the ring to the target.
         let put = unsafe { to.push(crit, call) };
         debug_assert!(put.is_ok(), "only this CPU could have taken the room");

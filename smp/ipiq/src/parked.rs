@@ -130,6 +130,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let me = B::here(crit);
         self.assert_may_wait(crit, me);
         let node = self.nodes().on(me);
+        probe::masters();
         let owed = node.state.with(crit, |state| {
             assert!(!state.bonds.masters, "{me:?} has parked a set already");
             state.bonds.masters = true;
@@ -142,6 +143,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         others.remove(me);
         let count = self.sync_counted(crit, me, &others, enter::<B, CPUS, DEPTH>, word);
         node.counters.mastered.add(crit, 1);
+        probe::commands(count as u32);
         Parked { fabric: self, crit, me, is_in: cpus.contains(me), others: count }
     }
 
@@ -172,6 +174,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         // Relaxed: the turn, acquired, came after them.
         let func = said.func.load(Ordering::Relaxed);
         if func.is_null() {
+            probe::goes_on(master.index() as u32);
             node.state.with(crit, |state| {
                 state.bind(|bonds| bonds.by.remove(master));
             });
@@ -218,6 +221,7 @@ fn enter<B: Bell, const CPUS: usize, const DEPTH: usize>(crit: &Crit, entry: usi
     // Relaxed: the master wrote it before it sent this, and does not before this has been acknowledged.
     let turn = entry.fabric.masters().on(entry.master).turn.load(Ordering::Relaxed);
     let node = entry.fabric.nodes().here::<B>(crit);
+    probe::parked(entry.master.index() as u32);
     node.state.with(crit, |state| state.bind(|bonds| bonds.enter(entry.master, turn)));
 }
 
@@ -261,6 +265,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Parked<'_, B, CPUS, DEPTH> 
 impl<B: Bell, const CPUS: usize, const DEPTH: usize> Drop for Parked<'_, B, CPUS, DEPTH> {
     /// Lets them go, without waiting until they have noticed; then, if others have parked this CPU, waits for these.
     fn drop(&mut self) {
+        probe::lets_go(self.others as u32);
         self.fabric.masters().on(self.me).say(core::ptr::null_mut(), 0);
         self.fabric.nodes().on(self.me).state.with(self.crit, |state| {
             state.bonds.masters = false;

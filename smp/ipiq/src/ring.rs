@@ -162,7 +162,23 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     /// # Safety
     /// The caller is the only producer: no two of `push`, `has_room`, `is_quarter_full` run at once.
     #[inline(always)]
-    pub unsafe fn push(&self, _crit: &Crit, call: Call) -> Result<(), Full> {
+    pub unsafe fn push(&self, crit: &Crit, call: Call) -> Result<(), Full> {
+        let sent = |slot| probe::sent(slot, call.func as usize as u64);
+        // SAFETY: the caller's promise.
+        unsafe { self.store(crit, call, sent) }
+    }
+
+    /// As `push`; `seen` is told of the slot before the other side sees it.
+    ///
+    /// # Safety
+    /// As for [`Ring::push`].
+    #[inline(always)]
+    pub(crate) unsafe fn store(
+        &self,
+        _crit: &Crit,
+        call: Call,
+        seen: impl FnOnce(u32),
+    ) -> Result<(), Full> {
         self.tail.with_mut(|tail| {
             // SAFETY: only the producer touches `tail`, and the caller is it.
             let at = unsafe { *tail };
@@ -180,7 +196,7 @@ impl<const DEPTH: usize> Ring<DEPTH> {
                 unsafe { *args = [a, b, c] }
             });
             // Before the other side can say that it ran.
-            probe::sent(slot.name(), call.func as usize as u64);
+            seen(slot.name());
             // Pairs with: `pop`, the load of the function, acquire.
             slot.func.store(call.func as *mut (), Ordering::Release);
             // SAFETY: as above.
@@ -194,7 +210,22 @@ impl<const DEPTH: usize> Ring<DEPTH> {
     /// # Safety
     /// The caller is the only consumer: no two `pop` run at once.
     #[inline(always)]
-    pub unsafe fn pop(&self, _crit: &Crit) -> Option<Call> {
+    pub unsafe fn pop(&self, crit: &Crit) -> Option<Call> {
+        let ran = |slot, func: *mut ()| probe::ran(slot, func.expose_provenance() as u64);
+        // SAFETY: the caller's promise.
+        unsafe { self.fetch(crit, ran) }
+    }
+
+    /// As `pop`; `seen` is told of the slot before the other side can use it again.
+    ///
+    /// # Safety
+    /// As for [`Ring::pop`].
+    #[inline(always)]
+    pub(crate) unsafe fn fetch(
+        &self,
+        _crit: &Crit,
+        seen: impl FnOnce(u32, *mut ()),
+    ) -> Option<Call> {
         self.head.at.with_mut(|head| {
             // SAFETY: only the consumer touches `head`, and the caller is it.
             let at = unsafe { *head };
@@ -211,7 +242,7 @@ impl<const DEPTH: usize> Ring<DEPTH> {
                 unsafe { *args }
             });
             chaos_point();
-            probe::ran(slot.name(), func.expose_provenance() as u64);
+            seen(slot.name(), func);
             // Pairs with: `push`, the load of the function, acquire.
             slot.func.store(ptr::null_mut(), Ordering::Release);
             // SAFETY: as above.

@@ -10,6 +10,7 @@
 
 mod cell;
 mod chaos;
+pub mod checks;
 mod cpu;
 mod crit;
 mod set;

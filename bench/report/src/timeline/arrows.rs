@@ -13,6 +13,10 @@ pub enum Way {
     Message,
     /// A message on its way back.
     Reply,
+    /// A thread on its way to another CPU.
+    Thread,
+    /// A line of interrupts, from where it is raised to its thread on that CPU.
+    Line,
 }
 
 impl Way {
@@ -22,6 +26,8 @@ impl Way {
             Self::Call => "call",
             Self::Message => "message",
             Self::Reply => "reply",
+            Self::Thread => "thread",
+            Self::Line => "line",
         }
     }
 }
@@ -43,8 +49,12 @@ impl End {
             Kind::ran => Self::Head(Way::Call),
             Kind::put => Self::Tail(Way::Message),
             Kind::received => Self::Head(Way::Message),
-            Kind::replied => Self::Tail(Way::Reply),
+            Kind::replied | Kind::aborted => Self::Tail(Way::Reply),
             Kind::back => Self::Head(Way::Reply),
+            Kind::leaves => Self::Tail(Way::Thread),
+            Kind::came => Self::Head(Way::Thread),
+            Kind::raised => Self::Tail(Way::Line),
+            Kind::handles => Self::Head(Way::Line),
             _ => return None,
         })
     }
@@ -55,9 +65,17 @@ impl End {
 pub struct Arrows<T>(HashMap<(Way, u64), T>);
 
 impl<T> Arrows<T> {
-    /// Something leaves. What left under the same name and has not come never will.
+    /// Something leaves. What left under the same name and has not come never will; but for a line, which is handled once for all
+    /// raises since the last time, and waits since the first of them.
     pub fn leaves(&mut self, way: Way, name: u64, from: T) {
-        self.0.insert((way, name), from);
+        match way {
+            Way::Line => {
+                self.0.entry((way, name)).or_insert(from);
+            }
+            _ => {
+                self.0.insert((way, name), from);
+            }
+        }
     }
 
     /// It has come: where it left, if that was seen.

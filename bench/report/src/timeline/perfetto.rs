@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use lwkt_sched::Reason;
+use lwkt_sched::{Reason, Refusal};
 use probe::{Event, Kind};
 use serde_json::{Value, json};
 
@@ -148,12 +148,14 @@ impl<'a> Writer<'a> {
                 self.instant(cpu, &name, "t", event)?;
             }
         }
+        // A line is one of its CPU's.
+        let name = |way| if way == Way::Line { cpu << 32 | event.words[0] } else { event.words[0] };
         match End::of(event.kind) {
             Some(End::Tail(way)) => {
-                self.arrows.leaves(way, event.words[0], (cpu, event.tick));
+                self.arrows.leaves(way, name(way), (cpu, event.tick));
                 Ok(())
             }
-            Some(End::Head(way)) => match self.arrows.comes(way, event.words[0]) {
+            Some(End::Head(way)) => match self.arrows.comes(way, name(way)) {
                 Some(tail) => self.arrow(way, tail, (cpu, event.tick)),
                 None => Ok(()),
             },
@@ -209,10 +211,37 @@ impl<'a> Writer<'a> {
 
     /// What an instant is called.
     fn words(&self, kind: Kind, event: &Event) -> String {
-        let first = event.words[0];
+        let [first, second, _] = event.words;
         match kind {
-            Kind::woke | Kind::ended => format!("{} {}", kind.name(), self.thread(first)),
-            Kind::rung | Kind::avoided => format!("{} CPU {first}", kind.name()),
+            Kind::woke | Kind::ended | Kind::came => {
+                format!("{} {}", kind.name(), self.thread(first))
+            }
+            Kind::returned => format!("returned to {}", self.thread(first)),
+            Kind::leaves => format!("{} leaves for CPU {second}", self.thread(first)),
+            Kind::borrowed => {
+                format!("{} borrows from {}", self.thread(first), self.thread(second))
+            }
+            Kind::refused => {
+                let reason = Refusal::ALL.get(first as usize).map_or("?", |reason| reason.word());
+                format!("{} does not preempt: {reason}", self.thread(second))
+            }
+            Kind::raised if second == 1 => format!("raised line {first}, in a critical section"),
+            Kind::raised => format!("raised line {first}"),
+            Kind::handles => format!("handles line {first}"),
+            Kind::rung
+            | Kind::avoided
+            | Kind::full
+            | Kind::kept
+            | Kind::unsent
+            | Kind::taken_away
+            | Kind::given_back => format!("{} CPU {first}", kind.name()),
+            Kind::parked => format!("parked by CPU {first}"),
+            Kind::goes_on => format!("let go by CPU {first}"),
+            Kind::freed => format!("freed objects of CPU {first}"),
+            Kind::faulted => {
+                let access = ["reading", "writing", "executing"];
+                format!("faulted {}", access.get(first as usize).unwrap_or(&"?"))
+            }
             Kind::waits => {
                 let reason = Reason::ALL.get(first as usize).map_or("?", |reason| reason.words());
                 format!("waits for {reason}")

@@ -100,6 +100,74 @@ fn an_arrow_has_two_ends() {
     assert_eq!((ends[0]["ts"].as_f64(), ends[1]["ts"].as_f64()), (Some(0.02), Some(0.03)));
 }
 
+/// A thread goes to another CPU, where it is borrowed from; the line of the borrower was raised twice before.
+#[test]
+fn a_move_and_a_borrowed_switch() {
+    let mut timeline = Timeline::default();
+    timeline.begin(0, 0, Vec::new());
+    timeline.take(&[started(1, 0xa0, "mover"), record(2, Kind::leaves, [0xa0, 1, 0])]);
+    timeline.begin(1, 0, Vec::new());
+    timeline.take(&[
+        started(1, 0xb0, "disk"),
+        record(4, Kind::came, [0xa0, 0, 0]),
+        record(5, Kind::switched, [0xa0, 0, 0]),
+        record(6, Kind::raised, [3, 1, 0]),
+        record(7, Kind::raised, [3, 0, 0]),
+        record(8, Kind::borrowed, [0xb0, 0xa0, 0]),
+        record(9, Kind::handles, [3, 2, 0]),
+        record(11, Kind::returned, [0xa0, 0, 0]),
+        record(12, Kind::refused, [4, 0xb0, 0]),
+        // Of another CPU than it was raised on.
+        record(13, Kind::raised, [4, 0, 0]),
+    ]);
+    timeline.begin(2, 0, Vec::new());
+    timeline.take(&[record(14, Kind::handles, [4, 1, 0])]);
+    let all = written(&timeline);
+    let ends = |way: &str| -> Vec<_> {
+        let of = all.iter().filter(|one| one["cat"] == way);
+        of.map(|one| (one["ts"].as_f64().unwrap() * 1000.0).round() as u64 + 1).collect()
+    };
+    assert_eq!(ends("thread"), [2, 4]);
+    assert_eq!(ends("line"), [6, 9]);
+    let names: Vec<_> = all
+        .iter()
+        .filter(|one| one["ph"] == "i")
+        .map(|one| one["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "mover leaves for CPU 1",
+            "came mover",
+            "raised line 3, in a critical section",
+            "raised line 3",
+            "disk borrows from mover",
+            "handles line 3",
+            "returned to mover",
+            "disk does not preempt: critical",
+            "raised line 4",
+            "handles line 4"
+        ]
+    );
+}
+
+/// A kernel that ended early: what was not written to its end is left out.
+#[test]
+fn logs_that_were_found_in_memory() {
+    let mut timeline = Timeline::default();
+    let records = [
+        record(20, Kind::rests, [0, 0, 0]),
+        record(3, Kind::woke, [9, 0, 0]),
+        Record::ZERO,
+        record(22, Kind::rested, [0, 0, 0]),
+    ];
+    let bytes: Vec<u8> = records.iter().flat_map(|record| record.to_bytes()).collect();
+    timeline.recover(1, 5, &[2, 1], &bytes);
+    assert!(timeline.is_recovered);
+    assert_eq!((timeline.events(), timeline.lost()), (2, (5, 0)));
+    assert_eq!(timeline.counts()[..2], [(Kind::ALL[0], 2), (Kind::ALL[1], 1)]);
+}
+
 /// Every kind can be written, also first of all and with words that make no sense.
 #[test]
 fn whatever_was_recorded_is_written() {

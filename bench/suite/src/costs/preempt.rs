@@ -56,6 +56,7 @@ bench_api::bench! {
 bench_api::bench! {
     name: "kernel/interrupt_to_run",
     doc: "From before the instruction at which an interrupt is taken to the first of its thread's handler, at the highest priority.",
+    goal: "G24b",
     lies: "The interrupt comes outside critical sections, where it is waited for: in one it would wait for its end.",
     shape: "flat in CPUs and in ready threads",
     run: |b| with_line(b, |b, line| b.iter_ticks(|_| {

@@ -10,19 +10,24 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use runner::screen::{Facts, Live, Look, Screen};
 use runner::{Limits, Request};
-use servers::options::Plant;
+use servers::options::{End, Plant};
 
 use super::pinned;
 use super::steps::{Done, Step, step};
+use crate::settings::Axis;
 use crate::{Status, build, place};
 
 /// The step.
 pub fn faults() -> Step {
     step("faults", "each way to fail is told apart, with stacks and what to do next", || {
         let (kernel, mut done) = (build::kernel(&[], &[])?, Done::default());
+        let checks = Axis::parse("checks=on").map_err(anyhow::Error::msg)?.first();
+        let checked = build::kernel(&[], &[checks])?;
         for (name, plant) in Plant::ALL {
-            if let Plant::End(_) = plant {
-                one(&kernel, name, &mut done)?;
+            match plant {
+                Plant::End(End::Misuse(_)) => one(&checked, name, &mut done)?,
+                Plant::End(_) => one(&kernel, name, &mut done)?,
+                Plant::Bug(_) | Plant::Clock => {}
             }
         }
         Ok(done)

@@ -31,28 +31,28 @@ pub fn effect(code: &[u8]) -> Effect {
 pub struct Stretch {
     /// Instructions of its CPU.
     pub length: u64,
-    /// The first of them.
-    pub from: u64,
+    /// The first of them among all steps, by its number.
+    pub from: usize,
     /// The last of them.
-    pub to: u64,
+    pub to: usize,
 }
 
 /// The longest stretch in these steps, if there is a whole one. A CPU has interrupts on until it is seen to turn them off.
 pub fn longest(steps: &[Step], effect: &dyn Fn(u64) -> Effect) -> Option<Stretch> {
     let mut open: HashMap<u32, Stretch> = HashMap::new();
     let mut longest: Option<Stretch> = None;
-    for step in steps {
+    for (at, step) in steps.iter().enumerate() {
         let effect = effect(step.address);
         if let Some(stretch) = open.get_mut(&step.cpu) {
             stretch.length += 1;
-            stretch.to = step.address;
+            stretch.to = at;
             if effect == Effect::On {
                 let whole = open.remove(&step.cpu);
                 let length = |one: Option<Stretch>| one.map_or(0, |one| one.length);
                 longest = if length(whole) > length(longest) { whole } else { longest };
             }
         } else if effect == Effect::Off {
-            open.insert(step.cpu, Stretch { length: 1, from: step.address, to: step.address });
+            open.insert(step.cpu, Stretch { length: 1, from: at, to: at });
         }
     }
     longest
@@ -89,8 +89,8 @@ mod tests {
             (1, 2),
             (0, 9),
         ]);
-        assert_eq!(longest(&all, &by_address), Some(Stretch { length: 5, from: 1, to: 2 }));
-        assert_eq!(longest(&all[..5], &by_address), Some(Stretch { length: 3, from: 1, to: 2 }));
+        assert_eq!(longest(&all, &by_address), Some(Stretch { length: 5, from: 3, to: 8 }));
+        assert_eq!(longest(&all[..5], &by_address), Some(Stretch { length: 3, from: 0, to: 4 }));
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn row(step: Step, places: &[Place]) -> Row {
 }
 
 /// Whether a place is a line of the project's, or of a crate's that it uses: not the language's own library.
-fn is_own(place: &Place) -> bool {
+pub(super) fn is_own(place: &Place) -> bool {
     const LIBRARY: [&str; 5] = ["core/", "alloc/", "std/", "stdarch/", "compiler-builtins/"];
     let file = place.file.as_deref().unwrap_or("core/");
     place.line.is_some() && !LIBRARY.iter().any(|folder| file.starts_with(folder))

@@ -142,9 +142,10 @@ fn serve(
     critical(|crit| slot.begin(crit, priority));
     let mut limiter = Limiter::new(rates, timer::now());
     while let Some(count) = slot.wait(cx) {
+        probe::handles(line.number() as u32, count.into());
         handler(cx, count);
         if let Pace::Until(deadline) = limiter.came(count.into(), timer::now) {
-            paced(cx, slot, &mut limiter, deadline, handler);
+            paced(cx, (line, slot), &mut limiter, deadline, handler);
         }
     }
     critical(|crit| slot.end(crit));
@@ -154,7 +155,7 @@ fn serve(
 #[cold]
 fn paced(
     cx: &mut MayBlock,
-    slot: &Slot,
+    (line, slot): (Line, &Slot),
     limiter: &mut Limiter,
     mut deadline: u64,
     handler: &impl Fn(&mut MayBlock, u32),
@@ -169,6 +170,7 @@ fn paced(
             slot.take(crit)
         });
         if count != 0 {
+            probe::handles(line.number() as u32, count.into());
             handler(cx, count);
         }
         match limiter.came(count.into(), timer::now) {

@@ -48,6 +48,7 @@ pub(crate) fn wanted(frame: &Frame) -> Use {
 /// Gives the page its frame. A fault at a page that is there is no lack of a frame: nothing that is mapped ever comes to
 /// allow more, so trying again would fault again.
 fn repair(carrier: &Carrier, address: u64, wanted: Use) -> Result<(), SpaceError> {
+    probe::faulted(wanted as u32, address);
     let repaired = carrier.process.with_space(|crit, space| space.fault_in(crit, address, wanted));
     critical(|crit| here().counters.page_faults.add(crit, 1));
     repaired.unwrap_or(Err(SpaceError::NotMapped))

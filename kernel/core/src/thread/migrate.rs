@@ -217,6 +217,7 @@ const SOME: usize = 16;
 /// A thread has left its stack, or was given away: to its new CPU.
 pub(super) fn send_off(crit: &Crit, thread: ThreadRef, to: CpuId) {
     here().counters.migrations.add(crit, 1);
+    probe::leaves(probe::low(thread.into_word()), to.index() as u64);
     ipi::send(crit, to, acquire_here, [thread.into_word(), 0, 0]);
 }
 
@@ -225,6 +226,7 @@ fn acquire_here(crit: &Crit, thread: usize, _: usize, _: usize) {
     // SAFETY: `send_off` made the word from a thread.
     let thread = unsafe { ThreadRef::from_word(thread) };
     let cpu = here();
+    probe::came(probe::low(thread.into_word()));
     let sleeps = cpu.scheduler.with(crit, |s| s.acquire(crit, thread));
     if sleeps {
         timer::rearm(crit);

@@ -344,7 +344,7 @@ impl Sink for Live<'_> {
                 }
             }
             Event::Note(line) => self.screen.line(&format!("x: {line}")),
-            Event::Path(_) | Event::Tick => self.draw_progress(),
+            Event::Path(_) | Event::Logs(_) | Event::Tick => self.draw_progress(),
         }
     }
 }

@@ -79,6 +79,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             self.has_ring(me, to) || node.state.with(crit, |state| !state.outbox.is_empty());
         assert!(will_have_ring, "{me:?} has no ring left for {to:?}: its reserve was not stocked");
         node.counters.full.add(crit, 1);
+        probe::full(to.index() as u32);
         // What was sent passively was not rung for: without this its target might never look. The rest was (`send_burst`).
         let mark = self.mark_for(me, to);
         if self.nodes.on(to).doorbell.is_noted_by(mark) && !uncured::STAYS_SILENT {
@@ -109,6 +110,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         }
         let park = || node.state.with(crit, |state| state.park(crit, to, call)).is_ok();
         let parked = park() || (self.restock(crit, me) && park());
+        if parked {
+            probe::kept(to.index() as u32);
+        }
         node.counters.parked.add(crit, u64::from(parked));
         parked
     }

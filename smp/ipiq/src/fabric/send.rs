@@ -69,7 +69,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let me = B::here(crit);
         let ring = match self.post(crit, me, to, call) {
             Some(ring) => ring,
-            None => self.post_slow(crit, me, to, call)?,
+            None => self.post_slow(crit, me, to, call).inspect_err(|_| unsent(to))?,
         };
         self.sent(crit, me, to, ring.mark());
         Ok(())
@@ -90,7 +90,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     pub fn send_passive_nowait(&self, crit: &Crit, to: CpuId, call: Call) -> Result<(), Full> {
         let me = B::here(crit);
         let posted = self.post(crit, me, to, call);
-        let ring = posted.map_or_else(|| self.post_slow(crit, me, to, call), Ok)?;
+        let slowly = || self.post_slow(crit, me, to, call).inspect_err(|_| unsent(to));
+        let ring = posted.map_or_else(slowly, Ok)?;
         // SAFETY: this CPU is the only producer of its ring to `to`.
         if unsafe { ring.is_quarter_full(crit) } && !uncured::STAYS_SILENT {
             self.sent(crit, me, to, ring.mark());
@@ -128,4 +129,9 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
             self.send(crit, to, call);
         }
     }
+}
+
+/// A call comes back to its sender.
+fn unsent(to: CpuId) {
+    probe::unsent(to.index() as u32);
 }

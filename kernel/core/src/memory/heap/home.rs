@@ -69,6 +69,7 @@ pub(super) fn leave(crit: &Crit, leaving: Leaving) {
             }
             let cpu = here();
             cpu.counters.chains.add(crit, 1);
+            probe::freed(owner.index() as u32, chain.first);
             cpu.freed.send(&DIRECT, crit, owner, chain);
         }
     }

@@ -3,7 +3,7 @@
 use crate::cpu::{self, Machine, here};
 use crate::{callout, ipi, plant, thread, timer};
 use ipiq::Call;
-use lwkt_events::{Callouts, Events, Waiters};
+use lwkt_events::{Callouts, Events, Key, Waiters};
 use lwkt_sched::{CallFn, Exec, MayBlock, ThreadRef, Why};
 use percpu::{CpuId, Crit, Here};
 
@@ -79,12 +79,12 @@ unsafe impl Exec for Threads {
 // neither given away nor departs (`thread/migrate.rs`), and leaves it before it goes by itself.
 unsafe impl Events for Threads {
     #[inline(always)]
-    fn waiters<R>(crit: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R {
+    fn waiters<R>(crit: &Crit, _: Key, f: impl FnOnce(&mut Waiters) -> R) -> R {
         here().waiters.with(crit, f)
     }
 
     #[inline(always)]
-    fn callouts<R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
+    fn callouts<R>(crit: &Crit, _: Key, f: impl FnOnce(&mut Callouts) -> R) -> R {
         here().callouts.with(crit, f)
     }
 

@@ -73,11 +73,6 @@ pub(crate) fn other_than(cpu: CpuId) -> CpuId {
     left().starting_at(after).next().unwrap_or(CpuId::BOOT)
 }
 
-/// This CPU, or another if it is taken away.
-pub(crate) fn open(cpu: CpuId) -> CpuId {
-    if is_parked(cpu) { other_than(cpu) } else { cpu }
-}
-
 fn left() -> CpuSet {
     CpuSet::first_n(cpu::count()).minus(&PARKED.load())
 }

@@ -5,6 +5,10 @@ use percpu::Crit;
 
 use crate::{Callouts, Waiters};
 
+/// Who asks for the lists of a CPU: this crate alone. Nobody else could keep them whole: nodes on stacks are linked there.
+#[derive(Debug)]
+pub struct Key(pub(crate) ());
+
 /// The kernel under wait queues and callouts. One type without values implements it; others do in tests.
 ///
 /// # Safety
@@ -13,10 +17,10 @@ use crate::{Callouts, Waiters};
 #[allow(unsafe_code)]
 pub unsafe trait Events: Exec {
     /// Lends the waiting threads of this CPU: always the same ones, and no other CPU's. `f` lends nothing again.
-    fn waiters<R>(crit: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R;
+    fn waiters<R>(crit: &Crit, key: Key, f: impl FnOnce(&mut Waiters) -> R) -> R;
 
     /// Lends the callouts of this CPU, in the same way.
-    fn callouts<R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R;
+    fn callouts<R>(crit: &Crit, key: Key, f: impl FnOnce(&mut Callouts) -> R) -> R;
 
     /// Has this CPU call [`fire`](crate::fire) once, at that moment or soon after, and at no other: `None`, never.
     fn set_deadline(crit: &Crit, deadline: Option<u64>);

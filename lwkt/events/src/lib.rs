@@ -39,7 +39,7 @@ mod waiters;
 
 pub use callout::{Callout, Elsewhere, Firing, OwnHandler, Reset, When};
 pub use callouts::Callouts;
-pub use kernel::Events;
+pub use kernel::{Events, Key};
 pub use remote::{fire, serve_one};
 pub use wait_queue::{TimedOut, WaitQueue, Woken};
 pub use waiters::Waiters;

@@ -18,7 +18,7 @@ use lwkt_sched::{
 };
 use percpu::{CpuId, Crit};
 
-use crate::{Callout, Callouts, Events, Firing, WaitQueue, Waiters, When, fire, serve_one};
+use crate::{Callout, Callouts, Events, Firing, Key, WaitQueue, Waiters, When, fire, serve_one};
 
 type Call = (fn(&Crit, usize, usize, usize), [usize; 3]);
 
@@ -153,11 +153,11 @@ unsafe impl<const EARLY: bool> Exec for Model<EARLY> {
 // SAFETY: as above.
 #[allow(unsafe_code)]
 unsafe impl<const EARLY: bool> Events for Model<EARLY> {
-    fn waiters<R>(_: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R {
+    fn waiters<R>(_: &Crit, _: Key, f: impl FnOnce(&mut Waiters) -> R) -> R {
         f(&mut own().waiters.borrow_mut())
     }
 
-    fn callouts<R>(_: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
+    fn callouts<R>(_: &Crit, _: Key, f: impl FnOnce(&mut Callouts) -> R) -> R {
         f(&mut own().callouts.borrow_mut())
     }
 
@@ -259,6 +259,26 @@ fn wait_against_wake() {
                 crit(|crit| queue.wake_all(crit));
             }),
             Box::new(move |cx| queue.wait_until(cx, |_| flag.load(Ordering::Relaxed))),
+        ]
+    });
+}
+
+/// As above, where what is asked serves messages before it answers, as a send into a full ring does.
+#[test]
+fn wait_against_wake_while_it_looks() {
+    model::<Job, 2>(3, || {
+        let (queue, flag) = (queue(), &*leak(AtomicBool::new(false)));
+        let look = move |crit: &Crit| {
+            let seen = flag.load(Ordering::Relaxed);
+            serve(crit);
+            seen
+        };
+        [
+            Box::new(move |_| {
+                flag.store(true, Ordering::Relaxed);
+                crit(|crit| queue.wake_one(crit));
+            }),
+            Box::new(move |cx| queue.wait_until(cx, look)),
         ]
     });
 }

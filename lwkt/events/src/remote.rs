@@ -8,7 +8,7 @@ use percpu::{CpuId, Crit};
 
 use crate::callouts::Finished;
 use crate::node::{CalloutRef, Entry, Errand, ErrandRef, Plan, What};
-use crate::{Callouts, Events, OwnHandler, Reset};
+use crate::{Callouts, Events, Key, OwnHandler, Reset};
 
 /// Answers to cancels and drains; those to resets are `Reset`s.
 pub(crate) const WAS_PENDING: usize = 1;
@@ -106,7 +106,7 @@ fn finish<X: Events>(crit: &Crit, callout: CalloutRef) {
 /// Changes what this CPU has armed, and tells its timer what is new for it.
 #[inline]
 fn change<X: Events, R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
-    let (result, news) = X::callouts(crit, |callouts| {
+    let (result, news) = X::callouts(crit, Key(()), |callouts| {
         let result = f(callouts);
         (result, callouts.news())
     });
@@ -121,8 +121,8 @@ fn change<X: Events, R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
 /// What a handler arms for at once is due at the next interrupt: this ends.
 pub fn fire<X: Events>(crit: &Crit) {
     let now = X::now();
-    let turn = X::callouts(crit, Callouts::begin_to_fire);
-    while let Some(callout) = X::callouts(crit, |callouts| callouts.expire(now, turn)) {
+    let turn = X::callouts(crit, Key(()), Callouts::begin_to_fire);
+    while let Some(callout) = X::callouts(crit, Key(()), |callouts| callouts.expire(now, turn)) {
         if let Entry::Short(run) = callout.entry {
             probe::fired(callout.name());
             run(crit, callout);
@@ -142,10 +142,11 @@ pub fn serve_one<X: Events>(cx: &mut MayBlock) {
     let callout = X::crit(|crit| {
         let me = X::current(crit);
         loop {
-            if let Some(callout) = X::callouts(crit, |callouts| callouts.take_due(me)) {
+            if let Some(callout) = X::callouts(crit, Key(()), |callouts| callouts.take_due(me)) {
                 break callout;
             }
-            let address = X::callouts(crit, |callouts| core::ptr::from_ref(callouts).addr());
+            let address =
+                X::callouts(crit, Key(()), |callouts| core::ptr::from_ref(callouts).addr());
             X::block(crit, cx, Why { reason: Reason::Callouts, address });
         }
     });

@@ -10,7 +10,7 @@ use std::boxed::Box;
 use lwkt_sched::{Exec, MayBlock, ThreadRef, Why, sim};
 use percpu::{CpuId, Crit};
 
-use crate::{Callouts, Events, Waiters, fire, serve_one};
+use crate::{Callouts, Events, Key, Waiters, fire, serve_one};
 
 /// The simulated kernel; `EARLY` has the bug on purpose.
 enum Sim<const EARLY: bool = false> {}
@@ -58,11 +58,11 @@ unsafe impl<const EARLY: bool> Exec for Sim<EARLY> {
 // SAFETY: as above; `sim` keeps what it lends for each CPU apart.
 #[allow(unsafe_code)]
 unsafe impl<const EARLY: bool> Events for Sim<EARLY> {
-    fn waiters<R>(crit: &Crit, f: impl FnOnce(&mut Waiters) -> R) -> R {
+    fn waiters<R>(crit: &Crit, _: Key, f: impl FnOnce(&mut Waiters) -> R) -> R {
         sim::own(crit, f)
     }
 
-    fn callouts<R>(crit: &Crit, f: impl FnOnce(&mut Callouts) -> R) -> R {
+    fn callouts<R>(crit: &Crit, _: Key, f: impl FnOnce(&mut Callouts) -> R) -> R {
         sim::own(crit, f)
     }
 

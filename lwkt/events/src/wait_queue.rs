@@ -12,9 +12,9 @@ use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::sync::{Ordering, fence};
 use percpu::{AtomicCpuSet, CpuId, Crit, MAX_CPUS};
 
-use crate::Events;
 use crate::answer::Answer;
 use crate::waiters::Waiter;
+use crate::{Events, Key};
 
 /// A queue of threads that wait for one thing.
 ///
@@ -28,8 +28,10 @@ use crate::waiters::Waiter;
 /// | 3 | goes on C's list and blocks; to 1 when woken | reads the set; sends to the CPUs in it | wake-one, nobody there: sends to the next CPU of the set |
 ///
 /// Forbidden: that a thread blocks for good on what was true before W's step 2. Either W's fence comes before C's: then C's look sees it.
-/// Or W reads C in the set, and the message finds the thread on the list, as step 2 and 3 of C are one critical section; or C is
-/// out of the set again, because a message came when nobody waited there: the thread comes later, adds C anew, and looks.
+/// Or W reads C in the set, and the message finds the thread on the list; or it finds nobody. If that is before step 1, C is out of
+/// the set again: the thread comes later, adds C anew, and looks. If it is between step 2 and 3, which are one critical section but
+/// may serve messages all the same (what is asked sends into a full ring, say), C counts a wake that it has missed, and does not go
+/// on the list on a look that is older. Checked by the model `wait_against_wake_while_it_looks`.
 /// With C in the set already, waiting costs a load. Checked by the models `wait_against_wake` and `leaving_the_set`.
 ///
 /// # Wake-one
@@ -105,6 +107,7 @@ impl<X: Events> WaitQueue<X> {
             let result = loop {
                 // Where it was, or, if it is off the list, maybe somewhere else.
                 self.enter(X::here(crit));
+                let missed = X::waiters(crit, Key(()), |waiters| waiters.missed());
                 if done(crit) {
                     break Ok(());
                 }
@@ -112,10 +115,21 @@ impl<X: Events> WaitQueue<X> {
                     break Err(TimedOut);
                 }
                 if !me.is_queued() {
-                    // SAFETY: `me` stays on this stack, and this function takes it off before it returns; the thread does not
-                    // leave this CPU while it is on (contract of `Events`).
-                    #[allow(unsafe_code)]
-                    X::waiters(crit, |waiters| unsafe { waiters.push(&me) });
+                    let waits = X::waiters(crit, Key(()), |waiters| {
+                        let waits = waiters.missed() == missed;
+                        if waits {
+                            // SAFETY: `me` stays on this stack, and this function takes it off before it returns; the thread
+                            // does not leave this CPU while it is on (contract of `Events`).
+                            #[allow(unsafe_code)]
+                            unsafe {
+                                waiters.push(&me);
+                            }
+                        }
+                        waits
+                    });
+                    if !waits {
+                        continue;
+                    }
                 }
                 let why = Why::on(Reason::Queue, self);
                 match deadline {
@@ -124,7 +138,7 @@ impl<X: Events> WaitQueue<X> {
                 }
             };
             if me.is_queued() {
-                X::waiters(crit, |waiters| waiters.remove(&me));
+                X::waiters(crit, Key(()), |waiters| waiters.remove(&me));
             }
             result
         })
@@ -148,7 +162,7 @@ impl<X: Events> WaitQueue<X> {
     /// Wakes the thread of this CPU that has waited longest; false if none waits here. Does not look at other CPUs.
     #[inline]
     pub fn wake_one_here(&self, crit: &Crit) -> bool {
-        let first = X::waiters(crit, |waiters| waiters.pop(self.address()));
+        let first = X::waiters(crit, Key(()), |waiters| waiters.pop(self.address()));
         first.inspect(|thread| X::wake(crit, *thread)).is_some()
     }
 

@@ -60,12 +60,14 @@ impl core::ops::Deref for WaiterRef {
 /// The waiting threads of one CPU.
 pub struct Waiters {
     chains: [Cell<Option<WaiterRef>>; CHAINS],
+    /// Wakes that found nobody here.
+    missed: Cell<u32>,
 }
 
 impl Waiters {
     /// Nobody waits.
     pub const fn new() -> Self {
-        Self { chains: [const { Cell::new(None) }; CHAINS] }
+        Self { chains: [const { Cell::new(None) }; CHAINS], missed: Cell::new(0) }
     }
 
     /// Where the first waiter of a queue is linked, or would be.
@@ -115,9 +117,18 @@ impl Waiters {
     #[inline]
     pub(crate) fn pop(&mut self, queue: usize) -> Option<ThreadRef> {
         let place = self.place(queue);
-        let first = place.get()?;
+        let Some(first) = place.get() else {
+            self.missed.set(self.missed.get().wrapping_add(1));
+            return None;
+        };
         unlink(place, first, first);
         Some(first.thread)
+    }
+
+    /// How many wakes have found nobody here: it changes while a thread looks whether it has to wait, if one comes then.
+    #[inline(always)]
+    pub(crate) fn missed(&self) -> u32 {
+        self.missed.get()
     }
 
     /// Whether a thread is on one of the lists: looks at all.

@@ -185,11 +185,14 @@ impl<B: Body> Aborter<B> {
 
     fn reach(&'static self, crit: &Crit, turn: usize) {
         let Some(thread) = self.thread() else { return };
+        let here = B::Exec::here(crit);
         let home = thread.home();
-        if home != B::Exec::here(crit) {
+        if home != here {
             return B::Exec::call(crit, home, reach_there::<B>, [word_of(self), turn, 0]);
         }
-        if self.turn.load(Ordering::Relaxed) == turn
+        // It may have been done before it came here: then this is for nobody, or for who is told by another.
+        if self.thread() == Some(thread)
+            && self.turn.load(Ordering::Relaxed) == turn
             && let Some(message) =
                 self.message.with(crit, |message| message.as_ref().map(Raw::watch))
         {

@@ -109,12 +109,28 @@ impl<B: Body> Mailbox<B> {
         self.owner.store(0, Ordering::Release);
     }
 
-    /// Where the queue may be touched. `Here` holds until this critical section ends: only its home lets a thread go.
+    /// Where the queue may be touched. `Here` holds until this critical section ends: the owner runs on this CPU alone, so it
+    /// neither leaves the port nor the CPU.
     #[inline]
     pub fn side(&self, crit: &Crit) -> Side {
-        let Some(owner) = self.owner() else { return Side::Closed };
-        let home = owner.home();
-        if home == B::Exec::here(crit) { Side::Here(owner) } else { Side::There(home) }
+        loop {
+            let Some(owner) = self.owner() else { return Side::Closed };
+            let here = B::Exec::here(crit);
+            let home = owner.home();
+            if home != here {
+                return Side::There(home);
+            }
+            // It may have left the port before it came here, and another may have taken that over.
+            if self.is_owned_by(owner) {
+                return Side::Here(owner);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn is_owned_by(&self, thread: ThreadRef) -> bool {
+        // Relaxed: who owns it lives here, and wrote that here or before it came, which `home` has acquired.
+        self.owner.load(Ordering::Relaxed) == thread.into_word()
     }
 
     /// Edges 1, 2 and 6: `message` goes to the port, by way of the owner's CPU.

@@ -3,6 +3,7 @@
 mod abort;
 mod claims;
 mod kinds;
+mod moves;
 mod orders;
 mod single;
 

@@ -294,10 +294,6 @@ fn start_on(
     f: impl FnOnce(&mut MayBlock) + Send + 'static,
 ) -> Result<ThreadRef, OutOfMemory> {
     let boxed = boxed(f)?;
-    let cpu = match stay {
-        Stay::Free => park::open(cpu),
-        Stay::Bound => cpu,
-    };
     ipi::call(cpu, |crit| start(crit, name, priority, (life, stay), boxed))
 }
 
@@ -313,6 +309,10 @@ fn start<F: FnOnce(&mut MayBlock) + Send + 'static>(
     let memory = made(crit, name, priority, kind, f)?;
     let thread = here().scheduler.with(crit, |s| s.spawn(crit, memory));
     timeline::started(thread, name);
+    // Asked here, where nobody parks this CPU before the thread is seen.
+    if matches!(kind.1, Stay::Free) && park::is_parked(here().id()) {
+        migrate::pass_on(crit, thread);
+    }
     Ok(thread)
 }
 

@@ -130,7 +130,11 @@ pub(super) fn at_home<R: Send>(thread: ThreadRef, f: impl Fn(&Crit) -> R + Sync)
         let found = ipi::call(cpu, |crit| {
             (thread.home() == here().id()).then(|| {
                 chase.caught(thread);
-                f(crit)
+                let result = f(crit);
+                if chase.holds() && thread.home() == here().id() && cpu::is_parked(here().id()) {
+                    pass_on(crit, thread);
+                }
+                result
             })
         });
         match found {
@@ -221,6 +225,20 @@ pub(super) fn send_off(crit: &Crit, thread: ThreadRef, to: CpuId) {
     ipi::send(crit, to, acquire_here, [thread.into_word(), 0, 0]);
 }
 
+/// Sends a thread of this CPU, which was taken away, to another. One that is held still is sent when it was caught.
+#[cold]
+pub(super) fn pass_on(crit: &Crit, thread: ThreadRef) {
+    let _ = give(crit, thread, crate::park::other_than(here().id()));
+}
+
+/// A message has come to its thread, which it may have held still meanwhile: on a CPU that was taken away it goes on now.
+pub(super) fn caught(crit: &Crit, thread: ThreadRef, chase: Chase) {
+    chase.caught(thread);
+    if chase.holds() && cpu::is_parked(here().id()) {
+        pass_on(crit, thread);
+    }
+}
+
 /// The message with which a thread comes. If this CPU was taken away meanwhile the thread passes on.
 fn acquire_here(crit: &Crit, thread: usize, _: usize, _: usize) {
     // SAFETY: `send_off` made the word from a thread.
@@ -232,6 +250,6 @@ fn acquire_here(crit: &Crit, thread: usize, _: usize, _: usize) {
         timer::rearm(crit);
     }
     if cpu::is_parked(cpu.id()) {
-        let _ = give(crit, thread, crate::park::other_than(cpu.id()));
+        pass_on(crit, thread);
     }
 }

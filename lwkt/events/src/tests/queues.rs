@@ -172,3 +172,23 @@ fn the_report_names_the_queue() {
         waiter.join(cx);
     });
 }
+
+/// What is asked serves messages before it answers: a wake among them is not lost.
+#[test]
+fn a_look_that_serves_messages() {
+    explore(2, 500, |cx| {
+        let (queue, things) = (queue(), Arc::new(AtomicUsize::new(0)));
+        let theirs = things.clone();
+        let waiter = sim::spawn(1, "waiter", move |cx| {
+            queue.wait_until(cx, |crit| {
+                let taken = take(&theirs);
+                <Sim>::relax(crit);
+                taken
+            });
+        });
+        sim::yield_now(cx);
+        things.fetch_add(1, SeqCst);
+        sim::crit(|crit| queue.wake_one(crit));
+        waiter.join(cx);
+    });
+}

@@ -7,7 +7,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use lwkt_sched::{MayBlock, Reason, Why};
-use percpu::{CpuId, Crit};
+use percpu::{CpuId, Crit, maybe_const};
 
 use crate::Events;
 use crate::node::{CalloutNode, CalloutRef, Entry, Plan, What};
@@ -88,7 +88,7 @@ pub struct Elsewhere(pub Option<CpuId>);
 pub struct OwnHandler;
 
 impl<X: Events, T: Sync + 'static> Callout<X, T> {
-    constant! {
+    maybe_const! {
         /// A callout whose handler runs in place, in a critical section of the timer interrupt: a few instructions, no waiting.
         pub fn short(handler: fn(&Crit, &Firing<X, T>), value: T) -> Self {
             let node = CalloutNode::new(Entry::Short(run_short::<X, T>));
@@ -96,7 +96,7 @@ impl<X: Events, T: Sync + 'static> Callout<X, T> {
         }
     }
 
-    constant! {
+    maybe_const! {
         /// A callout whose handler runs on the callout thread of its CPU, may take its time, and may wait.
         pub fn threaded(handler: fn(&mut MayBlock, &Firing<X, T>), value: T) -> Self {
             let node = CalloutNode::new(Entry::Threaded(run_threaded::<X, T>));

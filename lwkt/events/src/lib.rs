@@ -12,18 +12,6 @@
 #[cfg(test)]
 extern crate std;
 
-/// Makes a constructor `const`, but under loom, whose cells and atomics cannot be made in a constant.
-macro_rules! constant {
-    ($(#[$doc:meta])* $visible:vis fn $name:ident($($arg:ident: $type:ty),*) -> Self $body:block) => {
-        $(#[$doc])*
-        #[cfg(not(feature = "loom"))]
-        $visible const fn $name($($arg: $type),*) -> Self $body
-        $(#[$doc])*
-        #[cfg(feature = "loom")]
-        $visible fn $name($($arg: $type),*) -> Self $body
-    };
-}
-
 mod answer;
 mod callout;
 mod callouts;

@@ -4,239 +4,42 @@
 //! of the kernel; messages go through an inbox. A lost wake is a deadlock, which loom reports, and so is a touch of memory at the
 //! same time as another.
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use std::boxed::Box;
-use std::collections::VecDeque;
-use std::vec::Vec;
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use loom::sync::{Mutex, Notify};
-use loom::thread;
-use lwkt_sched::{
-    Context, Exec, Life, MayBlock, Name, Priority, Scheduler, Thread, ThreadRef, Unstarted, Why,
-};
+use lwkt_sched::model::{Job, Model, crit, leak, model, set_due, thread_of};
+use lwkt_sched::{Exec, MayBlock, Why};
 use percpu::{CpuId, Crit};
 
 use crate::{Callout, Callouts, Events, Firing, Key, WaitQueue, Waiters, When, fire, serve_one};
 
-type Call = (fn(&Crit, usize, usize, usize), [usize; 3]);
-
-struct Cpu {
-    /// What comes, and from where: in order for each source.
-    inbox: Mutex<VecDeque<(usize, Call)>>,
-    arrival: Notify,
-    thread: ThreadRef,
-}
-
-/// What a CPU has to itself.
-struct Own {
-    cpus: &'static [Cpu],
-    here: usize,
-    depth: Cell<usize>,
-    woken: Cell<bool>,
-    due: Cell<bool>,
-    now: Cell<u64>,
-    gone: Cell<usize>,
-    waiters: RefCell<Waiters>,
-    callouts: RefCell<Callouts>,
-}
-
 loom::thread_local! {
-    static OWN: RefCell<Option<&'static Own>> = RefCell::new(None);
+    static WAITERS: RefCell<Waiters> = RefCell::new(Waiters::new());
+    static CALLOUTS: RefCell<Callouts> = RefCell::new(Callouts::new());
 }
 
-fn own() -> &'static Own {
-    OWN.with(|own| *own.borrow()).expect("a thread that plays a CPU")
-}
-
-fn leak<T>(value: T) -> &'static mut T {
-    Box::leak(Box::new(value))
-}
-
-/// The modelled kernel; `EARLY` has the bug on purpose.
-enum Model<const EARLY: bool = false> {}
-
-/// The next message: what later CPUs sent may overtake what earlier ones did.
-fn take_call() -> Option<Call> {
-    let mut inbox = own().cpus[own().here].inbox.lock().unwrap();
-    let last = inbox.iter().map(|(source, _)| *source).max()?;
-    let place = inbox.iter().position(|(source, _)| *source == last)?;
-    inbox.remove(place).map(|(_, call)| call)
-}
-
-fn serve(crit: &Crit) {
-    loop {
-        let Some((func, [a, b, c])) = take_call() else { return };
-        func(crit, a, b, c);
-    }
-}
-
-fn woken(crit: &Crit, thread: usize, _: usize, _: usize) {
-    // SAFETY: made from a thread, by `wake`.
-    #[allow(unsafe_code)]
-    Model::<false>::wake(crit, unsafe { ThreadRef::from_word(thread) });
-}
-
-// SAFETY: each loom thread plays one CPU; calls go through a mutex.
-#[allow(unsafe_code)]
-unsafe impl<const EARLY: bool> Exec for Model<EARLY> {
-    fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
-        let depth = &own().depth;
-        depth.set(depth.get() + 1);
-        // SAFETY: the only thread of its CPU.
-        let crit = unsafe { Crit::assume() };
-        let result = f(&crit);
-        if depth.get() == 1 {
-            serve(&crit);
-            if own().due.take() {
-                fire::<Self>(&crit);
-            }
-        }
-        depth.set(depth.get() - 1);
-        result
-    }
-
-    fn here(_: &Crit) -> CpuId {
-        CpuId::at(own().here)
-    }
-
-    fn current(_: &Crit) -> ThreadRef {
-        own().cpus[own().here].thread
-    }
-
-    fn call(_: &Crit, to: CpuId, func: fn(&Crit, usize, usize, usize), args: [usize; 3]) {
-        let cpu = &own().cpus[to.index()];
-        cpu.inbox.lock().unwrap().push_back((own().here, (func, args)));
-        cpu.arrival.notify();
-    }
-
-    fn wake(crit: &Crit, thread: ThreadRef) {
-        if thread.home() == Self::here(crit) {
-            own().woken.set(true);
-        } else {
-            Self::call(crit, thread.home(), woken, [thread.into_word(), 0, 0]);
-        }
-    }
-
-    fn block(crit: &Crit, _: &mut MayBlock, _: Why) {
-        loop {
-            serve(crit);
-            if own().due.take() {
-                fire::<Self>(crit);
-            }
-            if own().woken.take() {
-                return;
-            }
-            own().cpus[own().here].arrival.wait();
-        }
-    }
-
-    /// Until what has come by now, or else the deadline.
-    fn block_until(crit: &Crit, _: &mut MayBlock, _: Why, deadline: u64) {
-        serve(crit);
-        if !own().woken.take() {
-            own().now.set(deadline);
-        }
-    }
-
-    fn now() -> u64 {
-        own().now.get()
-    }
-
-    fn relax(crit: &Crit) {
-        serve(crit);
-        loom::thread::yield_now();
-    }
-}
-
-// SAFETY: as above.
+// SAFETY: each loom thread plays one CPU.
 #[allow(unsafe_code)]
 unsafe impl<const EARLY: bool> Events for Model<EARLY> {
     fn waiters<R>(_: &Crit, _: Key, f: impl FnOnce(&mut Waiters) -> R) -> R {
-        f(&mut own().waiters.borrow_mut())
+        WAITERS.with(|own| f(&mut own.borrow_mut()))
     }
 
     fn callouts<R>(_: &Crit, _: Key, f: impl FnOnce(&mut Callouts) -> R) -> R {
-        f(&mut own().callouts.borrow_mut())
+        CALLOUTS.with(|own| f(&mut own.borrow_mut()))
     }
 
-    fn set_deadline(_: &Crit, deadline: Option<u64>) {
-        own().due.set(deadline.is_some_and(|deadline| deadline <= Self::now()));
+    fn set_deadline(crit: &Crit, deadline: Option<u64>) {
+        let due = deadline.is_some_and(|deadline| deadline <= Self::now());
+        set_due(crit, due.then_some(fire::<Self>));
     }
 
     fn drains_early() -> bool {
         EARLY
     }
 }
-
-fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
-    Model::<false>::crit(f)
-}
-
-fn gone(_: &Crit, _: usize, _: usize, _: usize) {
-    own().gone.set(own().gone.get() + 1);
-}
-
-/// Tries all orders, with at most `preemptions` of them forced, in which the CPUs do these jobs.
-fn model<J: Fn(&mut MayBlock) + Send + 'static, const CPUS: usize>(
-    preemptions: usize,
-    jobs: impl Fn() -> [J; CPUS] + Send + Sync + 'static,
-) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(move || {
-        let cpus: Vec<_> = (0..CPUS)
-            .map(|cpu| {
-                let mut memory = Unstarted::new(leak(Thread::new()));
-                let name = Name::new("only");
-                memory.prepare(name, Priority::USER, Life::Detached, Context::default());
-                let thread = memory.thread();
-                // SAFETY: it is never used but to give the thread its home.
-                #[allow(unsafe_code)]
-                let _: Scheduler = unsafe { Scheduler::new(CpuId::at(cpu), memory, || 0) };
-                Cpu { inbox: Mutex::new(VecDeque::new()), arrival: Notify::new(), thread }
-            })
-            .collect();
-        let cpus: &'static [Cpu] = leak(cpus);
-        let threads: Vec<_> = jobs()
-            .into_iter()
-            .enumerate()
-            .map(|(here, job)| thread::spawn(move || play(cpus, here, job)))
-            .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-    });
-}
-
-/// Does a job, and serves until all have done theirs.
-fn play(cpus: &'static [Cpu], here: usize, job: impl Fn(&mut MayBlock)) {
-    let own_cells: &'static Own = leak(Own {
-        cpus,
-        here,
-        depth: Cell::new(0),
-        woken: Cell::new(false),
-        due: Cell::new(false),
-        now: Cell::new(10),
-        gone: Cell::new(0),
-        waiters: RefCell::new(Waiters::new()),
-        callouts: RefCell::new(Callouts::new()),
-    });
-    OWN.with(|own| *own.borrow_mut() = Some(own_cells));
-    // SAFETY: the only thread of its CPU.
-    #[allow(unsafe_code)]
-    job(&mut unsafe { MayBlock::assume() });
-    crit(|crit| {
-        for other in (0..cpus.len()).filter(|other| *other != here) {
-            Model::<false>::call(crit, CpuId::at(other), gone, [0; 3]);
-        }
-        while own().gone.get() + 1 < cpus.len() {
-            cpus[here].arrival.wait();
-            serve(crit);
-        }
-    });
-}
-
-type Job = Box<dyn Fn(&mut MayBlock) + Send>;
 
 fn queue() -> &'static WaitQueue<Model> {
     leak(WaitQueue::new())
@@ -270,7 +73,7 @@ fn wait_against_wake_while_it_looks() {
         let (queue, flag) = (queue(), &*leak(AtomicBool::new(false)));
         let look = move |crit: &Crit| {
             let seen = flag.load(Ordering::Relaxed);
-            serve(crit);
+            <Model>::relax(crit);
             seen
         };
         [
@@ -361,7 +164,7 @@ fn shared() -> &'static Shared {
 /// Sets the flag for which the CPU waits.
 fn tell(flag: &AtomicBool, cpu: usize) {
     flag.store(true, Ordering::Release);
-    crit(|crit| Model::<false>::wake(crit, own().cpus[cpu].thread));
+    crit(|crit| Model::<false>::wake(crit, thread_of(cpu)));
 }
 
 fn wait_for(cx: &mut MayBlock, flag: &AtomicBool) {

@@ -5,7 +5,7 @@ use core::cell::Cell;
 
 use lwkt_sched::{Alarm, MayBlock, Node, ThreadRef};
 use percpu::sync::{AtomicU16, Ordering, UnsafeCell};
-use percpu::{CpuId, Crit, MAX_CPUS};
+use percpu::{CpuId, Crit, MAX_CPUS, maybe_const};
 
 use crate::answer::Answer;
 
@@ -69,7 +69,7 @@ const NOWHERE: u16 = u16::MAX;
 static_assertions::const_assert!(MAX_CPUS < NOWHERE as usize);
 
 impl CalloutNode {
-    constant! {
+    maybe_const! {
         pub fn new(entry: Entry) -> Self {
             Self {
                 home: AtomicU16::new(NOWHERE),

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::sync::{Ordering, fence};
-use percpu::{AtomicCpuSet, CpuId, Crit, MAX_CPUS};
+use percpu::{AtomicCpuSet, CpuId, Crit, MAX_CPUS, maybe_const};
 
 use crate::answer::Answer;
 use crate::waiters::Waiter;
@@ -66,14 +66,10 @@ const WOKEN: usize = 1;
 const NOBODY: usize = 2;
 
 impl<X: Events> WaitQueue<X> {
-    constant! {
+    maybe_const! {
         /// A queue on which nobody waits.
         pub fn new() -> Self {
-            #[cfg(not(feature = "loom"))]
-            let cpus = AtomicCpuSet::new();
-            #[cfg(feature = "loom")]
-            let cpus = AtomicCpuSet::default();
-            Self { cpus, kernel: PhantomData }
+            Self { cpus: AtomicCpuSet::new(), kernel: PhantomData }
         }
     }
 

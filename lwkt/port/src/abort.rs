@@ -5,10 +5,10 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
 use percpu::Crit;
+use percpu::sync::{AtomicUsize, Ordering};
 
 use crate::handles::Replied;
 use crate::mailbox::{Mailbox, Side};
@@ -170,10 +170,12 @@ pub struct Aborter<B: Body> {
 }
 
 impl<B: Body> Aborter<B> {
-    /// An aborter that serves nobody yet.
-    pub const fn new() -> Self {
-        let (thread, turn) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { thread, turn, message: Home::new(None) }
+    percpu::maybe_const! {
+        /// An aborter that serves nobody yet.
+        pub fn new() -> Self {
+            let (thread, turn) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            Self { thread, turn, message: Home::new(None) }
+        }
     }
 
     /// Asks for the message that is under way; none is: no effect (edges A0 and A1, by way of the waiting thread's CPU).

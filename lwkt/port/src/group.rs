@@ -2,9 +2,9 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use percpu::Crit;
+use percpu::sync::{AtomicUsize, Ordering};
 
 use crate::raw::Slot;
 use crate::{Body, Error, Exec, Offered, Outcome, Port};
@@ -21,9 +21,11 @@ pub trait Rule<B: Body>: Sync + 'static {
 pub struct InTurn(AtomicUsize);
 
 impl InTurn {
-    /// Begins with the first.
-    pub const fn new() -> Self {
-        Self(AtomicUsize::new(0))
+    percpu::maybe_const! {
+        /// Begins with the first.
+        pub fn new() -> Self {
+            Self(AtomicUsize::new(0))
+        }
     }
 }
 
@@ -69,10 +71,12 @@ pub struct Group<B: Body, P: Port<B>, R: Rule<B>, const N: usize> {
 }
 
 impl<B: Body, P: Port<B>, R: Rule<B>, const N: usize> Group<B, P, R, N> {
-    /// A group without members.
-    pub const fn new(rule: R) -> Self {
-        const { assert!(N > 0, "a group has room for a member") }
-        Self { members: [const { Slot::new() }; N], rule, body: PhantomData }
+    percpu::maybe_const! {
+        /// A group without members.
+        pub fn new(rule: R) -> Self {
+            const { assert!(N > 0, "a group has room for a member") }
+            Self { members: percpu::array_of![Slot::new(); N], rule, body: PhantomData }
+        }
     }
 
     /// Takes `port` in; its place, or `None` if there is none left.

@@ -3,9 +3,8 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use core::sync::atomic::Ordering;
-
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
+use percpu::sync::Ordering;
 
 use crate::abort::ask;
 use crate::offered::Offered;

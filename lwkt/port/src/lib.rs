@@ -34,6 +34,8 @@ mod batch;
 mod group;
 mod handles;
 mod held;
+#[cfg(all(test, feature = "loom"))]
+mod loom;
 mod mailbox;
 mod message;
 mod null;
@@ -50,7 +52,7 @@ mod reply;
 mod set;
 mod spin;
 mod sync;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod thread;
 mod wait;

@@ -2,9 +2,8 @@
 //!
 //! Context law: the queue is touched on the home CPU of the owner alone; every other CPU sends the message there.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
-
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
+use percpu::sync::{AtomicUsize, Ordering};
 use percpu::{CpuId, Crit};
 
 use crate::message::Heed;
@@ -52,10 +51,12 @@ pub(crate) enum Side {
 }
 
 impl<B: Body> Mailbox<B> {
-    pub const fn new() -> Self {
-        let (queue, held) = (Queue::new(), Queue::new());
-        let inner = Inner { queue, watch: Watch::NOBODY, claimed: false, held };
-        Self { owner: AtomicUsize::new(0), inner: Home::new(inner), link: Home::new(Link::NONE) }
+    percpu::maybe_const! {
+        pub fn new() -> Self {
+            let (queue, held) = (Queue::new(), Queue::new());
+            let inner = Inner { queue, watch: Watch::NOBODY, claimed: false, held };
+            Self { owner: AtomicUsize::new(0), inner: Home::new(inner), link: Home::new(Link::NONE) }
+        }
     }
 
     /// Lends what the owner's home has to itself. A debug build looks whether this is it.

@@ -1,12 +1,14 @@
 //! A message: its body, its reply, and the marks of its way.
 
-use core::cell::{Cell, UnsafeCell};
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicUsize};
+
+use percpu::sync::{AtomicBool, AtomicUsize, Cell, UnsafeCell};
 
 use crate::Exec;
 use crate::mailbox::Mailbox;
+use crate::plant;
+use crate::raw::body_of;
 
 /// What a kind of message carries. The receiver may change the body too: large answers travel in it.
 pub trait Body: Send + 'static {
@@ -90,28 +92,30 @@ pub struct Message<B: Body> {
 pub(crate) type Heed = (fn(&percpu::Crit, usize), usize);
 
 impl<B: Body> Message<B> {
-    /// A message of this body.
-    pub const fn new(body: B) -> Self {
-        Self {
-            next: Cell::new(None),
-            sender: Cell::new(0),
-            reply_to: Cell::new(None),
-            done: Cell::new(false),
-            waiting: Cell::new(false),
-            asking: Cell::new(false),
-            asked: Cell::new(false),
-            urgent: Cell::new(false),
-            wanted: AtomicBool::new(false),
-            place: AtomicUsize::new(0),
-            heed: Cell::new(None),
-            reply: Cell::new(None),
-            body: UnsafeCell::new(body),
+    percpu::maybe_const! {
+        /// A message of this body.
+        pub fn new(body: B) -> Self {
+            Self {
+                next: Cell::new(None),
+                sender: Cell::new(0),
+                reply_to: Cell::new(None),
+                done: Cell::new(false),
+                waiting: Cell::new(false),
+                asking: Cell::new(false),
+                asked: Cell::new(false),
+                urgent: Cell::new(false),
+                wanted: AtomicBool::new(false),
+                place: AtomicUsize::new(0),
+                heed: Cell::new(None),
+                reply: Cell::new(None),
+                body: UnsafeCell::new(body),
+            }
         }
     }
 
     /// Its body.
     pub fn body(&mut self) -> &mut B {
-        self.body.get_mut()
+        body_of(self)
     }
 
     /// Its body, by itself.
@@ -121,7 +125,7 @@ impl<B: Body> Message<B> {
 
     /// Answered, and nothing that still speaks of it is under way.
     pub(crate) fn is_back(&self) -> bool {
-        self.done.get() && !self.asking.get()
+        self.done.get() && (!self.asking.get() || plant::takes_early())
     }
 }
 

@@ -32,6 +32,28 @@ pub(crate) fn no_reply<R>() -> Result<R, Error> {
     panic!("an answered message has its reply")
 }
 
+/// Whether a sender takes an answered message although a request for it is under way: in models, and there in one that must
+/// see it.
+#[inline(always)]
+pub(crate) fn takes_early() -> bool {
+    #[cfg(all(test, feature = "loom"))]
+    return EARLY.get();
+    #[cfg(not(all(test, feature = "loom")))]
+    false
+}
+
+#[cfg(all(test, feature = "loom"))]
+std::thread_local! {
+    /// Tests run side by side, and all threads of a model on the host thread of its test.
+    static EARLY: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
+}
+
+/// Senders take messages early from now on, in the models of this host thread.
+#[cfg(all(test, feature = "loom"))]
+pub(crate) fn take_early() {
+    EARLY.set(true);
+}
+
 #[cfg(feature = "plants")]
 mod chosen {
     use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};

@@ -1,13 +1,12 @@
 //! Pointers to messages, and the unsafe code of this crate but for `waiters`: why each access has the message to itself.
 #![allow(unsafe_code)]
 
-use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
 use lwkt_sched::ThreadRef;
 use percpu::Crit;
+use percpu::sync::{AtomicPtr, Ordering, UnsafeCell};
 
 use crate::mailbox::Mailbox;
 use crate::{Body, Message, SpinPort};
@@ -40,12 +39,12 @@ impl<B: Body> Raw<B> {
 
     pub fn body(&self) -> &B {
         // SAFETY: the right is the only one, and is borrowed as long as the body is.
-        unsafe { &*self.message().body.get() }
+        self.message().body.with(|body| unsafe { &*body })
     }
 
     pub fn body_mut(&mut self) -> &mut B {
         // SAFETY: the right is the only one, and is borrowed mutably as long as the body is.
-        unsafe { &mut *self.message().body.get() }
+        self.message().body.with_mut(|body| unsafe { &mut *body })
     }
 
     /// A second pointer for the sender's side, which touches its marks on its own CPU, where also the reply arrives, and
@@ -166,6 +165,12 @@ pub(crate) fn static_of<T>(word: usize) -> &'static T {
     unsafe { &*core::ptr::with_exposed_provenance(word) }
 }
 
+/// The body of a message that nobody else has.
+pub(crate) fn body_of<B: Body>(message: &mut Message<B>) -> &mut B {
+    // SAFETY: the message is borrowed mutably as long as the body is.
+    message.body.with_mut(|body| unsafe { &mut *body })
+}
+
 /// Lends `message` to `f`, which returns when the message was answered, and does not unwind (the kernel never does).
 #[inline]
 pub(crate) fn lend<B: Body, R>(message: &mut Message<B>, f: impl FnOnce(Raw<B>) -> R) -> R {
@@ -197,8 +202,10 @@ pub(crate) struct Home<T>(UnsafeCell<T>);
 unsafe impl<T: Send> Sync for Home<T> {}
 
 impl<T> Home<T> {
-    pub const fn new(value: T) -> Self {
-        Self(UnsafeCell::new(value))
+    percpu::maybe_const! {
+        pub fn new(value: T) -> Self {
+            Self(UnsafeCell::new(value))
+        }
     }
 
     /// Lends the value; `f` calls nothing that could ask for it again.
@@ -208,7 +215,7 @@ impl<T> Home<T> {
     pub fn with<R>(&self, _: &Crit, f: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: 1. One CPU (above), in a critical section: nobody else on it. 2. The owner changes home by message, and
         // ownership by a release and an acquire of the owner's word: accesses before are seen after. 3. No nesting (above).
-        f(unsafe { &mut *self.0.get() })
+        self.0.with_mut(|value| f(unsafe { &mut *value }))
     }
 }
 
@@ -216,8 +223,10 @@ impl<T> Home<T> {
 pub(crate) struct Slot<T>(AtomicPtr<T>);
 
 impl<T> Slot<T> {
-    pub const fn new() -> Self {
-        Self(AtomicPtr::new(core::ptr::null_mut()))
+    percpu::maybe_const! {
+        pub fn new() -> Self {
+            Self(AtomicPtr::new(core::ptr::null_mut()))
+        }
     }
 
     #[inline]

@@ -23,9 +23,11 @@ pub struct ReplyPort<B: Body> {
 }
 
 impl<B: Body> ReplyPort<B> {
-    /// A port that belongs to nobody yet.
-    pub const fn new() -> Self {
-        Self { mailbox: Mailbox::new() }
+    percpu::maybe_const! {
+        /// A port that belongs to nobody yet.
+        pub fn new() -> Self {
+            Self { mailbox: Mailbox::new() }
+        }
     }
 
     /// The running thread has its replies here from now on. `None` if a thread does so already.

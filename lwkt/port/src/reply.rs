@@ -4,6 +4,7 @@
 //! that the sender has left sends after it. Edges as in [`Message`](crate::Message) and [`Aborting`](crate::Aborting).
 
 use percpu::Crit;
+use percpu::sync::Ordering;
 
 use crate::plant;
 use crate::raw::{Raw, arguments, parameters};
@@ -92,7 +93,7 @@ pub(crate) fn settle<B: Body>(message: &Raw<B>) {
     let it = message.message();
     if it.asked.get() {
         // Relaxed: the next to read it gets the message from who writes here.
-        it.wanted.store(false, core::sync::atomic::Ordering::Relaxed);
+        it.wanted.store(false, Ordering::Relaxed);
     }
 }
 

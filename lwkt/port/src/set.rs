@@ -3,10 +3,10 @@
 //! Context law: a set and the mailboxes in it belong to one thread, and are touched on its home CPU alone.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 use lwkt_sched::MayBlock;
 use percpu::Crit;
+use percpu::sync::{AtomicBool, Ordering};
 
 use crate::mailbox::Mailbox;
 use crate::raw::Home;
@@ -63,10 +63,12 @@ struct State<X: Exec> {
 }
 
 impl<X: Exec> PortSet<X> {
-    /// A set that belongs to nobody yet.
-    pub const fn new() -> Self {
-        let state = State { members: None, ready: None, waiting: false };
-        Self { claimed: AtomicBool::new(false), state: Home::new(state) }
+    percpu::maybe_const! {
+        /// A set that belongs to nobody yet.
+        pub fn new() -> Self {
+            let state = State { members: None, ready: None, waiting: false };
+            Self { claimed: AtomicBool::new(false), state: Home::new(state) }
+        }
     }
 
     /// The running thread waits with it from now on. `None` if a thread does so already.

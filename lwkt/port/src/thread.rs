@@ -21,9 +21,11 @@ pub struct Urgent<B: Body> {
 }
 
 impl<B: Body> ThreadPort<B> {
-    /// A port that nobody receives at yet.
-    pub const fn new() -> Self {
-        Self { urgent: Urgent { mailbox: Mailbox::new() } }
+    percpu::maybe_const! {
+        /// A port that nobody receives at yet.
+        pub fn new() -> Self {
+            Self { urgent: Urgent { mailbox: Mailbox::new() } }
+        }
     }
 
     /// Names the thread that will receive: from now on messages wait for it. False if that is another one; the thread

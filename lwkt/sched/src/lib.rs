@@ -9,7 +9,7 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(any(test, feature = "sim"))]
+#[cfg(any(test, feature = "sim", feature = "loom"))]
 extern crate std;
 
 mod cache;
@@ -21,6 +21,8 @@ mod exec;
 mod fifo;
 mod held;
 mod limit;
+#[cfg(feature = "loom")]
+pub mod model;
 mod name;
 mod preempt;
 mod priority;

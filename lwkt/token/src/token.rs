@@ -73,16 +73,11 @@ const AGAIN: usize = 1 << 31;
 const NUMBER: usize = 0xff;
 
 impl<X: Exec, T> Token<X, T> {
-    /// A token that nobody holds.
-    #[cfg(not(feature = "loom"))]
-    pub const fn new(value: T) -> Self {
-        Self { word: Word::new(), value, kernel: PhantomData }
-    }
-
-    /// A token that nobody holds.
-    #[cfg(feature = "loom")]
-    pub fn new(value: T) -> Self {
-        Self { word: Word::new(), value, kernel: PhantomData }
+    percpu::maybe_const! {
+        /// A token that nobody holds.
+        pub fn new(value: T) -> Self {
+            Self { word: Word::new(), value, kernel: PhantomData }
+        }
     }
 
     /// Takes the token for this thread alone. May wait, and then lets go all tokens of the thread meanwhile; taking one once

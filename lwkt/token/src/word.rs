@@ -40,14 +40,10 @@ pub(crate) enum Manners {
 pub(crate) struct Word(AtomicUsize);
 
 impl Word {
-    #[cfg(not(feature = "loom"))]
-    pub const fn new() -> Self {
-        Self(AtomicUsize::new(0))
-    }
-
-    #[cfg(feature = "loom")]
-    pub fn new() -> Self {
-        Self(AtomicUsize::new(0))
+    percpu::maybe_const! {
+        pub fn new() -> Self {
+            Self(AtomicUsize::new(0))
+        }
     }
 
     fn exchange(&self, seen: usize, new: usize) -> bool {

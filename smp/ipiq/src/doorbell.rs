@@ -37,7 +37,7 @@
 //! one look as if an interrupt were under way (a queue filled passively froze DragonFly BSD in 2011).
 
 use percpu::sync::{AtomicU64, Ordering};
-use percpu::{CpuId, chaos_point};
+use percpu::{CpuId, chaos_point, maybe_const};
 
 use crate::knocking::{Knock, Knocking};
 use crate::uncured;

@@ -1,7 +1,7 @@
 //! The rings of all pairs of CPUs.
 
 use percpu::sync::{AtomicPtr, Ordering, hint};
-use percpu::{AtomicCpuSet, CpuId, CpuSet, Crit, Here, MAX_CPUS, PerCpu};
+use percpu::{AtomicCpuSet, Block, CpuId, CpuSet, Crit, Here, MAX_CPUS, PerCpu, array_of};
 
 use crate::doorbell::{self, POLLING};
 use crate::knocking::{Knock, Knocking};
@@ -78,33 +78,19 @@ pub struct Fabric<B, const CPUS: usize = MAX_CPUS, const DEPTH: usize = RING_DEP
 pub const CALL_TARGETS: usize = 6;
 
 impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
-    /// Makes a fabric without a ring.
-    #[cfg(not(feature = "loom"))]
-    pub const fn new(bell: B) -> Self {
-        Fabric {
-            bell,
-            nodes: PerCpu::new([const { percpu::Block::new(Node::new()) }; CPUS]),
-            incoming: PerCpu::new([const { percpu::Block::new(Incoming::new()) }; CPUS]),
-            marked: PerCpu::new([const { percpu::Block::new(Marked::new()) }; CPUS]),
-            masters: PerCpu::new([const { percpu::Block::new(Master::new()) }; CPUS]),
-            trees: PerCpu::new([const { percpu::Block::new(Tree::new()) }; CPUS]),
-            arrived: PerCpu::new([const { percpu::Block::new(Arrived::new()) }; CPUS]),
-            listening: AtomicCpuSet::new(),
-        }
-    }
-
-    /// Makes a fabric without a ring (loom's cells cannot be made in a constant).
-    #[cfg(feature = "loom")]
-    pub fn new(bell: B) -> Self {
-        Fabric {
-            bell,
-            nodes: PerCpu::from_fn(|_| Node::new()),
-            incoming: PerCpu::from_fn(|_| Incoming::new()),
-            marked: PerCpu::from_fn(|_| Marked::new()),
-            masters: PerCpu::from_fn(|_| Master::new()),
-            trees: PerCpu::from_fn(|_| Tree::new()),
-            arrived: PerCpu::from_fn(|_| Arrived::new()),
-            listening: AtomicCpuSet::default(),
+    percpu::maybe_const! {
+        /// Makes a fabric without a ring.
+        pub fn new(bell: B) -> Self {
+            Fabric {
+                bell,
+                nodes: PerCpu::new(array_of![Block::new(Node::new()); CPUS]),
+                incoming: PerCpu::new(array_of![Block::new(Incoming::new()); CPUS]),
+                marked: PerCpu::new(array_of![Block::new(Marked::new()); CPUS]),
+                masters: PerCpu::new(array_of![Block::new(Master::new()); CPUS]),
+                trees: PerCpu::new(array_of![Block::new(Tree::new()); CPUS]),
+                arrived: PerCpu::new(array_of![Block::new(Arrived::new()); CPUS]),
+                listening: AtomicCpuSet::new(),
+            }
         }
     }
 

@@ -31,30 +31,6 @@
 //! policy ([`knocking`]), chosen when the kernel is built.
 #![cfg_attr(not(test), no_std)]
 
-/// Makes a constructor that is `const` except under loom, whose cells cannot be made in a constant.
-macro_rules! maybe_const {
-    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
-        #[cfg(not(feature = "loom"))]
-        $(#[$meta])* $vis const fn $($rest)*
-        #[cfg(feature = "loom")]
-        $(#[$meta])* $vis fn $($rest)*
-    };
-}
-
-/// Makes an array of equal elements, in a constant except under loom.
-macro_rules! array_of {
-    ($element:expr; $count:expr) => {{
-        #[cfg(not(feature = "loom"))]
-        {
-            [const { $element }; $count]
-        }
-        #[cfg(feature = "loom")]
-        {
-            core::array::from_fn(|_| $element)
-        }
-    }};
-}
-
 mod call;
 mod counters;
 mod cpusync;

@@ -3,7 +3,7 @@
 #[cfg(not(feature = "loom"))]
 use percpu::MAX_CPUS;
 use percpu::sync::{AtomicPtr, AtomicU64};
-use percpu::{CpuId, CpuSet, Crit, Own};
+use percpu::{CpuId, CpuSet, Crit, Own, array_of, maybe_const};
 
 #[cfg(not(feature = "loom"))]
 use crate::RING_DEPTH;

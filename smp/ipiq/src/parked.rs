@@ -14,7 +14,7 @@
 use core::fmt;
 
 use percpu::sync::{AtomicPtr, AtomicUsize, Ordering, hint};
-use percpu::{CpuId, CpuSet, Crit};
+use percpu::{CpuId, CpuSet, Crit, maybe_const};
 
 use crate::node::Node;
 use crate::{Bell, Fabric};

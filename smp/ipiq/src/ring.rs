@@ -3,7 +3,7 @@
 use core::ptr;
 
 use percpu::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell};
-use percpu::{CpuId, Crit, chaos_point};
+use percpu::{CpuId, Crit, array_of, chaos_point, maybe_const};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use crate::{Call, CallFn, Full};

@@ -10,7 +10,7 @@
 //! a call, to at most [`Bell::FAN`] CPUs, and never waits: what meets a full ring goes through its outbox.
 
 use percpu::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicUsize, Ordering, hint};
-use percpu::{CpuId, CpuSet, Crit, MAX_CPUS};
+use percpu::{CpuId, CpuSet, Crit, MAX_CPUS, array_of, maybe_const};
 
 use crate::{Bell, Call, CallFn, Fabric};
 

@@ -27,30 +27,18 @@ assert_impl_all!(Own<core::cell::Cell<u8>>: Send, Sync);
 assert_not_impl_any!(Own<*mut u8>: Send, Sync);
 
 impl<T> Own<T> {
-    /// Makes a cell.
-    ///
-    /// # Safety
-    /// 1. All calls of [`Own::with`] are made by one CPU: the cell is reached through the block of that CPU.
-    /// 2. No closure that is given to `with` calls `with` of the same cell, also not through a message that it serves.
-    #[cfg(not(feature = "loom"))]
-    pub const unsafe fn new(value: T) -> Own<T> {
-        Own {
-            value: UnsafeCell::new(value),
-            #[cfg(debug_assertions)]
-            lent: core::cell::Cell::new(false),
-        }
-    }
-
-    /// Makes a cell (loom's cells cannot be made in a constant).
-    ///
-    /// # Safety
-    /// As above: one CPU, no nesting.
-    #[cfg(feature = "loom")]
-    pub unsafe fn new(value: T) -> Own<T> {
-        Own {
-            value: UnsafeCell::new(value),
-            #[cfg(debug_assertions)]
-            lent: core::cell::Cell::new(false),
+    crate::maybe_const! {
+        /// Makes a cell.
+        ///
+        /// # Safety
+        /// 1. All calls of [`Own::with`] are made by one CPU: the cell is reached through the block of that CPU.
+        /// 2. No closure that is given to `with` calls `with` of the same cell, also not through a message that it serves.
+        pub unsafe fn new(value: T) -> Own<T> {
+            Own {
+                value: UnsafeCell::new(value),
+                #[cfg(debug_assertions)]
+                lent: core::cell::Cell::new(false),
+            }
         }
     }
 

@@ -216,15 +216,16 @@ pub struct AtomicCpuSet {
 
 impl Default for AtomicCpuSet {
     fn default() -> AtomicCpuSet {
-        AtomicCpuSet { words: core::array::from_fn(|_| AtomicU64::new(0)) }
+        AtomicCpuSet::new()
     }
 }
 
 impl AtomicCpuSet {
-    /// Makes the empty set.
-    #[cfg(not(feature = "loom"))]
-    pub const fn new() -> AtomicCpuSet {
-        AtomicCpuSet { words: [const { AtomicU64::new(0) }; WORDS] }
+    crate::maybe_const! {
+        /// Makes the empty set.
+        pub fn new() -> AtomicCpuSet {
+            AtomicCpuSet { words: crate::array_of![AtomicU64::new(0); WORDS] }
+        }
     }
 
     /// Adds a CPU; returns whether it was new. What was written before is seen by who sees the CPU in the set.

@@ -3,13 +3,15 @@
 //! [`UnsafeCell`] has loom's shape everywhere: the pointer is lent to a closure, so that a
 //! model sees where each access begins and ends. Constructors are `const` except under loom.
 
+#[cfg(not(feature = "loom"))]
+pub use core::cell::Cell;
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
 pub use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 #[cfg(feature = "loom")]
 pub use loom::{
-    cell::UnsafeCell,
+    cell::{Cell, UnsafeCell},
     sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
         fence,
@@ -19,6 +21,39 @@ pub use loom::{
 pub use shuttle::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+
+/// Makes a function `const`, but under loom, whose cells and atomics cannot be made in a constant.
+#[cfg(not(feature = "loom"))]
+#[macro_export]
+macro_rules! maybe_const {
+    ($(#[$meta:meta])* $vis:vis unsafe fn $($rest:tt)*) => { $(#[$meta])* $vis const unsafe fn $($rest)* };
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$meta])* $vis const fn $($rest)* };
+}
+
+/// Leaves a function as it is: loom's cells and atomics cannot be made in a constant.
+#[cfg(feature = "loom")]
+#[macro_export]
+macro_rules! maybe_const {
+    ($($function:tt)*) => { $($function)* };
+}
+
+/// Makes an array of equal elements, in a constant.
+#[cfg(not(feature = "loom"))]
+#[macro_export]
+macro_rules! array_of {
+    ($element:expr; $count:expr) => {
+        [const { $element }; $count]
+    };
+}
+
+/// Makes an array of equal elements.
+#[cfg(feature = "loom")]
+#[macro_export]
+macro_rules! array_of {
+    ($element:expr; $count:expr) => {
+        ::core::array::from_fn(|_| $element)
+    };
+}
 
 /// What a wait does between two looks.
 pub mod hint {

@@ -58,10 +58,10 @@ impl Due {
 }
 
 impl Condition {
-    const_fn! {
+    percpu::maybe_const! {
         /// A condition variable for the threads of all carriers.
         #[must_use]
-        pub const fn shared() -> Self {
+        pub fn shared() -> Self {
             Self::make(0)
         }
     }
@@ -72,8 +72,8 @@ impl Condition {
         Self::make(home.carrier())
     }
 
-    const_fn! {
-        const fn make(local: usize) -> Self {
+    percpu::maybe_const! {
+        fn make(local: usize) -> Self {
             Self { local: Cell::new(local), waiters: Fifo::new(), home: Home::new(), notices: AtomicU64::new(0), mail: Mail::new(), due: Cell::new(0), next_due: Cell::new(None) }
         }
     }

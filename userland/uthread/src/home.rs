@@ -10,8 +10,8 @@ use core::ptr::null_mut;
 pub(crate) struct Home(AtomicPtr<Inbox>);
 
 impl Home {
-    const_fn! {
-        pub(crate) const fn new() -> Self {
+    percpu::maybe_const! {
+        pub(crate) fn new() -> Self {
             Self(AtomicPtr::new(null_mut()))
         }
     }

@@ -7,16 +7,6 @@
 //! Context law: whoever holds a `&Carrier` is its CPU process, inside the layer, where no upcall interrupts.
 #![no_std]
 
-/// A constructor that is constant but under loom, whose atomics are not.
-macro_rules! const_fn {
-    ($(#[$meta:meta])* $visible:vis const fn $($rest:tt)*) => {
-        #[cfg(not(feature = "loom"))]
-        $(#[$meta])* $visible const fn $($rest)*
-        #[cfg(feature = "loom")]
-        $(#[$meta])* $visible fn $($rest)*
-    };
-}
-
 mod carrier;
 mod condition;
 mod fifo;

@@ -44,10 +44,10 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    const_fn! {
+    percpu::maybe_const! {
         /// A semaphore with `units` free for the threads of all carriers.
         #[must_use]
-        pub const fn shared(units: i64) -> Self {
+        pub fn shared(units: i64) -> Self {
             Self::make(0, SHARED, 0, units)
         }
     }
@@ -59,8 +59,8 @@ impl Semaphore {
         Self::make(home.carrier(), state, units, 0)
     }
 
-    const_fn! {
-        const fn make(local: usize, state: usize, free: i64, units: i64) -> Self {
+    percpu::maybe_const! {
+        fn make(local: usize, state: usize, free: i64, units: i64) -> Self {
             Self {
                 local: Cell::new(local),
                 state: Cell::new(state),

@@ -24,16 +24,11 @@ pub struct Cas {
 }
 
 impl Cas {
-    /// Nothing has.
-    #[cfg(not(feature = "loom"))]
-    pub const fn new() -> Self {
-        Self { inbox: AtomicU64::new(0), taken: AtomicU64::new(0) }
-    }
-
-    /// Nothing has (loom's atomics cannot be made in a constant).
-    #[cfg(feature = "loom")]
-    pub fn new() -> Self {
-        Self { inbox: AtomicU64::new(0), taken: AtomicU64::new(0) }
+    percpu::maybe_const! {
+        /// Nothing has.
+        pub fn new() -> Self {
+            Self { inbox: AtomicU64::new(0), taken: AtomicU64::new(0) }
+        }
     }
 }
 

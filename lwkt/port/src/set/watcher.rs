@@ -2,10 +2,10 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::sync::atomic::Ordering;
 
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::Crit;
+use percpu::sync::Ordering;
 
 use super::{Entry, PortSet, leave};
 use crate::raw::NotSend;

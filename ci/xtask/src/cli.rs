@@ -18,7 +18,7 @@ use servers::options::Plant;
 use crate::run::Run;
 use crate::settings::{Axis, Variant};
 use crate::{Status, out};
-use values::{existing_file, filter, program, reason, seeds, shard};
+use values::{existing_file, filter, known_faults, program, reason, seeds, shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,9 +110,13 @@ pub struct Machine {
     pub xapic: bool,
 
     /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
-    /// silent, deadlock, overflow), a clock that is ahead, or a bug that stress tests find. An unknown name lists them all.
+    /// silent, deadlock, overflow), a clock that is ahead, a CPU that starts late or never, or a bug that stress tests find. An unknown name lists them all.
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
+
+    /// Of the faults of a kernel that was built with --set faults=on, let only these strike: ring, doorbell, wake, memory, timer, park.
+    #[arg(long, value_name = "NAME,..", value_parser = known_faults)]
+    pub faults: Option<String>,
 
     /// Choose among policies that are built in; several values, or several of these, make a run for each
     /// combination. An unknown key lists them all.
@@ -245,7 +249,7 @@ pub struct BenchArgs {
 
     /// On this host instead: the same code and its peers in one process, on real silicon.
     #[arg(long, conflicts_with_all = [
-        "smp", "mode", "qemu", "image", "xapic", "plant", "set", "extra", "seed", "why", "baseline", "bless",
+        "smp", "mode", "qemu", "image", "xapic", "plant", "faults", "set", "extra", "seed", "why", "baseline", "bless",
     ])]
     pub hosted: bool,
 

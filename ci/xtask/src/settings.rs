@@ -20,7 +20,7 @@ pub struct Key {
 }
 
 /// All of them.
-static KEYS: [Key; 4] = [
+static KEYS: [Key; 5] = [
     Key {
         name: "runq",
         names: lwkt_sched::queue::NAMES,
@@ -35,6 +35,7 @@ static KEYS: [Key; 4] = [
         in_ring_3: false,
     },
     Key { name: "trace", names: probe::NAMES, variable: "DAMSELFLY_TRACE", in_ring_3: true },
+    Key { name: "faults", names: faults::NAMES, variable: "DAMSELFLY_FAULTS", in_ring_3: false },
 ];
 
 /// One of several.
@@ -50,6 +51,11 @@ impl Variant {
     /// Whether ring 3 is built with it, too.
     pub fn reaches_ring_3(&self) -> bool {
         self.key.in_ring_3
+    }
+
+    /// The variable that the build of its crate reads.
+    pub fn variable(&self) -> &'static str {
+        self.key.variable
     }
 
     /// Whether it is what a kernel has that nobody asked anything of.

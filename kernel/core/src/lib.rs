@@ -15,6 +15,7 @@ pub mod console;
 pub mod cpu;
 pub mod exec;
 mod fallible;
+pub mod faults;
 mod idle;
 pub mod interrupt;
 pub mod ipi;
@@ -39,6 +40,7 @@ pub fn variants() -> alloc::string::String {
         ("ipi", knocking::CHOSEN, knocking::IS_USUAL),
         ("free", remote::CHOSEN, remote::IS_USUAL),
         ("trace", probe::CHOSEN, probe::IS_USUAL),
+        ("faults", ::faults::CHOSEN, ::faults::IS_USUAL),
     ];
     let unusual = all.iter().filter(|(.., usual)| !usual);
     let words: alloc::vec::Vec<_> =

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use bench_report::RunKey;
+use faults::Fault;
 use runner::{Apic, Request, probe};
 
 use super::heard::{Heard, hear};
@@ -50,7 +51,43 @@ pub fn steps() -> Vec<Step> {
         step("stress", "every stress test, under ten seeds", || {
             boot(&["run=stress"], &SEEDS.collect::<Vec<_>>())
         }),
+        step(
+            "stress-faults",
+            "every stress test bears faults of each sort, under ten seeds, on 1 to 16 CPUs",
+            under_faults,
+        ),
     ]
+}
+
+/// A kernel that is built for faults, under each seed, quickly: every test passes, and each sort of fault has struck.
+fn under_faults() -> Result<Done> {
+    let built = settings::unusual().filter(|variant| variant.variable() == "DAMSELFLY_FAULTS");
+    let kernel = build::kernel(&[], &built.collect::<Vec<_>>())?;
+    // Each number of CPUs in turn, and 4 where there is one seed more.
+    let boots: Vec<_> = SEEDS.zip([4, 1, 2, 16].into_iter().cycle()).collect();
+    let all = side_by_side::map(&boots, |(seed, cpus)| {
+        let mut request = Request::new(&kernel);
+        (request.seed, request.cpus) = (*seed, *cpus);
+        request.words = ["run=stress", "quick"].map(str::to_owned).into();
+        heard(&request, &format!("faults=on seed={seed}, {cpus} CPUs"))
+    });
+    let (mut done, mut struck) = (Done::default(), vec![0; Fault::ALL.len()]);
+    for heard in all {
+        let heard = heard?;
+        heard.count(&mut done);
+        let counts = heard.collected.stress.iter().flat_map(|test| &test.counts);
+        for (name, count) in counts {
+            let sort = Fault::ALL.iter().position(|(_, fault)| fault.counter() == name);
+            if let Some(sort) = sort {
+                struck[sort] += count;
+            }
+        }
+    }
+    for ((name, _), struck) in Fault::ALL.iter().zip(struck) {
+        done.count(struck > 0);
+        done.found.push(format!("{name:<9} struck {struck} times"));
+    }
+    Ok(done)
 }
 
 /// A kernel of each variant, which says itself that it is one.

@@ -65,12 +65,39 @@ pub struct Spares {
     more: Option<Unstarted>,
     more_count: usize,
     next_slot: usize,
+    kept: Kept,
+}
+
+/// What threads have taken for good: their memory and stacks, and the tables that show these. It is never given up, in use or to spare.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kept {
+    /// Bytes of the heap.
+    pub bytes: u64,
+    /// Page frames.
+    pub frames: u64,
+}
+
+impl core::ops::Add for Kept {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            bytes: self.bytes.wrapping_add(more.bytes),
+            frames: self.frames.wrapping_add(more.frames),
+        }
+    }
 }
 
 impl Spares {
     pub(crate) const fn new() -> Self {
         let next_slot = stack::FIRST_SLOT;
-        Self { threads: ThreadCache::new(), more: None, more_count: 0, next_slot }
+        let kept = Kept { bytes: 0, frames: 0 };
+        Self { threads: ThreadCache::new(), more: None, more_count: 0, next_slot, kept }
+    }
+
+    /// What this CPU has taken for threads.
+    pub(crate) fn kept(&self) -> Kept {
+        self.kept
     }
 
     /// Kernel stacks that this CPU has mapped, less those that it keeps: over all CPUs, those that threads use, idle threads
@@ -358,9 +385,23 @@ fn body_of(memory: &Unstarted) -> &'static Body {
     unsafe { &*core::ptr::with_exposed_provenance::<Body>(memory.ext()) }
 }
 
-/// Memory and a stack for a thread. The stack comes last: it is the only one of them that could not be given back.
+/// Memory and a stack for a thread, which are kept for good; so are tables that a stack has which was refused.
 #[cold]
 fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
+    let counters = &cpu.counters;
+    // Pages of small objects are the heap's.
+    let taken = || (counters.heap.get(), counters.frames.get().wrapping_sub(counters.slabs.get()));
+    let (bytes, frames) = taken();
+    let made = allocate(crit, cpu);
+    let (bytes_now, frames_now) = taken();
+    let kept =
+        Kept { bytes: bytes_now.wrapping_sub(bytes), frames: frames_now.wrapping_sub(frames) };
+    cpu.spares.with(crit, |spares| spares.kept = spares.kept + kept);
+    made
+}
+
+/// Memory and a stack. The stack comes last: it is the only one of them that could not be given back.
+fn allocate(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
     let slot = cpu.spares.with(crit, |spares| spares.next_slot);
     let whole = boxed(Whole { thread: Thread::new(), held: Held::new::<Threads>() })?;
     let mut body = boxed(Body {

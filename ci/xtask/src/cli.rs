@@ -1,5 +1,6 @@
 //! The command line: what there is, what it means, and one clear line when it makes no sense.
 
+mod machine;
 mod sim;
 mod values;
 
@@ -16,7 +17,7 @@ use runner::Mode;
 use servers::options::Plant;
 
 use crate::run::Run;
-use crate::settings::{Axis, Variant};
+use crate::settings::Axis;
 use crate::{Status, out};
 use values::{existing_file, filter, known_faults, program, reason, seeds, shard};
 
@@ -130,26 +131,6 @@ pub struct Machine {
     /// Arguments for QEMU.
     #[arg(last = true, value_name = "QEMU ARGS")]
     pub extra: Vec<OsString>,
-}
-
-/// CPUs that a kernel has room for that nobody asked anything of.
-const USUAL_ROOM: u32 = 256;
-
-impl Machine {
-    /// The cargo features that the kernel must be built with.
-    pub fn features(&self) -> Vec<&'static str> {
-        let bug = matches!(self.plant.as_deref().and_then(Plant::of), Some(Plant::Bug(_)));
-        let many = self.smp > USUAL_ROOM;
-        [(bug, "plants"), (many, "cpus-1024")]
-            .into_iter()
-            .filter_map(|(wanted, feature)| wanted.then_some(feature))
-            .collect()
-    }
-
-    /// What it must be built with that is not the usual: of each key the first name that was asked for.
-    pub fn variants(&self) -> Vec<Variant> {
-        self.set.iter().map(Axis::first).filter(|variant| !variant.is_usual()).collect()
-    }
 }
 
 /// Which of many.

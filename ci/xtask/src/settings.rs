@@ -53,11 +53,6 @@ impl Variant {
         self.key.in_ring_3
     }
 
-    /// The variable that the build of its crate reads.
-    pub fn variable(&self) -> &'static str {
-        self.key.variable
-    }
-
     /// Whether it is what a kernel has that nobody asked anything of.
     pub fn is_usual(&self) -> bool {
         self.key.names.first() == Some(&self.name)

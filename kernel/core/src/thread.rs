@@ -6,15 +6,16 @@
 
 mod life;
 mod migrate;
+mod spares;
 mod turns;
 
 pub(crate) use life::{Body, Whole, body, exit, lender_body, prepare};
 pub use life::{
-    Handle, Kept, OutOfMemory, Spares, spawn, spawn_bound, spawn_bound_detached, spawn_detached,
-    spawn_on,
+    Handle, OutOfMemory, spawn, spawn_bound, spawn_bound_detached, spawn_detached, spawn_on,
 };
 pub(crate) use migrate::give_some;
 pub use migrate::{MoveError, deschedule, migrate, pull, schedule};
+pub use spares::{Kept, Spares};
 pub(crate) use turns::tick;
 pub use turns::{breathe, take_turn};
 

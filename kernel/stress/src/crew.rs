@@ -7,7 +7,7 @@
 //! Law: between go and done no message travels but the test's own, so what a planted fault hits is the test's. A crew
 //! that makes no progress is told to stop; threads that do not even then stay behind, and the next test can run.
 
-use crate::parking::Parking;
+use crate::parking::{self, Parking};
 use crate::registry::Run;
 use alloc::format;
 use alloc::string::String;
@@ -22,9 +22,8 @@ use kernel_core::{chaos, cpu, ipi, thread, timer};
 use lwkt_sched::{MayBlock, Name, Priority, ThreadRef};
 use percpu::{CpuId, Crit};
 
-/// Nanoseconds between two looks at the progress; and where CPUs are parked and given back meanwhile.
+/// Nanoseconds between two looks at the progress.
 const LOOK: u64 = 1_000_000;
-const PARKING_LOOK: u64 = 50_000;
 
 /// What a crew shares with who waits for it.
 #[derive(Default)]
@@ -169,8 +168,8 @@ fn watch(
     let (mut seen, mut since) = (0, timer::now());
     // Pairs with: the threads' last step, release.
     while crew.done.load(Ordering::Acquire) < threads {
-        if faults::may_strike(Fault::ParkedCpu) {
-            thread::sleep(cx, PARKING_LOOK);
+        if Parking::is_wanted() {
+            thread::sleep(cx, parking::LOOK);
             parking.look();
         } else {
             thread::sleep(cx, LOOK);

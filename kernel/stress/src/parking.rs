@@ -1,6 +1,6 @@
-//! CPUs that are taken away and given back while a crew works, at moments that the seed chooses; in a kernel that was built for faults.
+//! CPUs that are taken away and given back while a crew or a program works, at moments that the seed chooses; in a kernel that was built for faults.
 //!
-//! Law: the thread that watches the crew does it, from look to look, and waits for nobody: a thread that does not leave its CPU is
+//! Law: the thread that waits for the end does it, from look to look, and waits for nobody: a thread that does not leave its CPU is
 //! seen to be stuck, or comes to its end there. A CPU that is given back gets those threads back that began there.
 
 use alloc::vec::Vec;
@@ -8,6 +8,9 @@ use kernel_core::faults::{self, Fault};
 use kernel_core::{cpu, thread, timer};
 use lwkt_sched::ThreadRef;
 use percpu::CpuId;
+
+/// Nanoseconds between two looks.
+pub(crate) const LOOK: u64 = 50_000;
 
 /// One CPU at a time that is taken away, or none.
 pub(crate) struct Parking {
@@ -32,6 +35,11 @@ impl Parking {
         Self { threads: threads.collect(), away: None }
     }
 
+    /// Whether CPUs are to be parked now: then [`look`](Self::look) once in [`LOOK`].
+    pub fn is_wanted() -> bool {
+        faults::may_strike(Fault::ParkedCpu)
+    }
+
     /// Does what the moment asks for. On the first CPU.
     pub fn look(&mut self) {
         match &mut self.away {
@@ -46,7 +54,7 @@ impl Parking {
     }
 
     fn begin(&mut self) {
-        let delay = faults::delay(Fault::ParkedCpu);
+        let delay = if cpu::count() > 1 { faults::delay(Fault::ParkedCpu) } else { 0 };
         if delay == 0 {
             return;
         }

@@ -6,6 +6,7 @@
 //! Law: a program that hangs is killed and its test fails; the kernel goes on with the next.
 
 use crate::held::{self, Held};
+use crate::parking::{self, Parking};
 use crate::registry::{Run, ensure};
 use alloc::format;
 use alloc::string::String;
@@ -74,7 +75,13 @@ pub(crate) fn wait_for(
     limit: u64,
 ) -> Result<Ended, String> {
     let deadline = timer::now().saturating_add(limit);
-    match launch.wait_until(cx, deadline) {
+    let mut parking = Parking::of(core::iter::empty());
+    let mut ended = None;
+    while Parking::is_wanted() && ended.is_none() && timer::now() < deadline {
+        ended = launch.wait_until(cx, deadline.min(timer::now() + parking::LOOK));
+        parking.look();
+    }
+    match ended.or_else(|| launch.wait_until(cx, deadline)) {
         Some(ended) => Ok(ended),
         None => {
             launch.kill();

@@ -1,8 +1,14 @@
 //! The table of sorts.
 
-/// One line for each sort: its name, once in how many times it strikes, and by how many nanoseconds at most it makes things late.
+/// One line for each sort: its name, once in how many times it strikes, and, of what makes things late, by how many nanoseconds at most.
 macro_rules! faults {
-    ($($(#[doc = $doc:literal])+ $sort:ident $name:literal: 1 in $odds:literal, up to $span:literal;)+) => {
+    (@span $span:literal) => {
+        $span
+    };
+    (@span) => {
+        1
+    };
+    ($($(#[doc = $doc:literal])+ $sort:ident $name:literal: 1 in $odds:literal $(, up to $span:literal)?;)+) => {
         /// A sort of fault.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u8)]
@@ -24,9 +30,9 @@ macro_rules! faults {
                 match self { $(Fault::$sort => $odds,)+ }
             }
 
-            /// By how many nanoseconds at most it makes things late.
+            /// By how many nanoseconds at most it makes things late; 1 if it does not.
             pub const fn span(self) -> u64 {
-                match self { $(Fault::$sort => $span,)+ }
+                match self { $(Fault::$sort => faults!(@span $($span)?),)+ }
             }
         }
     };
@@ -34,13 +40,13 @@ macro_rules! faults {
 
 faults! {
     /// A push finds a ring full that has room; now and then for several tries.
-    FullRing "ring": 1 in 50, up to 1;
+    FullRing "ring": 1 in 50;
     /// The interrupt of a doorbell leaves its sender later, by a timer.
     LateDoorbell "doorbell": 1 in 12, up to 15_000;
     /// A thread that waits is woken without a cause, or has been when it begins to wait.
-    SpuriousWake "wake": 1 in 16, up to 1;
+    SpuriousWake "wake": 1 in 16;
     /// A request for memory that may be refused is.
-    NoMemory "memory": 1 in 20, up to 1;
+    NoMemory "memory": 1 in 20;
     /// A timer fires late.
     LateTimer "timer": 1 in 8, up to 20_000;
     /// A CPU is taken away from scheduling, and given back after a while.

@@ -59,33 +59,36 @@ pub fn steps() -> Vec<Step> {
     ]
 }
 
-/// A kernel that is built for faults, under each seed, quickly: every test passes, and each sort of fault has struck.
+/// A kernel that is built for faults, under each seed, quickly: every test passes, each sort of fault has struck, and the first seed
+/// strikes alike a second time.
 fn under_faults() -> Result<Done> {
-    let built = settings::unusual().filter(|variant| variant.variable() == "DAMSELFLY_FAULTS");
+    let built = settings::unusual().filter(|variant| variant.to_string() == "faults=on");
     let kernel = build::kernel(&[], &built.collect::<Vec<_>>())?;
-    // Each number of CPUs in turn, and 4 where there is one seed more.
-    let boots: Vec<_> = SEEDS.zip([4, 1, 2, 16].into_iter().cycle()).collect();
+    let mut boots: Vec<_> = SEEDS.zip([4, 1, 2, 16].into_iter().cycle()).collect();
+    boots.push(boots[0]);
     let all = side_by_side::map(&boots, |(seed, cpus)| {
         let mut request = Request::new(&kernel);
         (request.seed, request.cpus) = (*seed, *cpus);
         request.words = ["run=stress", "quick"].map(str::to_owned).into();
         heard(&request, &format!("faults=on seed={seed}, {cpus} CPUs"))
     });
-    let (mut done, mut struck) = (Done::default(), vec![0; Fault::ALL.len()]);
-    for heard in all {
-        let heard = heard?;
-        heard.count(&mut done);
-        let counts = heard.collected.stress.iter().flat_map(|test| &test.counts);
-        for (name, count) in counts {
-            let sort = Fault::ALL.iter().position(|(_, fault)| fault.counter() == name);
-            if let Some(sort) = sort {
-                struck[sort] += count;
-            }
-        }
-    }
-    for ((name, _), struck) in Fault::ALL.iter().zip(struck) {
+    let all = all.into_iter().collect::<Result<Vec<_>>>()?;
+    let mut done = Done::default();
+    all.iter().for_each(|heard| heard.count(&mut done));
+    for (name, fault) in Fault::ALL {
+        let counts =
+            all.iter().flat_map(|heard| &heard.collected.stress).flat_map(|test| &test.counts);
+        let of_sort = counts.filter(|(counter, _)| counter == fault.counter());
+        let struck: u64 = of_sort.map(|(_, count)| count).sum();
         done.count(struck > 0);
         done.found.push(format!("{name:<9} struck {struck} times"));
+    }
+    let (first, again) = (&all[0].collected.stress, &all[all.len() - 1].collected.stress);
+    for (test, again) in first.iter().zip(again) {
+        done.count(test == again);
+        if test != again {
+            done.output.push_str(&format!("not alike a second time: {test:?} {again:?}\n"));
+        }
     }
     Ok(done)
 }

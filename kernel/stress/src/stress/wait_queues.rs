@@ -283,6 +283,8 @@ fn wake(cx: &mut MayBlock, crew: &Crew, counted: &Counted, me: usize) {
             add(&counted.vain, (wakes - hits) as u64);
             cpu::critical(|crit| counted.queue.wake_all(crit));
             until(cx, crew, || counted.back.load(Ordering::Acquire) == waiters);
+            // A CPU whose waiters were all woken before may hear of it later, and would wake those of the next round.
+            crew::settle();
             counted.back.store(0, Ordering::Relaxed);
             // Pairs with: `wait`, acquire.
             counted.over.store(round, Ordering::Release);

@@ -1,4 +1,7 @@
 //! What all variants of sending share: into the ring, the doorbell, the rules of back pressure, and rings made on first use.
+//!
+//! In a kernel that was built for faults a ring is found full, and the outbox without memory, although it is not so: whoever sends has to
+//! do then what is done when it is.
 
 use super::*;
 use faults::Fault;

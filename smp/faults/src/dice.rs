@@ -53,6 +53,7 @@ impl Dice {
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A step of SplitMix64: a bijection that scatters.
+#[inline]
 pub const fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(STEP);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

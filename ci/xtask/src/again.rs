@@ -30,6 +30,9 @@ pub fn line(verb: &str, choice: &Choice, machine: &Machine, quick: bool, seed: u
     if let Some(plant) = &machine.plant {
         option("--plant", Some(plant.as_ref()));
     }
+    if let Some(faults) = &machine.faults {
+        option("--faults", Some(faults.as_ref()));
+    }
     for variant in machine.variants() {
         option("--set", Some(variant.to_string().as_ref()));
     }

@@ -1,5 +1,6 @@
 //! The command line: what there is, what it means, and one clear line when it makes no sense.
 
+mod machine;
 mod sim;
 mod values;
 
@@ -16,9 +17,9 @@ use runner::Mode;
 use servers::options::Plant;
 
 use crate::run::Run;
-use crate::settings::{Axis, Variant};
+use crate::settings::Axis;
 use crate::{Status, out};
-use values::{existing_file, filter, program, reason, seeds, shard};
+use values::{existing_file, filter, known_faults, program, reason, seeds, shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,9 +111,13 @@ pub struct Machine {
     pub xapic: bool,
 
     /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
-    /// silent, deadlock, overflow), a clock that is ahead, or a bug that stress tests find. An unknown name lists them all.
+    /// silent, deadlock, overflow), a clock that is ahead, a CPU that starts late or never, or a bug that stress tests find. An unknown name lists them all.
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
+
+    /// Of the faults of a kernel that was built with --set faults=on, let only these strike: ring, doorbell, wake, memory, timer, park.
+    #[arg(long, value_name = "NAME,..", value_parser = known_faults)]
+    pub faults: Option<String>,
 
     /// Choose among policies that are built in; several values, or several of these, make a run for each
     /// combination. An unknown key lists them all.
@@ -126,26 +131,6 @@ pub struct Machine {
     /// Arguments for QEMU.
     #[arg(last = true, value_name = "QEMU ARGS")]
     pub extra: Vec<OsString>,
-}
-
-/// CPUs that a kernel has room for that nobody asked anything of.
-const USUAL_ROOM: u32 = 256;
-
-impl Machine {
-    /// The cargo features that the kernel must be built with.
-    pub fn features(&self) -> Vec<&'static str> {
-        let bug = matches!(self.plant.as_deref().and_then(Plant::of), Some(Plant::Bug(_)));
-        let many = self.smp > USUAL_ROOM;
-        [(bug, "plants"), (many, "cpus-1024")]
-            .into_iter()
-            .filter_map(|(wanted, feature)| wanted.then_some(feature))
-            .collect()
-    }
-
-    /// What it must be built with that is not the usual: of each key the first name that was asked for.
-    pub fn variants(&self) -> Vec<Variant> {
-        self.set.iter().map(Axis::first).filter(|variant| !variant.is_usual()).collect()
-    }
 }
 
 /// Which of many.
@@ -245,7 +230,7 @@ pub struct BenchArgs {
 
     /// On this host instead: the same code and its peers in one process, on real silicon.
     #[arg(long, conflicts_with_all = [
-        "smp", "mode", "qemu", "image", "xapic", "plant", "set", "extra", "seed", "why", "baseline", "bless",
+        "smp", "mode", "qemu", "image", "xapic", "plant", "faults", "set", "extra", "seed", "why", "baseline", "bless",
     ])]
     pub hosted: bool,
 

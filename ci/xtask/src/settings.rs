@@ -25,7 +25,7 @@ pub struct Key {
 const CHECKS: &str = "checks";
 
 /// All of them.
-static KEYS: [Key; 5] = [
+static KEYS: [Key; 6] = [
     Key {
         name: "runq",
         names: lwkt_sched::queue::NAMES,
@@ -41,6 +41,7 @@ static KEYS: [Key; 5] = [
     },
     Key { name: "trace", names: probe::NAMES, variable: "DAMSELFLY_TRACE", in_ring_3: true },
     Key { name: CHECKS, names: checks::NAMES, variable: "DAMSELFLY_CHECKS", in_ring_3: false },
+    Key { name: "faults", names: faults::NAMES, variable: "DAMSELFLY_FAULTS", in_ring_3: false },
 ];
 
 /// One of several.

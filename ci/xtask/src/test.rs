@@ -23,6 +23,7 @@ mod planted;
 mod readme;
 mod repeats;
 mod side_by_side;
+mod startup;
 mod steps;
 mod timelines;
 mod workspace;

@@ -7,7 +7,8 @@
 //!                                    loads its tables, enables its APIC     state: Ready or Unfit
 //! goes on                            core_cpu_main
 //! ```
-//! One that stays silent gets another INIT, so that it cannot wake up later in somebody else's mailbox.
+//! One that does not get ready within the limit gets another INIT: so it cannot wake up later in somebody else's mailbox, and what was
+//! prepared for it may serve the next ([`Prepared::again`]).
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,6 +28,17 @@ pub enum StartError {
     Stuck,
     /// It lacks something that the first CPU has.
     Unfit,
+}
+
+/// What becomes of the start-up messages to a CPU: on purpose not all of them may leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Startup {
+    /// They are sent.
+    Sent,
+    /// The first one is lost: the CPU comes late, by the second.
+    FirstLost,
+    /// All are lost: the CPU stays silent.
+    Lost,
 }
 
 const NONE: u32 = 0;
@@ -51,12 +63,12 @@ pub fn running() -> u32 {
     RUNNING.load(Ordering::Relaxed)
 }
 
-/// Starts one CPU and waits, bounded, until it is about to enter `core_cpu_main`.
+/// Starts one CPU and waits, bounded, until it is about to enter `core_cpu_main`. After an error it is off.
 ///
 /// # Safety
 /// Called on the first CPU after its [`crate::tables::adopt`], at most once for each prepared CPU, one
 /// at a time. Takes interrupts while it waits, and its local timer.
-pub unsafe fn start(prepared: &Prepared) -> Result<(), StartError> {
+pub unsafe fn start(prepared: &Prepared, startup: Startup) -> Result<(), StartError> {
     let to = prepared.head().apic_id();
     if apic::mode() == apic::Mode::XApic && to >= 0xff {
         return Err(StartError::OutOfReach);
@@ -65,18 +77,23 @@ pub unsafe fn start(prepared: &Prepared) -> Result<(), StartError> {
     place_trampoline(prepared);
     // SAFETY: the caller's word: nothing runs there.
     unsafe { apic::send_init(to) };
-    // SAFETY: placed above; INIT was sent.
-    unsafe { apic::send_startup(to, (TRAMPOLINE as usize / PAGE) as u8) };
-    match wait(to) {
+    if startup == Startup::Sent {
+        // SAFETY: placed above; INIT was sent.
+        unsafe { apic::send_startup(to, (TRAMPOLINE as usize / PAGE) as u8) };
+    }
+    match wait(to, startup) {
         READY => {
             RUNNING.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }
-        UNFIT => Err(StartError::Unfit),
         state => {
             // SAFETY: it does not run, or not as it should.
             unsafe { apic::send_init(to) };
-            Err(if state == NONE { StartError::Silent } else { StartError::Stuck })
+            Err(match state {
+                NONE => StartError::Silent,
+                UNFIT => StartError::Unfit,
+                _ => StartError::Stuck,
+            })
         }
     }
 }
@@ -96,7 +113,7 @@ fn place_trampoline(prepared: &Prepared) {
 }
 
 /// Waits for a final state: first by looking, then asleep between looks.
-fn wait(to: u32) -> u32 {
+fn wait(to: u32, startup: Startup) -> u32 {
     // Pairs with the releases in `ap_start`.
     let state = || STATE.load(Ordering::Acquire);
     for _ in 0..QUICK_LOOKS {
@@ -111,7 +128,7 @@ fn wait(to: u32) -> u32 {
         if state() >= READY {
             break;
         }
-        if sleep == REPEAT_AFTER && state() == NONE {
+        if sleep == REPEAT_AFTER && state() == NONE && startup != Startup::Lost {
             // SAFETY: it had INIT and no sign of life: it still waits for this.
             unsafe { apic::send_startup(to, (TRAMPOLINE as usize / PAGE) as u8) };
         }

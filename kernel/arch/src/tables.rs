@@ -88,6 +88,17 @@ impl Prepared {
         self.tables.head
     }
 
+    /// The same for another CPU, which gets the number of one that did not start: its stacks and tables, as good as new.
+    ///
+    /// # Safety
+    /// The CPU that it was for is off: it had INIT, and nothing since.
+    pub unsafe fn again(self, apic_id: u32) -> Prepared {
+        let (head, id) = (self.head(), self.head().id());
+        head.name(id, apic_id);
+        self.tables.fill(core::array::from_fn(|number| stack::top(id, number + 1)));
+        self
+    }
+
     /// The top of its first kernel stack: the one that `core_cpu_main` runs on.
     pub fn stack_top(&self) -> usize {
         self.tables.stack_top

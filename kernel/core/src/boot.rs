@@ -6,7 +6,9 @@
 //! ```
 
 use crate::cpu::{self, Cpu, critical};
-use crate::{callout, clocks, fallible, idle, ipi, memory, process, records, thread, timer};
+use crate::{
+    callout, clocks, fallible, faults, idle, ipi, memory, process, records, thread, timer,
+};
 use alloc::boxed::Box;
 use arch::boot::{BootInfo, CpuEntry};
 use arch::power::Exit;
@@ -42,6 +44,11 @@ pub fn expected() -> usize {
     EXPECTED.load(Ordering::Relaxed)
 }
 
+/// The command line, understood.
+pub(crate) fn options() -> Option<&'static Options<'static>> {
+    OPTIONS.get()
+}
+
 /// The file that the loader put beside the kernel, if it did.
 pub fn module() -> Option<&'static [u8]> {
     MODULE.get().copied()
@@ -69,6 +76,9 @@ fn core_main(info: &'static BootInfo) -> ! {
             "a bug is in images that were built with feature plants only, a misuse is seen with --set checks=on only"
         ));
     }
+    if OPTIONS.get().is_some_and(|options| options.faults.is_some()) && !faults::ARE_BUILT_IN {
+        refuse(format_args!("faults are in kernels that were built with --set faults=on only"));
+    }
     // The heap's first use needs a block behind `gs`, the block needs memory: the first block is static.
     let first = first_block();
     if memory::init(info).is_err() {
@@ -80,16 +90,16 @@ fn core_main(info: &'static BootInfo) -> ! {
     }
     EXPECTED.store(info.cpus.len() + info.cpus_left_out, Ordering::Relaxed);
     start_first(first, &info.cpus[0]);
-    let mut running = 1;
-    for entry in &info.cpus[1..] {
-        running += usize::from(start(running, entry));
+    let mut left = None;
+    for (number, entry) in info.cpus.iter().enumerate().skip(1) {
+        start(entry, &mut left, crate::plant::startup(number == info.cpus.len() / 2));
     }
     if info.cpus_left_out > 0 {
         textln!("{} CPUs are more than this kernel has room for and stay off", info.cpus_left_out);
     }
     greet();
     // Pairs with: `greet`, release.
-    while READY.load(Ordering::Acquire) < running {
+    while READY.load(Ordering::Acquire) < cpu::count() {
         arch::irq::pause();
     }
     let started = critical(|crit| process::init_layer(crit, image().programs));
@@ -175,39 +185,56 @@ fn start_first(block: &'static Cpu, entry: &CpuEntry) {
     }
 }
 
-/// Brings up the CPU that becomes number `index`; says why not.
-fn start(index: usize, entry: &CpuEntry) -> bool {
+/// What a CPU needs to start under a number. That of one which did not is the next one's: numbers have no gaps.
+struct Place {
+    id: CpuId,
+    prepared: tables::Prepared,
+}
+
+impl Place {
+    /// Memory for the CPU that becomes number `index`, if there is any.
+    fn make(index: usize, entry: &CpuEntry) -> Option<Self> {
+        let id = CpuId::at(index);
+        let memory = fallible::boxed(Thread::new()).ok()?;
+        // SAFETY: a fresh thread and a number that no CPU has.
+        let scheduler = unsafe { thread::first_scheduler(id, Box::leak(memory)) };
+        // SAFETY: as above; only the CPU that is started here will use it.
+        let block = fallible::boxed(unsafe { Cpu::new(id, scheduler) }).ok()?;
+        let block: &'static Cpu = Box::leak(block);
+        // SAFETY: the head's depth is 1 since it was made.
+        let crit = unsafe { Crit::assume() };
+        let tables = &mut memory::Tables(&crit);
+        let prepared = tables::prepare(&block.head, index as u32, entry.apic_id, tables).ok()?;
+        cpu::register(block);
+        Some(Self { id, prepared })
+    }
+
+    /// The same for another CPU.
+    fn again(self, entry: &CpuEntry) -> Self {
+        // SAFETY: the one that it was made for did not start, so it is off (`smp::start`).
+        Self { prepared: unsafe { self.prepared.again(entry.apic_id) }, ..self }
+    }
+}
+
+/// Brings up a CPU under the next number, which has a place already if another did not start under it; says why not.
+fn start(entry: &CpuEntry, left: &mut Option<Place>, startup: smp::Startup) {
     let failed = |why: core::fmt::Arguments<'_>| {
         textln!("the CPU with APIC id {} stays off: {why}", entry.apic_id);
-        false
     };
-    let id = CpuId::at(index);
-    let Ok(memory) = fallible::boxed(Thread::new()) else {
-        return failed(format_args!("no memory"));
+    let index = cpu::count();
+    let place = match left.take() {
+        Some(place) => Some(place.again(entry)),
+        None => Place::make(index, entry),
     };
-    // SAFETY: a fresh thread and a number that no CPU has.
-    let scheduler = unsafe { thread::first_scheduler(id, Box::leak(memory)) };
-    // SAFETY: as above; only the CPU that is started here will use it.
-    let Ok(block) = fallible::boxed(unsafe { Cpu::new(id, scheduler) }) else {
-        return failed(format_args!("no memory"));
-    };
-    let block: &'static Cpu = Box::leak(block);
-    // SAFETY: the head's depth is 1 since it was made.
-    let crit = unsafe { Crit::assume() };
-    let prepared =
-        tables::prepare(&block.head, index as u32, entry.apic_id, &mut memory::Tables(&crit));
-    let Ok(prepared) = prepared else { return failed(format_args!("no memory")) };
-    cpu::register(block);
+    let Some(place) = place else { return failed(format_args!("no memory")) };
     cpu::set_count(index + 1);
     // SAFETY: the first CPU, after its own `adopt`, interrupts off, once for each.
-    match unsafe { smp::start(&prepared) } {
-        Ok(()) => {
-            clocks::ask(id);
-            true
-        }
+    match unsafe { smp::start(&place.prepared, startup) } {
+        Ok(()) => clocks::ask(place.id),
         Err(error) => {
             cpu::set_count(index);
-            failed(format_args!("{error:?}"))
+            *left = Some(place);
+            failed(format_args!("{error:?}"));
         }
     }
 }

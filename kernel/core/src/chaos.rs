@@ -8,6 +8,7 @@
 use crate::cpu::{self, here};
 use crate::interrupt::{self, Line};
 use crate::timer;
+pub use ::faults::mix;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use percpu::{Crit, MAX_CPUS};
 
@@ -104,12 +105,4 @@ pub(crate) fn turn() {
     TURNS.store(TURNS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     probe::turn();
     arch::irq::pause();
-}
-
-/// A step of SplitMix64: a bijection that scatters.
-pub fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
 }

@@ -8,7 +8,7 @@ pub use crate::idle::{Idle, idle_policy, set_idle_policy};
 use crate::interrupt::{self, Interrupts};
 use crate::ipi;
 use crate::memory::FrameCache;
-pub use crate::park::{ParkError, is_parked, park, unpark};
+pub use crate::park::{ParkError, begin_to_park, is_cleared, is_parked, park, unpark};
 use crate::process::Objects;
 use crate::thread::{Scheduler, Spares};
 use crate::timeline::{IS_TRACED, Log, Logs};

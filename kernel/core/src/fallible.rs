@@ -1,5 +1,6 @@
 //! Allocation that can fail without ending the kernel.
 
+use crate::faults;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::alloc::Layout;
@@ -15,6 +16,9 @@ pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory<T>> {
     if layout.size() == 0 {
         return Ok(Box::new(value));
     }
+    if faults::refuses_memory() {
+        return Err(NoMemory(value));
+    }
     // SAFETY: the layout is not empty.
     let memory = unsafe { alloc::alloc::alloc(layout) }.cast::<T>();
     if memory.is_null() {
@@ -28,6 +32,9 @@ pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory<T>> {
 
 /// `length` zeroes, or nothing without memory.
 pub(crate) fn zeroes(length: usize) -> Option<Vec<u8>> {
+    if faults::refuses_memory() {
+        return None;
+    }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length).ok()?;
     bytes.resize(length, 0);
@@ -42,7 +49,9 @@ fn pages(count: usize) -> Option<Layout> {
 pub(crate) fn zeroed_pages(count: usize) -> *mut u8 {
     match pages(count) {
         // SAFETY: the layout is not empty: nobody asks for no pages.
-        Some(layout) if count > 0 => unsafe { alloc::alloc::alloc_zeroed(layout) },
+        Some(layout) if count > 0 && !faults::refuses_memory() => unsafe {
+            alloc::alloc::alloc_zeroed(layout)
+        },
         _ => core::ptr::null_mut(),
     }
 }

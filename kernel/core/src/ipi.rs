@@ -1,7 +1,7 @@
 //! The messages between CPUs, on this machine: the fabric of rings, rung by the local APIC.
 
 use crate::cpu::{Machine, critical, here};
-use crate::memory;
+use crate::{faults, memory};
 use arch::layout::PAGE;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,9 @@ impl Bell for Apic {
 
     #[inline]
     fn ring(&self, crit: &Crit, to: CpuId) {
-        apic::send_ipi(crit, arch::cpu::apic_id_of(to), arch::trap::vector::DOORBELL);
+        if !faults::holds_back(crit, to) {
+            apic::send_ipi(crit, arch::cpu::apic_id_of(to), arch::trap::vector::DOORBELL);
+        }
     }
 
     #[cold]

@@ -15,6 +15,7 @@ pub mod console;
 pub mod cpu;
 pub mod exec;
 mod fallible;
+pub mod faults;
 mod idle;
 pub mod interrupt;
 pub mod ipi;
@@ -40,6 +41,7 @@ pub fn variants() -> alloc::string::String {
         ("free", remote::CHOSEN, remote::IS_USUAL),
         ("trace", probe::CHOSEN, probe::IS_USUAL),
         ("checks", checks::CHOSEN, checks::IS_USUAL),
+        ("faults", ::faults::CHOSEN, ::faults::IS_USUAL),
     ];
     let unusual = all.iter().filter(|(.., usual)| !usual);
     let words: alloc::vec::Vec<_> =

@@ -5,11 +5,12 @@ mod heap;
 mod refusal;
 
 pub(crate) use frames::{FrameCache, take_for_good, take_run};
-pub use frames::{free, in_use as frames_in_use, put, take, take_zeroed};
+pub use frames::{free, in_use as frames_in_use, put};
 pub use heap::{Heap, in_use as heap_in_use, objects_out, pages as heap_pages};
 pub(crate) use heap::{IS_FETCHED, fetch, footprint};
 pub use refusal::{Dry, Refusal, asked, dry_spells, refuse};
 
+use crate::faults;
 use arch::layout::Phys;
 use arch::paging::FrameSource;
 use percpu::Crit;
@@ -27,6 +28,18 @@ pub(crate) fn init(info: &arch::boot::BootInfo) -> Result<(), NoArena> {
     frames::init(info.memory.iter().copied());
     let bytes = (info.ram_bytes / ARENA_SHARE).max(ARENA_LEAST);
     if heap::init(bytes as usize) { Ok(()) } else { Err(NoArena) }
+}
+
+/// Takes a frame with undefined content.
+#[inline]
+pub fn take(crit: &Crit) -> Option<Phys> {
+    if faults::refuses_memory() { None } else { frames::take(crit) }
+}
+
+/// Takes a frame full of zeroes.
+#[inline]
+pub fn take_zeroed(crit: &Crit) -> Option<Phys> {
+    if faults::refuses_memory() { None } else { frames::take_zeroed(crit) }
 }
 
 /// Frames for page tables.

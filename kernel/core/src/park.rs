@@ -29,6 +29,23 @@ const LOOK: u64 = 20_000;
 /// # Errors
 /// There is no such CPU, or no other that is left.
 pub fn park(cx: &mut MayBlock, cpu: CpuId) -> Result<(), ParkError> {
+    begin_to_park(cpu)?;
+    if here().id() == cpu {
+        // Refused only when this thread is bound: it may stay.
+        let _ = thread::migrate(cx, other_than(cpu));
+    }
+    let mut to = other_than(cpu);
+    while is_parked(cpu) && !is_cleared(cpu, &mut to) {
+        thread::sleep(cx, LOOK);
+    }
+    Ok(())
+}
+
+/// Takes a CPU away from scheduling: nothing is placed there from now on. What is there goes by [`is_cleared`].
+///
+/// # Errors
+/// There is no such CPU, or no other that is left.
+pub fn begin_to_park(cpu: CpuId) -> Result<(), ParkError> {
     if cpu.index() >= cpu::count() {
         return Err(ParkError::NoSuchCpu);
     }
@@ -39,20 +56,18 @@ pub fn park(cx: &mut MayBlock, cpu: CpuId) -> Result<(), ParkError> {
         probe::taken_away(cpu.index() as u32);
         PARKED.insert(cpu);
         Ok(())
-    })?;
-    let mut to = other_than(cpu);
-    if here().id() == cpu {
-        // Refused only when this thread is bound: it may stay.
-        let _ = thread::migrate(cx, to);
+    })
+}
+
+/// Gives some of the threads away that are on a CPU which was taken away, and has those that run go where they next give way: whether
+/// there were none left. They go to CPU `to`; the next ones to another, which is put in its place.
+pub fn is_cleared(cpu: CpuId, to: &mut CpuId) -> bool {
+    let left = ipi::call(cpu, |crit| thread::give_some(crit, *to));
+    *to = other_than(*to);
+    if *to == cpu {
+        *to = other_than(cpu);
     }
-    while is_parked(cpu) && ipi::call(cpu, |crit| thread::give_some(crit, to)) > 0 {
-        to = other_than(to);
-        if to == cpu {
-            to = other_than(cpu);
-        }
-        thread::sleep(cx, LOOK);
-    }
-    Ok(())
+    left == 0
 }
 
 /// Gives a CPU back.

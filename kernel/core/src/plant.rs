@@ -1,11 +1,12 @@
 //! What goes wrong on purpose, so that tests see what it looks like: one thing, chosen by the command line.
 //!
-//! An end is thread "main"'s, a clock that is wrong is boot's. A bug strikes now and then, and only while a stress test lets it ([`allow`]): the rest of
+//! An end is thread "main"'s; a clock that is wrong, or a CPU that does not start, is boot's. A bug strikes now and then, and only while a stress test lets it ([`allow`]): the rest of
 //! the kernel stays whole. Bugs are in the code with feature `plants` only.
 
 mod misuse;
 
 use crate::{cpu, thread};
+use arch::smp::Startup;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use lwkt_sched::{MayBlock, Reason, Why};
 use servers::options::{Bug, End, Options, Plant};
@@ -43,6 +44,16 @@ static AHEAD: AtomicU64 = AtomicU64::new(0);
 /// By how many ticks a CPU's counter seems to be ahead of what it is.
 pub(crate) fn clock_ahead(is_last: bool) -> u64 {
     if is_last { AHEAD.load(Ordering::Relaxed) } else { 0 }
+}
+
+/// What becomes of the messages that start a CPU.
+pub(crate) fn startup(is_in_the_middle: bool) -> Startup {
+    let planted = crate::boot::options().and_then(|options| options.plant);
+    match planted.filter(|_| is_in_the_middle) {
+        Some(Plant::LateCpu) => Startup::FirstLost,
+        Some(Plant::MissingCpu) => Startup::Lost,
+        _ => Startup::Sent,
+    }
 }
 
 /// Whether this image can do what the command line chooses.

@@ -6,19 +6,21 @@
 
 mod life;
 mod migrate;
+mod spares;
 mod turns;
 
 pub(crate) use life::{Body, Whole, body, exit, lender_body, prepare};
 pub use life::{
-    Handle, OutOfMemory, Spares, spawn, spawn_bound, spawn_bound_detached, spawn_detached, spawn_on,
+    Handle, OutOfMemory, spawn, spawn_bound, spawn_bound_detached, spawn_detached, spawn_on,
 };
 pub(crate) use migrate::give_some;
 pub use migrate::{MoveError, ask_for_one, deschedule, migrate, pull, schedule};
+pub use spares::{Kept, Spares};
 pub(crate) use turns::tick;
 pub use turns::{breathe, take_turn};
 
 use crate::cpu::{self, critical, here};
-use crate::{idle, ipi, process, token};
+use crate::{faults, idle, ipi, process, token};
 use lwkt_sched::{
     Chase, Context, Left, MayBlock, Next, Rare, Thread, ThreadRef, Unstarted, Wake, Why,
 };
@@ -80,6 +82,7 @@ pub fn give_way(_: &mut MayBlock) {
 #[track_caller]
 pub fn block(crit: &Crit, _: &mut MayBlock, why: Why) {
     token::check_may_switch();
+    faults::wake_at_once(crit);
     waits(why);
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.block(crit, why)));
     go(crit, from, next);
@@ -94,6 +97,7 @@ fn waits(why: Why) {
 #[track_caller]
 pub fn sleep_until(crit: &Crit, _: &mut MayBlock, why: Why, deadline: u64) {
     token::check_may_switch();
+    faults::wake_at_once(crit);
     waits(why);
     let (from, next) = here().scheduler.with(crit, |s| (s.current(), s.sleep(crit, why, deadline)));
     crate::timer::rearm(crit);
@@ -299,6 +303,12 @@ pub fn stacks_in_use() -> usize {
         .map(|cpu| ipi::call(cpu.id(), |crit| here().spares.with(crit, |spares| spares.in_use())))
         .sum();
     in_use.cast_unsigned()
+}
+
+/// What threads have taken for good, over all CPUs.
+pub fn kept() -> Kept {
+    let own = |crit: &Crit| here().spares.with(crit, |spares| spares.kept());
+    cpu::all().fold(Kept::default(), |sum, cpu| sum + ipi::call(cpu.id(), own))
 }
 
 /// Checks what must hold of each scheduler outside its calls.

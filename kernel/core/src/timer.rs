@@ -14,7 +14,7 @@ mod occupy;
 pub use occupy::occupy;
 
 use crate::cpu::{self, here};
-use crate::{callout, chaos, idle, interrupt, ipi, process, thread};
+use crate::{callout, chaos, faults, idle, interrupt, ipi, process, thread};
 use core::sync::atomic::{AtomicU64, Ordering};
 use percpu::Crit;
 
@@ -29,18 +29,21 @@ pub struct Timer {
     chaos: u64,
     callout: u64,
     watch: u64,
-    /// The first of `chaos` and `callout`, which change seldom.
+    /// When doorbells that are held back are rung, where there are such faults.
+    late: [u64; ::faults::ONE],
+    /// The first of `chaos`, `callout` and `late`, which change seldom.
     seldom: u64,
 }
 
 impl Timer {
     pub(crate) const fn new() -> Self {
-        Self { tick: NEVER, chaos: NEVER, callout: NEVER, watch: NEVER, seldom: NEVER }
+        let late = [NEVER; ::faults::ONE];
+        Self { tick: NEVER, chaos: NEVER, callout: NEVER, watch: NEVER, late, seldom: NEVER }
     }
 
     fn change<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
         let result = f(self);
-        self.seldom = self.chaos.min(self.callout);
+        self.seldom = self.late.iter().fold(self.chaos.min(self.callout), |a, b| a.min(*b));
         result
     }
 }
@@ -94,6 +97,19 @@ pub(crate) fn set_callout(crit: &Crit, deadline: Option<u64>) {
     rearm(crit);
 }
 
+/// Has the timer fire at `deadline` at the latest, also in this critical section.
+pub(crate) fn hasten(crit: &Crit, deadline: u64) {
+    let cpu = here();
+    cpu.timer.with(crit, |timer| {
+        timer.change(|t| t.late.iter_mut().for_each(|late| *late = deadline.min(*late)));
+    });
+    // One that has fired in this section is armed for nothing, whatever the deadline says.
+    if cpu.timer_due.load(Ordering::Relaxed) || deadline < cpu.deadline.load(Ordering::Relaxed) {
+        cpu.deadline.store(deadline, Ordering::Relaxed);
+        arm(deadline);
+    }
+}
+
 /// Sets or clears when this CPU looks whether all rest for ever.
 pub(crate) fn set_watch(crit: &Crit, deadline: Option<u64>) {
     here().timer.with(crit, |timer| timer.watch = deadline.unwrap_or(NEVER));
@@ -127,6 +143,9 @@ pub(crate) fn fired(crit: &Crit) {
         |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
     let (tick, turn, call, look) = cpu.timer.with(crit, |timer| {
         timer.change(|t| {
+            if t.late.iter_mut().any(take) {
+                faults::ring_in_time(crit);
+            }
             (take(&mut t.tick), take(&mut t.chaos), take(&mut t.callout), take(&mut t.watch))
         })
     });
@@ -142,6 +161,7 @@ pub(crate) fn fired(crit: &Crit) {
         callout::fire(crit);
     }
     ipi::tick(crit);
+    faults::tick(crit);
     if look {
         idle::look(crit);
         cpu.timer.with(crit, |timer| timer.watch = idle::next_look());
@@ -158,7 +178,7 @@ fn arm(deadline: u64) {
     if deadline == NEVER {
         return apic::disarm_timer();
     }
-    let wait = deadline.saturating_sub(now()).clamp(1, LONGEST);
+    let wait = deadline.saturating_sub(now()).clamp(1, LONGEST) + faults::timer_delay();
     let ticks = (u128::from(wait) * u128::from(TIMER_PER_NANO.load(Ordering::Relaxed))) >> 32;
     apic::arm_timer(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
 }
@@ -169,6 +189,7 @@ extern "C" fn core_timer() {
     let cpu = here();
     probe::timer();
     chaos::turn();
+    faults::ring_in_handler();
     if arch::cpu::in_crit() {
         return cpu.leave_mark(|cpu| cpu.timer_due.store(true, Ordering::Relaxed));
     }

@@ -97,6 +97,8 @@ pub struct Options<'a> {
     pub idle: Idle,
     /// What is to go wrong.
     pub plant: Option<Plant>,
+    /// Which faults may strike under a seed, where not all; in a kernel that was built for them.
+    pub faults: Option<faults::Set>,
 }
 
 /// What can go wrong on purpose, so that tests see what it looks like.
@@ -108,6 +110,10 @@ pub enum Plant {
     Bug(Bug),
     /// The counter of the last CPU seems to be a million ticks ahead when boot looks.
     Clock,
+    /// A CPU in the middle does not hear the first time that it is told to start.
+    LateCpu,
+    /// It never does.
+    MissingCpu,
 }
 
 /// How a kernel can end before its time.
@@ -164,7 +170,7 @@ pub enum Bug {
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 21] = [
+    pub const ALL: [(&str, Self); 23] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -175,6 +181,8 @@ impl Plant {
         ("spin-twice", Self::End(End::Misuse(Misuse::SpinTwice))),
         ("spin-over-wait", Self::End(End::Misuse(Misuse::SpinOverWait))),
         ("clock", Self::Clock),
+        ("late-cpu", Self::LateCpu),
+        ("missing-cpu", Self::MissingCpu),
         ("lose", Self::Bug(Bug::Lose)),
         ("double", Self::Bug(Bug::Double)),
         ("reorder", Self::Bug(Bug::Reorder)),
@@ -214,6 +222,7 @@ impl<'a> Options<'a> {
         trace: false,
         idle: Idle::Hlt,
         plant: None,
+        faults: None,
     };
 
     /// Reads a command line.
@@ -240,6 +249,7 @@ impl<'a> Options<'a> {
             ("seed", number) => self.seed = number.parse().ok()?,
             ("idle", name) => self.idle = Idle::of(name)?,
             ("filter", text) => self.filter = text,
+            ("faults", names) => self.faults = Some(faults::Set::of(names)?),
             ("plant", name) => self.plant = Some(Plant::of(name)?),
             ("program", name) => {
                 self.program = name;

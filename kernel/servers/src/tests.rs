@@ -229,6 +229,7 @@ fn archive_refuses_what_it_is_not() {
 #[test]
 fn command_line_is_spelled_exactly() {
     use crate::options::{BadWord, Bug, Clock, Idle, Options, Parts, Plant};
+    use faults::{Fault, Set};
     assert_eq!(Options::parse(""), Ok(Options::DEFAULT));
     let options = Options::parse(" frames mode=insns seed=7 run=stress,test filter=ring quick")
         .expect("good words");
@@ -242,6 +243,9 @@ fn command_line_is_spelled_exactly() {
         let line = std::format!("idle={name}");
         assert_eq!(Options::parse(&line).map(|options| options.idle), Ok(idle));
     }
+    let few = Options::parse("faults=ring,park").expect("good words").faults;
+    assert_eq!(few, Some(Set::NONE.with(Fault::FullRing).with(Fault::ParkedCpu)));
+    assert_eq!(Options::parse("faults="), Err(BadWord("faults=")));
     let planted = Options::parse("plant=lost-wake").expect("a good word");
     assert_eq!(planted.plant, Some(Plant::Bug(Bug::LostWake)));
     for bad in ["frame", "frames=1", "mode=fast", "seed=-1", "run=benches", "plant=lost", "="] {

@@ -7,6 +7,7 @@
 //! Law: between go and done no message travels but the test's own, so what a planted fault hits is the test's. A crew
 //! that makes no progress is told to stop; threads that do not even then stay behind, and the next test can run.
 
+use crate::parking::{self, Parking};
 use crate::registry::Run;
 use alloc::format;
 use alloc::string::String;
@@ -14,7 +15,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ipiq::Bell;
+use kernel_core::faults::{self, Fault};
 use kernel_core::plant::{self, Faults};
+use kernel_core::thread::OutOfMemory;
 use kernel_core::{chaos, cpu, ipi, thread, timer};
 use lwkt_sched::{MayBlock, Name, Priority, ThreadRef};
 use percpu::{CpuId, Crit};
@@ -71,6 +74,13 @@ impl Ended {
     }
 }
 
+/// Whether the threads of a crew may leave the CPUs that they begin on, when these are parked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stay {
+    Bound,
+    Free,
+}
+
 /// What each thread of a crew does.
 pub(crate) struct Job<T: 'static> {
     /// Names the threads.
@@ -81,6 +91,8 @@ pub(crate) struct Job<T: 'static> {
     pub work: fn(&mut MayBlock, &Crew, &T, usize),
     /// Which planted faults it is there to see.
     pub faults: Faults,
+    /// Whether what a thread is goes with its CPU, or it may be driven off that.
+    pub stay: Stay,
     /// Gets each thread before any of them works.
     pub meet: fn(&T, usize, ThreadRef),
 }
@@ -93,10 +105,10 @@ pub(crate) fn run<T: Send + Sync>(
     cpus: impl Iterator<Item = CpuId>,
 ) -> Ended {
     let crew = Arc::new(Crew::default());
-    let mut threads = Vec::new();
+    let (mut threads, mut homes) = (Vec::new(), Vec::new());
     for (number, cpu) in cpus.enumerate() {
         let (crew, shared, work) = (crew.clone(), job.shared.clone(), job.work);
-        let started = thread::spawn_on(cpu, Name::new(job.name), Priority::SERVER, move |cx| {
+        let life = move |cx: &mut MayBlock| {
             crew.ready.fetch_add(1, Ordering::AcqRel);
             // Pairs with: `go` below, release.
             while !crew.go.load(Ordering::Acquire) {
@@ -105,9 +117,15 @@ pub(crate) fn run<T: Send + Sync>(
             work(cx, &crew, &shared, number);
             // Pairs with: `watch`, acquire.
             crew.done.fetch_add(1, Ordering::AcqRel);
-        });
+        };
+        let (name, priority) = (Name::new(job.name), Priority::SERVER);
+        let started = match job.stay {
+            Stay::Bound => thread::spawn_bound(cpu, name, priority, life),
+            Stay::Free => thread::spawn_on(cpu, name, priority, life),
+        };
         let handle = started.expect("memory for a thread of a test");
         (job.meet)(&job.shared, number, handle.thread());
+        homes.push((handle.thread(), cpu));
         threads.push(handle);
     }
     // Pairs with: the threads' first step, release.
@@ -116,15 +134,20 @@ pub(crate) fn run<T: Send + Sync>(
     }
     chaos::set_seed(run.turns());
     plant::allow(job.faults);
+    run.begin_faults(faults::Set::ALL);
     // Pairs with: the threads' wait, acquire.
     crew.go.store(true, Ordering::Release);
-    let ended = watch(run, cx, &crew, threads.len());
+    let mut parking = Parking::of(homes.into_iter());
+    let ended = watch(run, cx, &crew, threads.len(), &mut parking);
+    drop(parking);
+    faults::end();
     plant::allow(Faults::None);
     if ended != Ended::Done {
         rescue(&crew, &threads);
     }
     chaos::set_seed(0);
-    if ended != Ended::Done && watch(run, cx, &crew, threads.len()) != Ended::Done {
+    let mut none = Parking::of(core::iter::empty());
+    if ended != Ended::Done && watch(run, cx, &crew, threads.len(), &mut none) != Ended::Done {
         return ended;
     }
     for handle in threads {
@@ -135,11 +158,22 @@ pub(crate) fn run<T: Send + Sync>(
 }
 
 /// Waits until all are done, or none makes progress.
-fn watch(run: &Run<'_>, cx: &mut MayBlock, crew: &Crew, threads: usize) -> Ended {
+fn watch(
+    run: &Run<'_>,
+    cx: &mut MayBlock,
+    crew: &Crew,
+    threads: usize,
+    parking: &mut Parking,
+) -> Ended {
     let (mut seen, mut since) = (0, timer::now());
     // Pairs with: the threads' last step, release.
     while crew.done.load(Ordering::Acquire) < threads {
-        thread::sleep(cx, LOOK);
+        if Parking::is_wanted() {
+            thread::sleep(cx, parking::LOOK);
+            parking.look();
+        } else {
+            thread::sleep(cx, LOOK);
+        }
         let steps = crew.steps.load(Ordering::Relaxed) + crew.done.load(Ordering::Relaxed);
         if steps != seen {
             (seen, since) = (steps, timer::now());
@@ -159,6 +193,17 @@ fn rescue(crew: &Crew, threads: &[thread::Handle]) {
         cpu::all().for_each(|cpu| ipi::fabric().bell().ring(crit, cpu.id()));
         threads.iter().for_each(|handle| wake_if_alive(crit, handle));
     });
+}
+
+/// Starts a thread, as often as a fault refuses it the memory.
+pub(crate) fn start<T>(cx: &mut MayBlock, mut start: impl FnMut() -> Result<T, OutOfMemory>) -> T {
+    loop {
+        match start() {
+            Ok(started) => return started,
+            Err(OutOfMemory) if faults::may_strike(Fault::NoMemory) => relax(cx),
+            Err(OutOfMemory) => panic!("no memory for a thread of a test"),
+        }
+    }
 }
 
 /// A joinable thread that nobody has joined is there still, over or not.

@@ -10,7 +10,7 @@ use kernel_core::{cpu, memory, process, thread};
 use lwkt_sched::{MayBlock, Name, Priority, Reason, Why};
 
 /// What is in use. Apart: pages that small objects share, since they stay with them; tables of objects, which keep
-/// their size. (Frames of message rings count neither as in use nor as free.)
+/// their size; memory and stacks of threads, which stay with the CPU where one was last, and are counted as stacks. (Frames of message rings count neither as in use nor as free.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Held {
     pub stacks: usize,
@@ -21,10 +21,13 @@ pub(crate) struct Held {
 impl Held {
     pub fn now() -> Self {
         crew::settle();
+        let kept = thread::kept();
         Self {
             stacks: thread::stacks_in_use(),
-            bytes: memory::heap_in_use() - process::table_bytes(),
-            frames: memory::frames_in_use().wrapping_sub(memory::heap_pages()),
+            bytes: memory::heap_in_use() - process::table_bytes() - kept.bytes,
+            frames: memory::frames_in_use()
+                .wrapping_sub(memory::heap_pages())
+                .wrapping_sub(kept.frames),
         }
     }
 

@@ -12,6 +12,7 @@ mod ballast;
 mod crew;
 mod dice;
 mod held;
+mod parking;
 mod program;
 mod registry;
 mod run;

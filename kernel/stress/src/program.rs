@@ -6,10 +6,12 @@
 //! Law: a program that hangs is killed and its test fails; the kernel goes on with the next.
 
 use crate::held::{self, Held};
+use crate::parking::{self, Parking};
 use crate::registry::{Run, ensure};
 use alloc::format;
 use alloc::string::String;
-use kernel_core::process::{self, Ended, How, Launch};
+use kernel_core::faults::{self, Fault, Set};
+use kernel_core::process::{self, Ended, How, Launch, StartError};
 use kernel_core::{chaos, cpu, timer};
 use lwkt_sched::MayBlock;
 use percpu::CpuId;
@@ -36,12 +38,17 @@ impl Program {
         Self { name, cpu: CpuId::at(0), arguments: [steps, carriers(), 0], salt: 0 }
     }
 
-    /// Starts it.
+    /// Starts it, as often as a fault refuses it the memory.
     pub fn start(&self, run: &Run<'_>) -> Result<Launch, String> {
         let [steps, carriers, more] = self.arguments;
         let arguments = [chaos::mix(run.options.seed ^ self.salt), steps, carriers, more];
-        process::start(self.name, self.cpu, &arguments)
-            .map_err(|why| format!("{} was not started: {why:?}", self.name))
+        loop {
+            match process::start(self.name, self.cpu, &arguments) {
+                Ok(launch) => return Ok(launch),
+                Err(StartError::NoMemory) if faults::may_strike(Fault::NoMemory) => {}
+                Err(why) => return Err(format!("{} was not started: {why:?}", self.name)),
+            }
+        }
     }
 }
 
@@ -68,7 +75,13 @@ pub(crate) fn wait_for(
     limit: u64,
 ) -> Result<Ended, String> {
     let deadline = timer::now().saturating_add(limit);
-    match launch.wait_until(cx, deadline) {
+    let mut parking = Parking::of(core::iter::empty());
+    let mut ended = None;
+    while Parking::is_wanted() && ended.is_none() && timer::now() < deadline {
+        ended = launch.wait_until(cx, deadline.min(timer::now() + parking::LOOK));
+        parking.look();
+    }
+    match ended.or_else(|| launch.wait_until(cx, deadline)) {
         Some(ended) => Ok(ended),
         None => {
             launch.kill();
@@ -108,10 +121,23 @@ pub(crate) fn all_comes_back<T>(
     cx: &mut MayBlock,
     work: impl FnOnce(&mut Run<'_>, &mut MayBlock) -> Result<T, String>,
 ) -> Result<T, String> {
+    // A program that is refused memory may end as it likes, and these have to end well.
+    under_faults(run, cx, Set::ALL.without(Fault::NoMemory), work)
+}
+
+/// The same, under faults of these sorts.
+fn under_faults<T>(
+    run: &mut Run<'_>,
+    cx: &mut MayBlock,
+    sorts: Set,
+    work: impl FnOnce(&mut Run<'_>, &mut MayBlock) -> Result<T, String>,
+) -> Result<T, String> {
     held::warm_up(cx, at_once());
     let before = Held::now();
     chaos::set_seed(run.turns());
+    run.begin_faults(sorts);
     let done = work(run, cx);
+    faults::end();
     chaos::set_seed(0);
     let done = done?;
     let after = Held::soon(cx, &before);
@@ -140,7 +166,7 @@ pub(crate) fn hostile(
     processes: u64,
     time: u64,
 ) -> Result<Ends, String> {
-    all_comes_back(run, cx, |run, cx| {
+    under_faults(run, cx, Set::ALL, |run, cx| {
         let mut ends = Ends::default();
         for salt in 0..processes {
             let launch = Program { salt, ..Program::new(name, steps) }.start(run)?;

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use kernel_core::faults::{self, Fault, Set};
 use lwkt_sched::MayBlock;
 use servers::options::{Clock, Options};
 
@@ -40,6 +41,8 @@ pub(crate) struct Run<'a> {
     counts: Vec<(&'static str, u64)>,
     /// It does less than a full one, since this mode is slow at it.
     reduced: bool,
+    /// Faults that it can bear.
+    faults: Set,
 }
 
 /// The part of a slow check that runs where CPUs run at the same time.
@@ -47,7 +50,7 @@ const EIGHTH: u64 = 8;
 
 impl<'a> Run<'a> {
     pub(crate) fn new(options: &'a Options<'a>) -> Self {
-        Self { options, counts: Vec::with_capacity(16), reduced: false }
+        Self { options, counts: Vec::with_capacity(24), reduced: false, faults: Set::ALL }
     }
 
     /// Notes a number for the record.
@@ -73,6 +76,16 @@ impl<'a> Run<'a> {
         }
         self.reduced = true;
         (self.steps(full) / EIGHTH).max(1)
+    }
+
+    /// From now on no fault of this sort strikes this check: what it shows does not hold with it, or it makes such faults itself.
+    pub fn is_spared(&mut self, fault: Fault) {
+        self.faults = self.faults.without(fault);
+    }
+
+    /// These faults may strike from now on, where the check bears them, in a kernel that was built for them.
+    pub fn begin_faults(&self, sorts: Set) {
+        faults::begin(self.options.seed, sorts.and(self.faults));
     }
 
     /// What the verdict has to say about the size of this run.

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bench_api::matches;
 use bench_api::wire::{Named, Record};
+use kernel_core::faults::{self, Fault};
 use kernel_core::{chaos, order, records, thread};
 use lwkt_sched::MayBlock;
 use servers::options::Options;
@@ -27,10 +28,14 @@ pub fn stress(cx: &mut MayBlock, options: &Options<'_>) -> bool {
         records::emit(&Record::StressBegin { name, seed });
         order::begin();
         let turns = chaos::turns();
+        let struck = struck();
         let mut run = Run::new(options);
         let verdict = (check.run)(&mut run, cx).and_then(lawful).map(|m| m + run.size());
         let trace = order::trace();
         run.count("turns", chaos::turns() - turns);
+        for ((now, before), (_, fault)) in self::struck().iter().zip(struck).zip(Fault::ALL) {
+            run.count(fault.counter(), now - before);
+        }
         let (Ok(message) | Err(message)) = &verdict;
         let counts = Named::Plain(run.counts());
         records::emit(&Record::StressEnd {
@@ -69,4 +74,9 @@ fn each(kind: Kind, options: &Options<'_>, mut f: impl FnMut(&Check) -> bool) ->
         assert!(pair[0].name != pair[1].name, "two checks are called {}", pair[0].name);
     }
     chosen.into_iter().fold(true, |ok, check| f(check) & ok)
+}
+
+/// How often each sort of fault has struck, in a kernel that was built for them.
+fn struck() -> [u64; if faults::ARE_BUILT_IN { Fault::ALL.len() } else { 0 }] {
+    core::array::from_fn(|sort| faults::struck(Fault::ALL[sort].1))
 }

@@ -73,7 +73,8 @@ impl<X: Events> WaitQueue<X> {
         }
     }
 
-    /// Waits until `done` says so. It is asked in a critical section, first at once, and again after each wake.
+    /// Waits until `done` says so. It is asked in a critical section, first at once, and again after each wake of the thread, which need
+    /// not be the queue's: a thread that is woken without a cause asks, and goes back to waiting in its old place.
     pub fn wait_until(&self, cx: &mut MayBlock, done: impl FnMut(&Crit) -> bool) {
         let _ = self.wait(cx, None, done);
     }

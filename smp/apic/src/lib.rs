@@ -53,6 +53,11 @@ pub fn send_ipi(crit: &Crit, to: u32, vector: u8) {
     registers::command(crit, to, u32::from(vector) | ASSERT);
 }
 
+/// As [`send_ipi`], from a handler, with interrupts off, that may have come between the two halves of another command.
+pub fn send_ipi_between(to: u32, vector: u8) {
+    registers::command_between(to, u32::from(vector) | ASSERT);
+}
+
 /// Sends a non-maskable interrupt to one CPU.
 pub fn send_nmi(crit: &Crit, to: u32) {
     registers::command(crit, to, NMI | ASSERT);

@@ -91,6 +91,22 @@ pub(crate) fn command(_: &Crit, to: u32, low: u32) {
     }
 }
 
+/// As [`command`], in a handler that may have interrupted one: what that had written is there again when this returns.
+pub(crate) fn command_between(to: u32, low: u32) {
+    // SAFETY: interrupts are off in a handler: no other comes in between.
+    let crit = unsafe { Crit::assume() };
+    if base() == 0 {
+        return command(&crit, to, low);
+    }
+    let high = read(Register::CommandHigh);
+    command(&crit, to, low);
+    // The one that was interrupted may have seen already that it may go on.
+    while read(Register::Command) & DELIVERY_PENDING != 0 {
+        core::hint::spin_loop();
+    }
+    write(Register::CommandHigh, high);
+}
+
 /// The memory-mapped form is two stores, which no other command may come between: handlers send none in a critical section.
 #[inline(always)]
 fn command_in_page(base: usize, to: u32, low: u32) {

@@ -63,6 +63,15 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
     }
 }
 
+/// Names of faults.
+pub(super) fn known_faults(text: &str) -> Result<String, String> {
+    let known = || faults::Fault::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    match faults::Set::of(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!("there are {}", known())),
+    }
+}
+
 pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
     match std::fs::metadata(text) {
         Ok(file) if file.is_file() => Ok(text.into()),

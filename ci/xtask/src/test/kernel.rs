@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use bench_report::RunKey;
+use faults::Fault;
 use runner::{Apic, Request, probe};
 
 use super::heard::{Heard, hear};
@@ -50,7 +51,46 @@ pub fn steps() -> Vec<Step> {
         step("stress", "every stress test, under ten seeds", || {
             boot(&["run=stress"], &SEEDS.collect::<Vec<_>>())
         }),
+        step(
+            "stress-faults",
+            "every stress test bears faults of each sort, under ten seeds, on 1 to 16 CPUs",
+            under_faults,
+        ),
     ]
+}
+
+/// A kernel that is built for faults, under each seed, quickly: every test passes, each sort of fault has struck, and the first seed
+/// strikes alike a second time.
+fn under_faults() -> Result<Done> {
+    let built = settings::unusual().filter(|variant| variant.to_string() == "faults=on");
+    let kernel = build::kernel(&[], &built.collect::<Vec<_>>())?;
+    let mut boots: Vec<_> = SEEDS.zip([4, 1, 2, 16].into_iter().cycle()).collect();
+    boots.push(boots[0]);
+    let all = side_by_side::map(&boots, |(seed, cpus)| {
+        let mut request = Request::new(&kernel);
+        (request.seed, request.cpus) = (*seed, *cpus);
+        request.words = ["run=stress", "quick"].map(str::to_owned).into();
+        heard(&request, &format!("faults=on seed={seed}, {cpus} CPUs"))
+    });
+    let all = all.into_iter().collect::<Result<Vec<_>>>()?;
+    let mut done = Done::default();
+    all.iter().for_each(|heard| heard.count(&mut done));
+    for (name, fault) in Fault::ALL {
+        let counts =
+            all.iter().flat_map(|heard| &heard.collected.stress).flat_map(|test| &test.counts);
+        let of_sort = counts.filter(|(counter, _)| counter == fault.counter());
+        let struck: u64 = of_sort.map(|(_, count)| count).sum();
+        done.count(struck > 0);
+        done.found.push(format!("{name:<9} struck {struck} times"));
+    }
+    let (first, again) = (&all[0].collected.stress, &all[all.len() - 1].collected.stress);
+    for (test, again) in first.iter().zip(again) {
+        done.count(test == again);
+        if test != again {
+            done.output.push_str(&format!("not alike a second time: {test:?} {again:?}\n"));
+        }
+    }
+    Ok(done)
 }
 
 /// A kernel of each variant, which says itself that it is one.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::workspace::Workspace;
 use super::{
     baseline, clocks, count, cpus, cures, curves, explained, faults, hosted, kernel, orders,
-    pandas, parity, planted, readme, repeats, timelines,
+    pandas, parity, planted, readme, repeats, startup, timelines,
 };
 use crate::{build, place, toolchain};
 
@@ -88,6 +88,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.extend(kernel::steps());
     steps.extend(cpus::steps());
     steps.push(clocks::clocks());
+    steps.push(startup::startup());
     steps.push(faults::faults());
     steps.push(planted::planted());
     steps.push(cures::cures());

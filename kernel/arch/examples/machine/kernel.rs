@@ -120,7 +120,7 @@ pub fn start_cpus(info: &BootInfo, frames: &mut Bump) -> usize {
             // SAFETY: the first CPU, once, interrupts off.
             0 => unsafe { tables::adopt(&prepared) }.map_err(|_| smp::StartError::Unfit),
             // SAFETY: one at a time, after the first adopted its own.
-            _ => unsafe { smp::start(&prepared) },
+            _ => unsafe { smp::start(&prepared, smp::Startup::Sent) },
         };
         match result {
             Ok(()) => started += 1,
@@ -135,7 +135,7 @@ pub fn start_nobody(frames: &mut Bump) {
     let id = MAX_CPUS - 1;
     let prepared = tables::prepare(&HEADS[id], id as u32, 0xf0, frames).expect("memory for a CPU");
     // SAFETY: one at a time, on the first CPU.
-    let result = unsafe { smp::start(&prepared) };
+    let result = unsafe { smp::start(&prepared, smp::Startup::Sent) };
     assert_eq!(result, Err(smp::StartError::Silent));
     textln!("machine: cpu {id}: {result:?}");
 }

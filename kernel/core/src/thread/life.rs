@@ -2,8 +2,9 @@
 //!
 //! Law: a CPU maps the stacks of the threads that are started there. A thread that moves takes its own along; when it is over the
 //! CPU where it was last keeps memory and stack for the next one there. What it cannot keep warm goes home: to the CPU that
-//! mapped the stack, whose slot it is. So no CPU gathers more than [`WARM`] stacks of others.
+//! mapped the stack, whose slot it is. So no CPU gathers more than a few stacks of others ([`Spares`]).
 
+use super::spares::{Kept, Spares};
 use super::{arrived, current, migrate, switch, wait_until};
 use crate::cpu::{self, Cpu, critical, here};
 use crate::exec::Threads;
@@ -12,8 +13,8 @@ use alloc::boxed::Box;
 use arch::stack;
 use core::cell::Cell;
 use lwkt_sched::{
-    Chase, Context, Join, Life, MayBlock, Name, Priority, Reason, Thread, ThreadCache, ThreadRef,
-    Unstarted, Wake, Why,
+    Chase, Context, Join, Life, MayBlock, Name, Priority, Reason, Thread, ThreadRef, Unstarted,
+    Wake, Why,
 };
 use lwkt_token::Held;
 use percpu::{CpuId, Crit};
@@ -22,11 +23,11 @@ use percpu::{CpuId, Crit};
 pub(crate) struct Body {
     /// Top of its kernel stack, and the CPU that mapped it.
     pub(crate) stack_top: usize,
-    stack_home: CpuId,
+    pub(super) stack_home: CpuId,
     /// Its context in ring 3, if it has one; null else. Own CPU only.
     pub(crate) carrier: Cell<*const process::Carrier>,
     /// The next of the threads that are over and found no place among the spares. Own CPU only.
-    next: Cell<Option<Unstarted>>,
+    pub(super) next: Cell<Option<Unstarted>>,
 }
 
 /// What the kernel keeps about the running thread.
@@ -53,61 +54,6 @@ unsafe fn body_here(thread: ThreadRef) -> &'static Body {
     let word = unsafe { thread.ext() };
     // SAFETY: every thread but idle has a `&'static Body` there.
     unsafe { &*core::ptr::with_exposed_provenance::<Body>(word) }
-}
-
-/// Threads that a CPU keeps for the next, whoever mapped their stacks.
-const WARM: usize = 64;
-
-/// Threads that are over, with their stacks, and stack slots that never had one.
-pub struct Spares {
-    threads: ThreadCache<Unstarted, WARM>,
-    /// More of them, linked through their bodies: a thread's memory is never given up, however many there were at once.
-    more: Option<Unstarted>,
-    more_count: usize,
-    next_slot: usize,
-}
-
-impl Spares {
-    pub(crate) const fn new() -> Self {
-        let next_slot = stack::FIRST_SLOT;
-        Self { threads: ThreadCache::new(), more: None, more_count: 0, next_slot }
-    }
-
-    /// Kernel stacks that this CPU has mapped, less those that it keeps: over all CPUs, those that threads use, idle threads
-    /// not counted.
-    pub(crate) fn in_use(&self) -> isize {
-        (self.next_slot - stack::FIRST_SLOT).cast_signed()
-            - (self.threads.len() + self.more_count).cast_signed()
-    }
-
-    /// A thread with a stack, if there is one to spare.
-    fn take(&mut self) -> Option<Unstarted> {
-        self.threads.take().or_else(|| {
-            let memory = self.more.take()?;
-            self.more = body_of(&memory).next.take();
-            self.more_count -= 1;
-            Some(memory)
-        })
-    }
-
-    /// Keeps a thread that is over. What does not find room, and whose stack is of another CPU than `here`, comes back.
-    fn put(&mut self, memory: Unstarted, here: CpuId) -> Result<(), Unstarted> {
-        match self.threads.put(memory) {
-            Ok(()) => Ok(()),
-            Err(memory) if body_of(&memory).stack_home == here => {
-                self.put_more(memory);
-                Ok(())
-            }
-            Err(memory) => Err(memory),
-        }
-    }
-
-    #[cold]
-    fn put_more(&mut self, memory: Unstarted) {
-        body_of(&memory).next.set(self.more.take());
-        self.more = Some(memory);
-        self.more_count += 1;
-    }
 }
 
 /// A thread's memory: what the scheduler knows, and its tokens. Idle threads, which take none, have the first part alone.
@@ -353,14 +299,28 @@ fn made<F: FnOnce(&mut MayBlock) + Send + 'static>(
 }
 
 /// What the kernel keeps about a thread that does not run.
-fn body_of(memory: &Unstarted) -> &'static Body {
+pub(super) fn body_of(memory: &Unstarted) -> &'static Body {
     // SAFETY: `fresh` put a `&'static Body` there.
     unsafe { &*core::ptr::with_exposed_provenance::<Body>(memory.ext()) }
 }
 
-/// Memory and a stack for a thread. The stack comes last: it is the only one of them that could not be given back.
+/// Memory and a stack for a thread, which are kept for good; so are tables that a stack has which was refused.
 #[cold]
 fn fresh(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
+    let counters = &cpu.counters;
+    // Pages of small objects are the heap's.
+    let taken = || (counters.heap.get(), counters.frames.get().wrapping_sub(counters.slabs.get()));
+    let (bytes, frames) = taken();
+    let made = allocate(crit, cpu);
+    let (bytes_now, frames_now) = taken();
+    let kept =
+        Kept { bytes: bytes_now.wrapping_sub(bytes), frames: frames_now.wrapping_sub(frames) };
+    cpu.spares.with(crit, |spares| spares.kept = spares.kept + kept);
+    made
+}
+
+/// Memory and a stack. The stack comes last: it is the only one of them that could not be given back.
+fn allocate(crit: &Crit, cpu: &Cpu) -> Result<Unstarted, OutOfMemory> {
     let slot = cpu.spares.with(crit, |spares| spares.next_slot);
     let whole = boxed(Whole { thread: Thread::new(), held: Held::new::<Threads>() })?;
     let mut body = boxed(Body {

@@ -1,6 +1,6 @@
 //! Messages that their senders ask for again, wherever these are by then, and ports that die meanwhile.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::boxed::Box;
@@ -107,6 +107,7 @@ fn abort(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work,
         faults: Faults::Replies,
+        stay: Stay::Free,
         meet: Abort::meet,
     };
     let ended = crew::run(run, cx, &job, places);

@@ -1,6 +1,6 @@
 //! Callouts armed, armed again, cancelled and drained from all CPUs, and from their own handlers, while they fire.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::add;
@@ -217,6 +217,7 @@ fn callouts(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
             hand(cx, crew, table, each, me)
         },
         faults: Faults::Drains,
+        stay: Stay::Free,
         meet: |_, _, _| (),
     };
     let ended = crew::run(run, cx, &job, crew::everywhere());

@@ -1,6 +1,6 @@
 //! Threads that come, take memory, and go; everywhere at once.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::held::{self, Held};
 use crate::registry::{Run, Verdict, check, ensure};
@@ -54,6 +54,7 @@ fn churn(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work: make,
         faults: Faults::Pages,
+        stay: Stay::Free,
         meet: |_, _, _| (),
     };
     let before = Held::now();
@@ -106,16 +107,18 @@ fn make(cx: &mut MayBlock, crew: &Crew, churn: &Churn, me: usize) {
             }
             mine.fetch_add(1, Ordering::Relaxed);
             let mine = mine.clone();
-            let started =
-                thread::spawn_detached(to, Name::new("loose"), Priority::SERVER, move |cx| {
-                    life(cx);
-                    // Pairs with: the maker's last wait, acquire.
-                    mine.fetch_sub(1, Ordering::Release);
-                });
-            started.expect("memory for a thread of a test");
+            let life = move |cx: &mut MayBlock| {
+                life(cx);
+                // Pairs with: the maker's last wait, acquire.
+                mine.fetch_sub(1, Ordering::Release);
+            };
+            crew::start(cx, || {
+                thread::spawn_detached(to, Name::new("loose"), Priority::SERVER, life.clone())
+            });
         } else {
-            let started = thread::spawn_on(to, Name::new("brief"), Priority::SERVER, life);
-            open.push_back(started.expect("memory for a thread of a test"));
+            open.push_back(crew::start(cx, || {
+                thread::spawn_on(to, Name::new("brief"), Priority::SERVER, life.clone())
+            }));
         }
         if open.len() == churn.open {
             let chosen = dice.below(open.len());

@@ -1,7 +1,7 @@
 //! Everything that CPUs can say to each other, at once: storms on full rings whose calls answer, passive sends, masks, quick syncs,
 //! and sets of CPUs that are parked and let go, by all CPUs to all.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::{Team, add};
@@ -93,6 +93,7 @@ fn cpusync(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work,
         faults: Faults::Repeats,
+        stay: Stay::Bound,
         meet: |s, n, t| s.team.enter(n, t),
     };
     let ended = crew::run(run, cx, &job, crew::everywhere());

@@ -1,6 +1,6 @@
 //! Blocks of the heap that are allocated on one CPU and freed on another, in messages and outside.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::held;
 use crate::registry::{Run, Verdict, check, ensure};
@@ -93,6 +93,7 @@ fn heap(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work: hand_out,
         faults: Faults::Frees,
+        stay: Stay::Bound,
         meet: |s, n, t| s.team.enter(n, t),
     };
     let ended = crew::run(run, cx, &job, crew::everywhere());

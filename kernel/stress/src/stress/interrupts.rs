@@ -1,6 +1,6 @@
 //! Interrupts at seeded instants, whose threads borrow the CPU from threads that compute.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::{Team, add};
@@ -130,6 +130,7 @@ fn interrupts(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work: victim,
         faults: Faults::None,
+        stay: Stay::Bound,
         meet: |s: &Interrupts, number, thread| s.team.enter(number, thread),
     };
     let ended = crew::run(run, cx, &job, (0..victims).map(|number| CpuId::at(number / EACH)));
@@ -149,7 +150,7 @@ fn start_betters(shared: &Arc<Interrupts>) -> Vec<thread::Handle> {
     let start = |number: usize| {
         let inner = shared.clone();
         let name = Name::new("better");
-        let started = thread::spawn_on(CpuId::at(number), name, Priority::SOFT, move |cx| {
+        let started = thread::spawn_bound(CpuId::at(number), name, Priority::SOFT, move |cx| {
             let (here, woken) = (inner.here(), inner.betters.part(number));
             let mut seen = 0;
             while inner.over.load(Relaxed) == 0 {

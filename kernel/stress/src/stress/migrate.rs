@@ -1,7 +1,7 @@
 //! Threads that move between CPUs, by themselves and pulled, some with a token in hand, while others send to them, wake and join
 //! them; CPUs are parked and given back throughout.
 
-use crate::crew::{self, Crew, Ended, Job, relax};
+use crate::crew::{self, Crew, Ended, Job, Stay, relax};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::{Team, add};
@@ -14,6 +14,7 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use kernel_core::chaos::mix;
 use kernel_core::exec::Threads;
+use kernel_core::faults::Fault;
 use kernel_core::plant::Faults;
 use kernel_core::token::{Outer, Token};
 use kernel_core::{cpu, order, thread};
@@ -112,8 +113,10 @@ fn migrate(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: nomads.clone(),
         work,
         faults: Faults::None,
+        stay: Stay::Free,
         meet: Nomads::meet,
     };
+    run.is_spared(Fault::ParkedCpu);
     TOKEN.lock(cx).set(0);
     let (stacks, before) = (thread::stacks_in_use(), followed());
     let ended = crew::run(run, cx, &job, places);

@@ -1,6 +1,6 @@
 //! Groups whose members come and go, ports with several receivers, priority messages, batches, and sets of ports.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::window::Spare;
@@ -112,6 +112,7 @@ fn port_kinds(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work,
         faults: Faults::None,
+        stay: Stay::Bound,
         meet: Kinds::meet,
     };
     // Open before the first client asks.

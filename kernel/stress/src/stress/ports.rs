@@ -1,6 +1,6 @@
 //! Messages to threads of all CPUs, and their replies.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::window::Window;
@@ -70,6 +70,7 @@ fn ports(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work,
         faults: Faults::None,
+        stay: Stay::Bound,
         meet: Ports::meet,
     };
     let ended = crew::run(run, cx, &job, places);

@@ -1,6 +1,6 @@
 //! Messages from every CPU to every CPU, in bursts longer than a ring.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check};
 use crate::team::{Team, add};
@@ -68,6 +68,7 @@ fn storm(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work: send_all,
         faults: Faults::All,
+        stay: Stay::Bound,
         meet: |s, n, t| s.team.enter(n, t),
     };
     let ended = crew::run(run, cx, &job, crew::everywhere());

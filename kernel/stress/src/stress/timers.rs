@@ -1,6 +1,6 @@
 //! Threads that wait for a time, while others wake them at about that time.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::{Team, add};
@@ -61,6 +61,7 @@ fn timers(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work,
         faults: Faults::All,
+        stay: Stay::Free,
         meet: |s, n, t| s.pairs.enter(n, t),
     };
     let ended = crew::run(run, cx, &job, places);

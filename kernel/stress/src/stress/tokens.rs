@@ -1,6 +1,6 @@
 //! Webs of tokens over all CPUs: random sets, shared and exclusive, nested, with waits and threads that come and go inside.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::add;
@@ -89,6 +89,7 @@ fn tokens(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: Arc::new(Webs { each, counts: counts.clone() }),
         work: weave,
         faults: Faults::Tokens,
+        stay: Stay::Free,
         meet: |_, _, _| (),
     };
     let places = (0..threads).map(|number| CpuId::at(number / EACH));
@@ -206,14 +207,16 @@ impl Web<'_> {
         let (to, token) = (CpuId::at(self.dice.below(cpu::count())), self.dice.below(TOKENS));
         let priority = if self.dice.below(2) == 0 { Priority::SOFT } else { Priority::USER };
         let (me, counts) = (self.me, self.counts.clone());
-        let child = thread::spawn_on(to, Name::new("child"), priority, move |cx| {
+        let life = move |cx: &mut MayBlock| {
             let mut held = WEB[token].lock(cx);
             work(&counts, &held, token, me);
             thread::yield_now(held.cx());
             work(&counts, &held, token, me);
             counts.children.fetch_add(1, Ordering::Relaxed);
-        });
-        child.expect("memory for a thread of a test").join(cx);
+        };
+        let child =
+            crew::start(cx, || thread::spawn_on(to, Name::new("child"), priority, life.clone()));
+        child.join(cx);
     }
 }
 

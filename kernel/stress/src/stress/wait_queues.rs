@@ -1,6 +1,6 @@
 //! One wait queue for all: things that are given and taken over it, and threads that are counted as they are woken.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use crate::team::add;
@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use kernel_core::faults::Fault;
 use kernel_core::plant::Faults;
 use kernel_core::wait_queue::WaitQueue;
 use kernel_core::{cpu, order, timer};
@@ -33,6 +34,8 @@ const SPAN: usize = 20_000;
 fn wait_queues(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let cpus = cpu::count();
     let (things, nobody, late) = takes(run, cx)?;
+    // It knows a wake of the queue by being asked again, as any wake has it.
+    run.is_spared(Fault::SpuriousWake);
     let (woken, vain) = counted(run, cx)?;
     run.count("things", things);
     run.count("nobody_waited", nobody);
@@ -85,6 +88,7 @@ fn takes(run: &mut Run<'_>, cx: &mut MayBlock) -> Result<(u64, u64, u64), alloc:
             if me < cpu::count() { give(cx, crew, things, me) } else { take(cx, crew, things, me) }
         },
         faults: Faults::All,
+        stay: Stay::Free,
         meet: |_, _, _| (),
     };
     let ended = crew::run(run, cx, &job, places(cpus));
@@ -212,6 +216,7 @@ fn counted(run: &mut Run<'_>, cx: &mut MayBlock) -> Result<(u64, u64), alloc::st
             if me < cpus { wake(cx, crew, counted, me) } else { wait(cx, crew, counted, me) }
         },
         faults: Faults::All,
+        stay: Stay::Free,
         meet: |_, _, _| (),
     };
     let ended = crew::run(run, cx, &job, places(cpus));
@@ -278,6 +283,8 @@ fn wake(cx: &mut MayBlock, crew: &Crew, counted: &Counted, me: usize) {
             add(&counted.vain, (wakes - hits) as u64);
             cpu::critical(|crit| counted.queue.wake_all(crit));
             until(cx, crew, || counted.back.load(Ordering::Acquire) == waiters);
+            // A CPU whose waiters were all woken before may hear of it later, and would wake those of the next round.
+            crew::settle();
             counted.back.store(0, Ordering::Relaxed);
             // Pairs with: `wait`, acquire.
             counted.over.store(round, Ordering::Release);

@@ -1,6 +1,6 @@
 //! Threads that wake each other over all CPUs: one at a time, and all at once.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check};
 use crate::team::Team;
@@ -113,7 +113,14 @@ fn wakes(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let ended = crew::run(
         run,
         cx,
-        &Job { name: "relay", shared: relays.clone(), work: relay, faults: Faults::All, meet },
+        &Job {
+            name: "relay",
+            shared: relays.clone(),
+            work: relay,
+            faults: Faults::All,
+            stay: Stay::Free,
+            meet,
+        },
         places(),
     );
     let single = relays.verdict(ended, "one at a time")?;
@@ -123,7 +130,14 @@ fn wakes(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let ended = crew::run(
         run,
         cx,
-        &Job { name: "herd", shared: herds.clone(), work: herd, faults: Faults::All, meet },
+        &Job {
+            name: "herd",
+            shared: herds.clone(),
+            work: herd,
+            faults: Faults::All,
+            stay: Stay::Free,
+            meet,
+        },
         places(),
     );
     let many = herds.verdict(ended, "all at once")?;

@@ -1,6 +1,10 @@
 //! What all variants of sending share: into the ring, the doorbell, the rules of back pressure, and rings made on first use.
+//!
+//! In a kernel that was built for faults a ring is found full, and the outbox without memory, although it is not so: whoever sends has to
+//! do then what is done when it is.
 
 use super::*;
+use faults::Fault;
 
 impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Puts a call into the ring of its pair, if that exists and nothing is parked.
@@ -13,7 +17,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         call: Call,
     ) -> Option<&'static Ring<DEPTH>> {
         let ring = self.ring_to(me, to)?;
-        let straight = self.is_finished(crit, self.nodes.on(me));
+        let straight =
+            self.is_finished(crit, self.nodes.on(me)) && !faults::strikes(me, Fault::FullRing);
         // SAFETY: this CPU is the only producer of its ring to `to`.
         let posted =
             straight && (plant::strikes(Bug::Lose) || unsafe { ring.push(crit, call) }.is_ok());
@@ -56,7 +61,8 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
         let Some(ring) = self.ring_to(me, to).or_else(|| self.make_ring(crit, me, to)) else {
             return Err(Full(call));
         };
-        if self.nodes.on(me).state.with(crit, |state| state.outbox.holds(to)) {
+        let holds = self.nodes.on(me).state.with(crit, |state| state.outbox.holds(to));
+        if holds || faults::lasts(me, Fault::FullRing) {
             return Err(Full(call));
         }
         // SAFETY: this CPU is the only producer of its ring to `to`.
@@ -105,7 +111,7 @@ impl<B: Bell, const CPUS: usize, const DEPTH: usize> Fabric<B, CPUS, DEPTH> {
     /// Puts a call into the outbox; false if there is no memory.
     fn park_call(&self, crit: &Crit, me: CpuId, to: CpuId, call: Call) -> bool {
         let node = self.nodes.on(me);
-        if self.ring_to(me, to).is_none() {
+        if self.ring_to(me, to).is_none() || faults::strikes(me, Fault::NoMemory) {
             return false;
         }
         let park = || node.state.with(crit, |state| state.park(crit, to, call)).is_ok();

@@ -14,7 +14,7 @@ const ROWS: [&[&str]; 10] = [
     &["arch", "servers", "lwkt-port", "lwkt-token", "lwkt-events", "dispatch", "program"],
     &["lwkt-sched", "ipiq", "apic", "uarch"],
     &["uthread", "trace", "memory"],
-    &["probe"],
+    &["probe", "faults"],
     &["percpu", "clocks"],
     &["abi"],
     &["bench-api", "workload", "build-steps"],

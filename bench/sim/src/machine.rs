@@ -30,7 +30,7 @@ use self::life::{Awaits, Job, Phase};
 use self::mail::Letter;
 use self::paths::Step;
 use self::stream::Stream;
-use ::workload::{Arrivals, Chance};
+use ::workload::{Arrivals, Chance, Pull};
 
 use crate::costs::Costs;
 use crate::ground::{self, Link};
@@ -78,8 +78,6 @@ struct Cpu<Q: RunQueue> {
     armed: Option<u64>,
     tick: Option<u64>,
     gives_way: bool,
-    /// Threads in its queue that do not run.
-    waiting: usize,
 }
 
 /// A thread, as far as its workload goes. Touched by its home CPU, but for the numbers that never change.
@@ -244,27 +242,30 @@ impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
         self.report.working += worked;
     }
 
-    /// `thread` is in the queue of `cpu` from now on, and should have run since `woken`.
-    fn begins_to_wait(&mut self, cpu: usize, thread: usize, woken: Option<u64>) {
+    /// `thread` is in a queue from now on, and should have run since `woken`.
+    fn begins_to_wait(&mut self, thread: usize, woken: Option<u64>) {
         let one = &mut self.threads[thread];
         debug_assert!(!one.waits);
         one.waits = true;
         one.woken = woken;
-        self.cpus[cpu].waiting += 1;
-        self.waiting += 1;
+        self.waiting += self.works(thread);
     }
 
-    /// `thread` waits for the CPU no more.
-    fn waits_no_more(&mut self, cpu: usize, thread: usize) {
+    /// Whether it is work that waits, 1 or 0: who only looks for some is none.
+    fn works(&self, thread: usize) -> usize {
+        usize::from(self.workload.groups[self.threads[thread].group].pull == Pull::Never)
+    }
+
+    /// `thread` waits for a CPU no more.
+    fn waits_no_more(&mut self, thread: usize) {
         debug_assert!(self.threads[thread].waits);
         self.threads[thread].waits = false;
-        self.cpus[cpu].waiting -= 1;
-        self.waiting -= 1;
+        self.waiting -= self.works(thread);
     }
 
     /// `thread` has got the CPU.
-    fn runs(&mut self, cpu: usize, thread: usize) {
-        self.waits_no_more(cpu, thread);
+    fn runs(&mut self, thread: usize) {
+        self.waits_no_more(thread);
         let one = &mut self.threads[thread];
         if let Some(woken) = one.woken.take() {
             self.groups[one.group].wakes.push(self.now - woken);

@@ -81,7 +81,7 @@ fn fair_shares_are_fairer_where_threads_compete() {
 #[test]
 fn each_runs_under_each_policy_and_loses_nothing() {
     for file in shipped() {
-        let workload = read(&file, 60_000_000);
+        let workload = read(&file, 120_000_000);
         for policy in NAMES {
             for cpus in [1, 4, 16] {
                 let (_, report) =
@@ -90,7 +90,9 @@ fn each_runs_under_each_policy_and_loses_nothing() {
                 for group in &report.groups {
                     let accounted = group.done + group.in_flight;
                     assert_eq!(group.came, accounted, "{what}, {}", group.name);
-                    assert!(group.done > 0, "{what}: {} did nothing", group.name);
+                    // On one CPU there is no idle one to look for work.
+                    let looks = group.name == "puller" && cpus == 1;
+                    assert!(group.done > 0 || looks, "{what}: {} did nothing", group.name);
                     assert!(group.jain > 0.0 && group.jain <= 1.0 + 1e-12, "{what}");
                 }
                 let of_groups: u64 = report.groups.iter().map(|group| group.cpu_time).sum();

@@ -33,7 +33,6 @@ impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
             armed: None,
             tick: None,
             gives_way: false,
-            waiting: 0,
         });
         let mut machine = Self {
             workload,
@@ -99,7 +98,7 @@ impl<'a, Q: RunQueue, K: Knocking> Machine<'a, Q, K> {
             cpu_time: 0,
         });
         self.groups[number].members.push(me);
-        self.begins_to_wait(cpu, me, None);
+        self.begins_to_wait(me, None);
     }
 
     /// What the run found.

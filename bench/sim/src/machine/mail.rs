@@ -112,7 +112,7 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
                 self.cpus[cpu].own.acquire(&ground::crit(), self.threads[thread].thread);
                 self.report.migrations += 1;
                 // Who was woken before it came was woken then.
-                self.begins_to_wait(cpu, thread, self.threads[thread].woken);
+                self.begins_to_wait(thread, self.threads[thread].woken);
             }
         }
     }
@@ -128,7 +128,7 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
         self.threads[thread].awaits = Awaits::Nothing;
         match self.cpus[cpu].own.wake(&ground::crit(), self.threads[thread].thread) {
             Wake::Local => {
-                self.begins_to_wait(cpu, thread, Some(since));
+                self.begins_to_wait(thread, Some(since));
                 self.brings.push(Step::Woke);
             }
             Wake::Already => {}
@@ -153,7 +153,7 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
         let Some(thread) = own.spare(&crit) else { return };
         if own.give(&crit, thread, by) == Give::Given {
             let thread = ground::index_of(thread);
-            self.waits_no_more(cpu, thread);
+            self.waits_no_more(thread);
             self.post(cpu, by, Letter::Take(thread));
         }
     }

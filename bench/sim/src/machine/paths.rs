@@ -118,7 +118,7 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
         if std::mem::take(&mut own.gives_way) {
             self.report.ticks += 1;
             if let Next::Switch(_) = own.own.yield_now(&crit) {
-                self.begins_to_wait(cpu, thread, None);
+                self.begins_to_wait(thread, None);
                 self.cpus[cpu].steps.push_back(Step::Arrive);
             }
             return true;
@@ -205,7 +205,7 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
         let (crit, now) = (ground::crit(), self.now);
         let due: Vec<_> = self.cpus[cpu].own.expire(&crit, now).collect();
         for thread in due.into_iter().map(ground::index_of) {
-            self.begins_to_wait(cpu, thread, Some(self.threads[thread].deadline));
+            self.begins_to_wait(thread, Some(self.threads[thread].deadline));
             self.brings.push(Step::Woke);
         }
         let own = &mut self.cpus[cpu];
@@ -262,7 +262,7 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
         }
         if !self.cpus[cpu].own.is_idle() {
             let thread = ground::index_of(self.cpus[cpu].own.current());
-            self.runs(cpu, thread);
+            self.runs(thread);
         }
     }
 }

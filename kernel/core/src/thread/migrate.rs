@@ -211,6 +211,7 @@ pub(super) fn send_off(crit: &Crit, thread: ThreadRef, to: CpuId) {
 
 /// Sends a thread of this CPU, which was taken away, to another. One that is held still is sent when it was caught.
 #[cold]
+#[inline(never)]
 pub(super) fn pass_on(crit: &Crit, thread: ThreadRef) {
     let _ = give(crit, thread, crate::park::other_than(here().id()));
 }

@@ -8,7 +8,7 @@ use bench_report::table::{self, Style};
 use bench_report::{Comparison, Goals, Scope};
 use runner::Request;
 
-use super::heard::hear;
+use super::heard::hear_into;
 use super::kernel;
 use super::steps::{Done, Step, step};
 use crate::collect::Collected;
@@ -32,7 +32,7 @@ fn against_baseline(qemu: PathBuf, done: &mut Done) -> Result<()> {
     request.qemu = qemu;
     request.words = vec!["run=bench".to_owned()];
     let collected = Collected::new(guest::key_of_ours(&request)?, Vec::new());
-    let heard = hear(&request, "bench", collected)?;
+    let heard = hear_into(&request, "bench", collected)?;
     let (key, results) = (&heard.collected.key, &heard.collected.benches);
     let name = key.baseline_name();
     if !heard.ended_well {

@@ -4,13 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use bench_report::RunKey;
 use runner::{Apic, Request, probe};
 
 use super::heard::{Heard, hear};
 use super::side_by_side;
 use super::steps::{Done, Step, step};
-use crate::collect::Collected;
 use crate::{build, place, settings};
 
 /// On how many CPUs the kernel's tests run.
@@ -64,7 +62,7 @@ fn variants() -> Result<Done> {
     let all = side_by_side::map(&boots, |(variant, kernel, parts)| {
         let mut request = Request::new(kernel);
         request.words = vec![(*parts).to_owned(), "quick".to_owned()];
-        heard(&request, &format!("{variant} {parts}"))
+        hear(&request, &format!("{variant} {parts}"))
     });
     let mut done = Done::default();
     for ((variant, ..), heard) in boots.iter().zip(all) {
@@ -95,7 +93,7 @@ fn machines(qemu: impl Fn() -> Result<Option<PathBuf>>) -> Result<Done> {
         request.apic = *apic;
         request.cpus = *cpus;
         request.words = vec!["run=test".to_owned()];
-        heard(&request, &format!("{apic:?}, {cpus} CPUs"))
+        hear(&request, &format!("{apic:?}, {cpus} CPUs"))
     })?;
     Ok(Done { note: format!("QEMU {}", probe.version), ..done })
 }
@@ -127,7 +125,7 @@ fn boot(words: &[&str], seeds: &[u64]) -> Result<Done> {
         let mut request = Request::new(&kernel);
         request.seed = *seed;
         request.words = words.iter().map(|word| (*word).to_owned()).collect();
-        heard(&request, &format!("{} seed={seed}", words.join(" ")))
+        hear(&request, &format!("{} seed={seed}", words.join(" ")))
     })
 }
 
@@ -138,10 +136,6 @@ fn all_of<T: Sync>(all: &[T], boot: impl Fn(&T) -> Result<Heard> + Sync) -> Resu
         heard?.count(&mut done);
     }
     Ok(done)
-}
-
-fn heard(request: &Request, name: &str) -> Result<Heard> {
-    hear(request, name, Collected::new(RunKey::default(), Vec::new()))
 }
 
 /// `./x` again, for a whole verb of it.

@@ -62,15 +62,6 @@ unsafe impl Exec for Alone {
         unreachable!("the token was never let go");
     }
 
-    fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
-        // SAFETY: ended below, after the last use of the proof.
-        let crit = unsafe { Self::enter() };
-        let result = f(&crit);
-        // SAFETY: entered above.
-        unsafe { Self::leave() };
-        result
-    }
-
     fn relax(_: &Crit) {
         unreachable!("nobody else wants the lock");
     }

@@ -294,20 +294,22 @@ pub fn part_of(path: &Path) -> PathBuf {
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let others = fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    let start = format!("{}.", path.file_name().unwrap_or_default().to_string_lossy());
     for other in others.map(|other| other.file_name().to_string_lossy().into_owned()) {
-        let number = other.strip_suffix(".part").and_then(|name| name.rsplit_once('.'));
-        let Some(number) = number.and_then(|(_, number)| number.parse().ok()) else { continue };
-        let part = named(number);
-        let is_ours = part.file_name().is_some_and(|name| *name == *other);
-        if is_ours && Path::new("/proc/self").exists() && !alive(number) {
-            let _ = fs::remove_file(part);
+        let number = other.strip_prefix(&start).and_then(|rest| rest.strip_suffix(".part"));
+        if let Some(number) =
+            number.and_then(|number| number.parse().ok()).filter(|one| is_over(*one))
+        {
+            let _ = fs::remove_file(named(number));
         }
     }
     named(process::id())
 }
 
-fn alive(process: u32) -> bool {
-    Path::new("/proc").join(process.to_string()).exists()
+/// Whether a process is over, where that can be seen.
+fn is_over(process: u32) -> bool {
+    let all = Path::new("/proc");
+    all.join("self").exists() && !all.join(process.to_string()).exists()
 }
 
 fn create(file: &Path, path: &Path) -> Result<File, String> {

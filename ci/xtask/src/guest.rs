@@ -35,15 +35,17 @@ pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
 pub fn refusal(machine: &Machine, most: settings::Most) -> Option<String> {
     settings::refusal(machine, most).or_else(|| {
         let request = asked(machine, PathBuf::new());
-        let many = request.check().err();
-        let refusal = many.or_else(|| match probe::ask(&machine.qemu) {
-            Ok(Ok(probe)) => request.check_with(&probe).err(),
-            // Whoever starts it says why it does not answer.
-            Ok(Err(_)) => None,
-            Err(refusal) => Some(refusal),
+        let checked = request.check().and_then(|()| match probe_for(&request) {
+            Some(probe) => request.check_with(&probe),
+            None => Ok(()),
         });
-        refusal.map(|refusal| refusal.to_string())
+        checked.err().map(|refusal| refusal.to_string())
     })
+}
+
+/// What there is to know of QEMU before it is started for the kernel: nothing, most times. Whoever starts it says why it does not answer.
+fn probe_for(request: &Request) -> Option<probe::Probe> {
+    request.depends_on_probe().then(|| probe::ask(&request.qemu).ok()?.ok()).flatten()
 }
 
 /// The request for a boot of this kernel, which is told nothing yet.

@@ -157,7 +157,10 @@ fn wake_after(crit: &Crit, word: usize, _: usize, chase: usize) {
     let chase = Chase::from_word(chase);
     match here().scheduler.with(crit, |s| s.wake(crit, thread)) {
         Wake::Remote(_) => migrate::chase(crit, thread, chase, wake_after, 0),
-        Wake::Local | Wake::Already => migrate::caught(crit, thread, chase),
+        Wake::Local | Wake::Already => {
+            chase.caught(thread);
+            migrate::go_on(crit, thread, chase);
+        }
     }
 }
 

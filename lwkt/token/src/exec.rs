@@ -45,7 +45,14 @@ pub unsafe trait Exec: Sized + 'static {
     fn taken_again(crit: &Crit, held: usize);
 
     /// Runs `f` in a critical section of this CPU. Sections nest.
-    fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R;
+    fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
+        // SAFETY: ended below, after the last use of the proof.
+        let crit = unsafe { Self::enter() };
+        let result = f(&crit);
+        // SAFETY: begun above.
+        unsafe { Self::leave() };
+        result
+    }
 
     /// One step of a wait, in a critical section: tells the CPU so, and serves its messages if this section is the only one.
     fn relax(crit: &Crit);

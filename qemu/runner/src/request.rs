@@ -180,9 +180,14 @@ impl Request {
         Ok(())
     }
 
+    /// Whether it depends on QEMU how many CPUs there can be.
+    pub fn depends_on_probe(&self) -> bool {
+        self.cpus > MOST_BY_XAPIC && self.mode != Mode::Kvm
+    }
+
     /// Looks whether this QEMU can start so many.
     pub fn check_with(&self, probe: &Probe) -> Result<(), Refusal> {
-        if self.cpus <= MOST_BY_XAPIC || self.mode == Mode::Kvm {
+        if !self.depends_on_probe() {
             return Ok(());
         }
         let why = match (self.apic, probe.x2apic) {

@@ -8,7 +8,7 @@ use bench_report::table::{self, Style};
 use bench_report::{Comparison, Goals, RunKey, Scope};
 use runner::Request;
 
-use super::heard::hear;
+use super::heard::hear_into;
 use super::kernel;
 use super::steps::{Done, Step, step};
 use crate::collect::Collected;
@@ -47,7 +47,7 @@ fn against_baseline(qemu: PathBuf, done: &mut Done) -> Result<()> {
 /// One boot: each benchmark a test against its accepted figure, where there is one for these builds. Says what figures it was.
 fn hold(request: &Request, done: &mut Done) -> Result<RunKey> {
     let collected = Collected::new(guest::key_of_ours(request)?, Vec::new());
-    let heard = hear(request, "bench", collected)?;
+    let heard = hear_into(request, "bench", collected)?;
     let (key, results) = (heard.collected.key, &heard.collected.benches);
     let name = key.baseline_name();
     if !heard.ended_well {

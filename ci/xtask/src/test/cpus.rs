@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use bench_report::RunKey;
 use runner::{Mode, Request};
 
 use super::heard::{Heard, hear};
@@ -14,7 +13,6 @@ use super::kernel;
 use super::side_by_side;
 use super::steps::{Done, Step, step};
 use crate::cli::{self, Verb};
-use crate::collect::Collected;
 use crate::{again, guest, run};
 
 /// Numbers of CPUs, the slowest first, and the stress tests that run there in mode `insns`: those of ring 3 know few CPUs.
@@ -109,7 +107,7 @@ impl Boot {
 
     /// Boots, and listens to the end.
     fn hear(&self) -> Result<Heard> {
-        hear(&self.request, &self.name(), Collected::new(RunKey::default(), Vec::new()))
+        hear(&self.request, &self.name())
     }
 
     /// Counts each test, that all CPUs came up by the right APIC, and the end.

@@ -2,6 +2,7 @@
 //! programs and the kernel said meanwhile.
 
 use anyhow::{Result, bail};
+use bench_report::RunKey;
 use runner::{Event, Outcome, Report, Request, explain};
 
 use super::steps::Done;
@@ -20,7 +21,12 @@ pub struct Heard {
 }
 
 /// Boots and listens until the end; the boot goes by this name.
-pub fn hear(request: &Request, name: &str, mut collected: Collected) -> Result<Heard> {
+pub fn hear(request: &Request, name: &str) -> Result<Heard> {
+    hear_into(request, name, Collected::new(RunKey::default(), Vec::new()))
+}
+
+/// The same, of a run whose figures depend on something, or are kept.
+pub fn hear_into(request: &Request, name: &str, mut collected: Collected) -> Result<Heard> {
     let (mut said, mut told) = (Vec::new(), String::new());
     let report = runner::run(request, &mut |event: Event<'_>| {
         if let Event::Frame(frame) = &event {

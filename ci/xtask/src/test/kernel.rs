@@ -4,14 +4,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use bench_report::RunKey;
 use faults::Fault;
 use runner::{Apic, Request, probe};
 
 use super::heard::{Heard, hear};
 use super::side_by_side;
 use super::steps::{Done, Step, step};
-use crate::collect::Collected;
 use crate::{build, place, settings};
 
 /// On how many CPUs the kernel's tests run.
@@ -70,7 +68,7 @@ fn under_faults() -> Result<Done> {
         let mut request = Request::new(&kernel);
         (request.seed, request.cpus) = (*seed, *cpus);
         request.words = ["run=stress", "quick"].map(str::to_owned).into();
-        heard(&request, &format!("faults=on seed={seed}, {cpus} CPUs"))
+        hear(&request, &format!("faults=on seed={seed}, {cpus} CPUs"))
     });
     let all = all.into_iter().collect::<Result<Vec<_>>>()?;
     let mut done = Done::default();
@@ -104,7 +102,7 @@ fn variants() -> Result<Done> {
     let all = side_by_side::map(&boots, |(variant, kernel, parts)| {
         let mut request = Request::new(kernel);
         request.words = vec![(*parts).to_owned(), "quick".to_owned()];
-        heard(&request, &format!("{variant} {parts}"))
+        hear(&request, &format!("{variant} {parts}"))
     });
     let mut done = Done::default();
     for ((variant, ..), heard) in boots.iter().zip(all) {
@@ -135,7 +133,7 @@ fn machines(qemu: impl Fn() -> Result<Option<PathBuf>>) -> Result<Done> {
         request.apic = *apic;
         request.cpus = *cpus;
         request.words = vec!["run=test".to_owned()];
-        heard(&request, &format!("{apic:?}, {cpus} CPUs"))
+        hear(&request, &format!("{apic:?}, {cpus} CPUs"))
     })?;
     Ok(Done { note: format!("QEMU {}", probe.version), ..done })
 }
@@ -167,7 +165,7 @@ fn boot(words: &[&str], seeds: &[u64]) -> Result<Done> {
         let mut request = Request::new(&kernel);
         request.seed = *seed;
         request.words = words.iter().map(|word| (*word).to_owned()).collect();
-        heard(&request, &format!("{} seed={seed}", words.join(" ")))
+        hear(&request, &format!("{} seed={seed}", words.join(" ")))
     })
 }
 
@@ -178,10 +176,6 @@ fn all_of<T: Sync>(all: &[T], boot: impl Fn(&T) -> Result<Heard> + Sync) -> Resu
         heard?.count(&mut done);
     }
     Ok(done)
-}
-
-fn heard(request: &Request, name: &str) -> Result<Heard> {
-    hear(request, name, Collected::new(RunKey::default(), Vec::new()))
 }
 
 /// `./x` again, for a whole verb of it.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use bench_report::RunKey;
 use runner::{Outcome, Request};
 use servers::options::Plant;
 
@@ -14,7 +13,6 @@ use super::heard::{Heard, hear};
 use super::pinned;
 use super::side_by_side;
 use super::steps::{Done, Step, run, step};
-use crate::collect::Collected;
 use crate::{build, place, toolchain};
 
 /// The stress tests that are run with each bug.
@@ -144,7 +142,7 @@ fn boot(kernel: &Path, bug: Option<&str>, seed: u64) -> Result<Heard> {
     request.words = ["run=stress", "quick"].map(str::to_owned).into();
     request.words.push(format!("filter={TESTS}"));
     request.words.extend(bug.map(|name| format!("plant={name}")));
-    hear(&request, bug.unwrap_or("no bug"), Collected::new(RunKey::default(), Vec::new()))
+    hear(&request, bug.unwrap_or("no bug"))
 }
 
 fn judge(heard: &Heard, name: &str, red: &[(&str, &str)], done: &mut Done) {

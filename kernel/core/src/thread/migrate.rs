@@ -131,9 +131,7 @@ pub(super) fn at_home<R: Send>(thread: ThreadRef, f: impl Fn(&Crit) -> R + Sync)
             (thread.home() == here().id()).then(|| {
                 chase.caught(thread);
                 let result = f(crit);
-                if chase.holds() && thread.home() == here().id() && cpu::is_parked(here().id()) {
-                    pass_on(crit, thread);
-                }
+                go_on(crit, thread, chase);
                 result
             })
         });
@@ -227,14 +225,15 @@ pub(super) fn send_off(crit: &Crit, thread: ThreadRef, to: CpuId) {
 
 /// Sends a thread of this CPU, which was taken away, to another. One that is held still is sent when it was caught.
 #[cold]
+#[inline(never)]
 pub(super) fn pass_on(crit: &Crit, thread: ThreadRef) {
     let _ = give(crit, thread, crate::park::other_than(here().id()));
 }
 
-/// A message has come to its thread, which it may have held still meanwhile: on a CPU that was taken away it goes on now.
-pub(super) fn caught(crit: &Crit, thread: ThreadRef, chase: Chase) {
-    chase.caught(thread);
-    if chase.holds() && cpu::is_parked(here().id()) {
+/// A message that was caught is done with its thread, which it may have held still: on a CPU that was taken away, the thread goes on.
+pub(super) fn go_on(crit: &Crit, thread: ThreadRef, chase: Chase) {
+    let cpu = here().id();
+    if chase.holds() && thread.home() == cpu && cpu::is_parked(cpu) {
         pass_on(crit, thread);
     }
 }

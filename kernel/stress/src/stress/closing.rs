@@ -1,6 +1,6 @@
 //! Ports that are closed for good by owners who then move, while others send to them.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::format;
@@ -58,6 +58,7 @@ fn closing(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: shared.clone(),
         work,
         faults: Faults::None,
+        stay: Stay::Free,
         meet: |_, _, _| (),
     };
     let ended = crew::run(run, cx, &job, (0..2 * cpus).map(|number| CpuId::at(number % cpus)));

@@ -1,6 +1,6 @@
 //! CPUs that are taken away and given back while threads are placed on them.
 
-use crate::crew::{self, Crew, Ended, Job};
+use crate::crew::{self, Crew, Ended, Job, Stay};
 use crate::dice::Dice;
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::format;
@@ -46,6 +46,7 @@ fn parking(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         shared: Arc::new(shared.clone()),
         work,
         faults: Faults::None,
+        stay: Stay::Free,
         meet: |_, _, _| (),
     };
     let ended = crew::run(run, cx, &job, (0..=2 * cpus).map(|number| CpuId::at(number % cpus)));

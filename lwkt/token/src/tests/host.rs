@@ -81,15 +81,6 @@ unsafe impl Exec for Host {
         WORD.set(WORD.get() & !0xff | held);
     }
 
-    fn crit<R>(f: impl FnOnce(&Crit) -> R) -> R {
-        // SAFETY: nothing else of this thread's CPU runs.
-        let crit = unsafe { Self::enter() };
-        let result = f(&crit);
-        // SAFETY: entered above.
-        unsafe { Self::leave() };
-        result
-    }
-
     fn relax(_: &Crit) {
         core::hint::spin_loop();
     }

@@ -1,13 +1,11 @@
 //! The step that has a CPU start late, or never: boot says which one stays off, and the kernel runs on the others.
 
-use bench_report::RunKey;
 use runner::Request;
 
 use super::heard::hear;
 use super::side_by_side;
 use super::steps::{Done, Step, step};
 use crate::build;
-use crate::collect::Collected;
 
 /// What is planted, on how many CPUs, and how many of them run then.
 const BOOTS: [(&str, u32, u64); 5] = [
@@ -29,8 +27,7 @@ pub fn startup() -> Step {
             request.cpus = *cpus;
             request.words = ["run=stress", "quick"].map(str::to_owned).into();
             request.words.extend([format!("filter={TESTS}"), format!("plant={plant}")]);
-            let nothing = Collected::new(RunKey::default(), Vec::new());
-            hear(&request, &format!("{plant}, {cpus} CPUs"), nothing)
+            hear(&request, &format!("{plant}, {cpus} CPUs"))
         });
         for ((plant, cpus, run), heard) in BOOTS.iter().zip(all) {
             let heard = heard?;

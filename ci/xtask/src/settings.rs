@@ -25,7 +25,7 @@ pub struct Key {
 const CHECKS: &str = "checks";
 
 /// All of them.
-static KEYS: [Key; 6] = [
+static KEYS: [Key; 7] = [
     Key {
         name: "runq",
         names: lwkt_sched::queue::NAMES,
@@ -33,6 +33,12 @@ static KEYS: [Key; 6] = [
         in_ring_3: false,
     },
     Key { name: "ipi", names: ipiq::knocking::NAMES, variable: "DAMSELFLY_IPI", in_ring_3: false },
+    Key {
+        name: "ring",
+        names: ipiq::handover::NAMES,
+        variable: "DAMSELFLY_RING",
+        in_ring_3: false,
+    },
     Key {
         name: "free",
         names: memory::remote::NAMES,

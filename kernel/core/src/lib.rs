@@ -26,6 +26,7 @@ pub mod plant;
 pub mod process;
 pub mod records;
 mod report;
+pub mod serializer;
 pub mod thread;
 pub mod timeline;
 pub mod timer;
@@ -34,10 +35,11 @@ pub mod wait_queue;
 
 /// What this kernel was built with where there is a choice, as far as it is not the usual one: `runq=list`.
 pub fn variants() -> alloc::string::String {
-    use {::memory::remote, ipiq::knocking, lwkt_sched::queue, percpu::checks};
+    use {::memory::remote, ipiq::handover, ipiq::knocking, lwkt_sched::queue, percpu::checks};
     let all = [
         ("runq", queue::CHOSEN, queue::IS_USUAL),
         ("ipi", knocking::CHOSEN, knocking::IS_USUAL),
+        ("ring", handover::CHOSEN, handover::IS_USUAL),
         ("free", remote::CHOSEN, remote::IS_USUAL),
         ("trace", probe::CHOSEN, probe::IS_USUAL),
         ("checks", checks::CHOSEN, checks::IS_USUAL),

@@ -1,4 +1,4 @@
-//! What threads and handlers wait for: events ([`WaitQueue`]) and moments ([`Callout`]).
+//! What threads and handlers wait for: events ([`WaitQueue`]), moments ([`Callout`]), and each other ([`Serializer`]).
 //!
 //! A wait queue is one word-set of CPUs; who waits on it is linked, on its own stack, into a list of its own CPU
 //! ([`Waiters`]). A callout is memory of its owner's, armed in the heap of one CPU ([`Callouts`]), which runs its handler:
@@ -20,6 +20,7 @@ mod kernel;
 mod loom;
 mod node;
 mod remote;
+mod serializer;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;
 mod wait_queue;
@@ -29,5 +30,6 @@ pub use callout::{Callout, Elsewhere, Firing, OwnHandler, Reset, When};
 pub use callouts::Callouts;
 pub use kernel::{Events, Key};
 pub use remote::{fire, serve_one};
+pub use serializer::{Serializer, SerializerGuard};
 pub use wait_queue::{TimedOut, WaitQueue, Woken};
 pub use waiters::Waiters;

@@ -13,7 +13,9 @@ use lwkt_sched::model::{Job, Model, crit, leak, model, set_due, thread_of};
 use lwkt_sched::{Exec, MayBlock, Why};
 use percpu::{CpuId, Crit};
 
-use crate::{Callout, Callouts, Events, Firing, Key, WaitQueue, Waiters, When, fire, serve_one};
+use crate::{
+    Callout, Callouts, Events, Firing, Key, Serializer, WaitQueue, Waiters, When, fire, serve_one,
+};
 
 loom::thread_local! {
     static WAITERS: RefCell<Waiters> = RefCell::new(Waiters::new());
@@ -125,6 +127,16 @@ fn wake_one_against_deadline() {
             }),
             Box::new(move |cx| queue.wait_until(cx, |_| take(things))),
         ]
+    });
+}
+
+/// The table of `Serializer`: one at a time is at the memory, and the third comes on when the second goes.
+#[test]
+fn serializer() {
+    model::<Job, 3>(2, || {
+        let one = &*leak(Serializer::<Model, _>::new(UnsafeCell::new(0)));
+        let turn = move |cx: &mut MayBlock| one.enter(cx).with_mut(|_| ());
+        [Box::new(turn), Box::new(turn), Box::new(turn)]
     });
 }
 

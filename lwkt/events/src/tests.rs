@@ -3,6 +3,7 @@
 mod callouts;
 mod lists;
 mod queues;
+mod serializers;
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::boxed::Box;

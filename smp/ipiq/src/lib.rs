@@ -28,7 +28,7 @@
 //! A passive call runs when its target next looks: at a doorbell, a poll, its tick, before it halts. A CPU that has halted already
 //! may look much later: who needs an end to that synchronizes. Sets leave out CPUs that do not [listen](Fabric::listen); above
 //! [`Bell::LOOP_MOST`] others they are reached along a tree, in a few hops, in no order with other sends. When a sender interrupts is a
-//! policy ([`knocking`]), chosen when the kernel is built.
+//! policy ([`knocking`]), and how a ring hands over is a variant ([`handover`]): both are chosen when the kernel is built.
 #![cfg_attr(not(test), no_std)]
 
 mod call;
@@ -36,6 +36,7 @@ mod counters;
 mod cpusync;
 pub mod doorbell;
 mod fabric;
+pub mod handover;
 pub mod knocking;
 mod node;
 mod outbox;
@@ -49,4 +50,4 @@ pub use call::{Call, CallFn, Full};
 pub use counters::Counters;
 pub use fabric::{Bell, CALL_TARGETS, Fabric};
 pub use parked::Parked;
-pub use ring::{Consumer, Producer, RING_DEPTH, Ring};
+pub use ring::{Consumer, Producer, RING_DEPTH, Ring, RingBy};

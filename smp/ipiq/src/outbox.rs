@@ -4,6 +4,7 @@ use core::ptr;
 
 use percpu::{CpuId, CpuSet, Crit};
 
+use crate::handover::Chosen;
 use crate::ring::Link;
 use crate::{Call, Full, Ring};
 
@@ -167,7 +168,7 @@ fn move_all<const DEPTH: usize>(crit: &Crit, from: &Ring<DEPTH>, to: &Ring<DEPTH
     // SAFETY: this CPU is the only producer of the ring to the target.
     while unsafe { to.has_room(crit) } {
         // SAFETY: this CPU is at both ends of what is in its outbox.
-        let Some(call) = (unsafe { from.fetch(crit, |_, _| ()) }) else { break };
+        let Some(call) = (unsafe { from.fetch(crit) }) else { break };
         // SAFETY: this CPU is the only producer of the ring to the target.
         let put = unsafe { to.push(crit, call) };
         debug_assert!(put.is_ok(), "only this CPU could have taken the room");
@@ -181,7 +182,10 @@ fn list_ref<const DEPTH: usize>(ring: *mut Ring<DEPTH>) -> Option<&'static Ring<
     unsafe { ring.cast_const().as_ref::<'static>() }
 }
 
-fn link<const DEPTH: usize, R>(ring: &Ring<DEPTH>, f: impl FnOnce(&mut Link<DEPTH>) -> R) -> R {
+fn link<const DEPTH: usize, R>(
+    ring: &Ring<DEPTH>,
+    f: impl FnOnce(&mut Link<Chosen, DEPTH>) -> R,
+) -> R {
     // SAFETY: this CPU owns the rings of its outbox, and no closure of this file lends a link again.
     unsafe { ring.link(f) }
 }

@@ -12,9 +12,10 @@ use std::cell::Cell;
 
 use common::*;
 use ipiq::doorbell::{Doorbell, mark_of};
+use ipiq::handover::{Handover, Indexed, Usual};
 use ipiq::knocking::{Eager, Elide, Knock, Knocking};
 use ipiq::plant::{Bug, choose};
-use ipiq::{Call, Full, Ring};
+use ipiq::{Call, Full, RingBy};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -50,8 +51,17 @@ for_each_policy! {
 
 #[test]
 fn ring_slot() {
+    ring_slot_of::<Usual>();
+}
+
+#[test]
+fn ring_indices() {
+    ring_slot_of::<Indexed>();
+}
+
+fn ring_slot_of<H: Handover>() {
     model(3, || {
-        let ring = Arc::new(Ring::<2>::new());
+        let ring = Arc::new(RingBy::<H, 2>::new());
         let producer = ring.clone();
         let pushing = thread::spawn(move || {
             for number in 1..=3 {

@@ -17,7 +17,7 @@ fn what_is_unknown_lists_what_there_is() {
         let said = Axis::parse(text).expect_err(text);
         assert_eq!(
             said,
-            "there are runq=bitmap|list|fair ipi=elide|eager free=message|cas trace=off|on checks=off|on faults=off|on",
+            "there are runq=bitmap|list|fair ipi=elide|eager ring=marked|indexed|deep free=message|cas trace=off|on checks=off|on faults=off|on",
             "{text}"
         );
     }

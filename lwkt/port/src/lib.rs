@@ -15,7 +15,8 @@
 //! | [`NullPort`], [`PanicPort`] | nobody | at once, always the same; a panic that names the sender |
 //!
 //! A sender waits for one message, for whichever is first ([`Replies`], [`wait_any`], [`PortSet`]), or until a deadline; asks for
-//! one back ([`Aborting`]), or gives it up; or sends many under one doorbell ([`Batch`]).
+//! one back ([`Aborting`]), or gives it up; or sends many under one doorbell ([`Batch`]). A kind of message may have a receipt
+//! ([`Body::RECEIPT`]): what is called as it is queued.
 //!
 //! Context law: a port's queue and a message's marks are touched by the home CPU of their thread alone; a message for
 //! a port of another CPU travels there as a remote call, which is the one that would wake the receiver anyway. A thread

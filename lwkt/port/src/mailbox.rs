@@ -146,7 +146,7 @@ impl<B: Body> Mailbox<B> {
     pub fn route(&'static self, crit: &Crit, message: Raw<B>) {
         match self.side(crit) {
             Side::Closed => answer(crit, message, Err(Error::Closed)),
-            Side::Here(owner) => self.push(crit, owner, message),
+            Side::Here(owner) => self.arrive(crit, owner, message),
             Side::There(home) => {
                 B::Exec::call(crit, home, put_there::<B>, arguments(message, Some(self)));
             }
@@ -163,14 +163,24 @@ impl<B: Body> Mailbox<B> {
         message.set_place(Some(self));
         match self.side(crit) {
             Side::Closed => answer(crit, message, Err(Error::Closed)),
-            Side::Here(owner) => self.enter(crit, owner, |queue| queue.push_urgent(message)),
+            Side::Here(owner) => {
+                message.receipt();
+                self.enter(crit, owner, |queue| queue.push_urgent(message));
+            }
             Side::There(home) => {
                 B::Exec::call(crit, home, put_urgent_there::<B>, arguments(message, Some(self)));
             }
         }
     }
 
-    /// At the owner's home.
+    /// At the owner's home: the end of edge 1, 2 or 6.
+    #[inline]
+    pub fn arrive(&'static self, crit: &Crit, owner: ThreadRef, message: Raw<B>) {
+        message.receipt();
+        self.push(crit, owner, message);
+    }
+
+    /// At the owner's home: a message, or a reply.
     pub fn push(&'static self, crit: &Crit, owner: ThreadRef, message: Raw<B>) {
         self.enter(crit, owner, |queue| queue.push(message));
     }

@@ -16,6 +16,10 @@ pub trait Body: Send + 'static {
     type Reply: Send + 'static;
     /// The kernel that these messages travel in.
     type Exec: Exec;
+    /// The receipt: called whenever a message of this kind goes into the queue of a port, on the CPU where that is, before its
+    /// receiver can see it. In a critical section, at a [`SpinPort`](crate::SpinPort) under its lock: it notes something, and neither
+    /// sends nor waits. None is called by ports that do not queue, nor for one that is closed.
+    const RECEIPT: Option<fn(&Self)> = None;
 }
 
 /// Why there is no reply of the receiver's.

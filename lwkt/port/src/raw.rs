@@ -71,6 +71,15 @@ impl<B: Body> Raw<B> {
         unsafe { ThreadRef::from_word(self.message().sender.get()) }
     }
 
+    /// Edges 1, 2 and 6, at their end: the message goes into a queue.
+    #[inline(always)]
+    pub fn receipt(&self) {
+        if let Some(receipt) = B::RECEIPT {
+            // SAFETY: the caller is about to queue the message, so it alone has it.
+            self.message().body.with(|body| receipt(unsafe { &*body }));
+        }
+    }
+
     /// The queue that the message was put into last.
     pub fn place(&self) -> Place<B> {
         // Pairs with: `set_place`, release: the queue as it was made.

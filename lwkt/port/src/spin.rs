@@ -64,6 +64,7 @@ impl<B: Body> SpinPort<B> {
             return answer(crit, message, Err(Error::Closed));
         }
         message.set_place_spin(self);
+        message.receipt();
         inner.queue.push(message);
         let waiter = inner.waiters.take();
         drop(inner);

@@ -43,7 +43,13 @@ struct Question {
 impl Body for Question {
     type Reply = u64;
     type Exec = Threads;
+    const RECEIPT: Option<fn(&Self)> = Some(|_| {
+        QUEUED.fetch_add(1, Ordering::Relaxed);
+    });
 }
+
+/// How often a question went into a queue.
+static QUEUED: AtomicU64 = AtomicU64::new(0);
 
 struct Ports {
     ports: Vec<&'static ThreadPort<Question>>,
@@ -52,6 +58,8 @@ struct Ports {
     wrong: AtomicU64,
     /// Questions that came to a server out of order.
     disorder: AtomicU64,
+    /// Those that a server passed on.
+    passed: AtomicU64,
 }
 
 fn ports(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
@@ -63,7 +71,9 @@ fn ports(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         answered: AtomicU64::new(0),
         wrong: AtomicU64::new(0),
         disorder: AtomicU64::new(0),
+        passed: AtomicU64::new(0),
     });
+    QUEUED.store(0, Ordering::Relaxed);
     let places = (0..2 * cpus).map(move |number| CpuId::at(number % cpus));
     let job = Job {
         name: "ports",
@@ -86,6 +96,9 @@ fn ports(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         ended == Ended::Done && answered == total,
         "{answered} of {total} questions were answered: everybody waits"
     );
+    // Each client also says to each server that it asks no more.
+    let (queued, expected) = (of(&QUEUED), total + of(&shared.passed) + (cpus * cpus) as u64);
+    ensure!(queued == expected, "{queued} receipts for {expected} messages");
     Ok(format!("{total} questions over {cpus} CPUs, each answered once, in order for each pair"))
 }
 
@@ -117,6 +130,7 @@ fn serve(cx: &mut MayBlock, ports: &Ports, me: usize) {
         } else if forward {
             message.body_mut().forward = false;
             message.body_mut().number |= PASSED;
+            ports.passed.fetch_add(1, Ordering::Relaxed);
             message.forward(next);
             continue;
         } else if number & PASSED == 0 {

@@ -9,8 +9,8 @@ use lwkt_sched::sim;
 use super::single::{serve, serve_later};
 use super::{Double, Doubler, Sim, explore, leak, message, owned};
 use crate::{
-    Batch, ByBody, ByCpu, Error, Group, InTurn, NullPort, PanicPort, Port, PortSet, ReplyPort,
-    Server, SpinPort, SyncPort, ThreadPort,
+    Batch, Body, ByBody, ByCpu, Error, Group, InTurn, Message, NullPort, PanicPort, Port, PortSet,
+    ReplyPort, Server, SpinPort, SyncPort, ThreadPort,
 };
 
 const RUNS: usize = 150;
@@ -48,6 +48,48 @@ fn a_panic_port_names_who_forwards() {
         let mut server = own.claim(cx).unwrap();
         let _sent = own.send(owned(1));
         server.receive(cx).forward(port);
+    });
+}
+
+/// What is queued is noted, each time, and before it is received; what is not is not.
+#[test]
+fn a_receipt_is_given_where_a_message_is_queued() {
+    static QUEUED: AtomicUsize = AtomicUsize::new(0);
+    struct Noted;
+    impl Body for Noted {
+        type Reply = u64;
+        type Exec = Sim;
+        const RECEIPT: Option<fn(&Self)> = Some(|_| {
+            QUEUED.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    let queued = || QUEUED.load(Ordering::Relaxed);
+    explore(2, RUNS, move |cx| {
+        QUEUED.store(0, Ordering::Relaxed);
+        let port: &'static ThreadPort<Noted> = leak(ThreadPort::new());
+        let spin: &'static SpinPort<Noted> = leak(SpinPort::new());
+        assert_eq!(port.do_(cx, &mut Message::new(Noted)), Err(Error::Closed));
+        assert_eq!(spin.do_(cx, &mut Message::new(Noted)), Err(Error::Closed));
+        assert_eq!(queued(), 0, "a port that is closed queues nothing");
+        let mut receiver = spin.receiver();
+        let passes = sim::spawn(1, "passes", move |cx| {
+            port.claim(cx).unwrap().receive(cx).forward(spin);
+        });
+        let answers = sim::spawn(0, "answers", move |cx| {
+            let message = receiver.receive(cx);
+            message.reply(queued() as u64);
+        });
+        let reply = loop {
+            match port.do_(cx, &mut Message::new(Noted)) {
+                // The port is not open yet.
+                Err(Error::Closed) => sim::yield_now(cx),
+                reply => break reply,
+            }
+        };
+        assert_eq!(reply, Ok(2), "in the queue of a thread, and in that of a lock");
+        assert_eq!(queued(), 2, "a reply has no receipt");
+        passes.join(cx);
+        answers.join(cx);
     });
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct CarrierOwn {
     pub(crate) wake_token: bool,
     /// Nanoseconds between upcalls; 0 for none.
     pub(crate) interval: u64,
+    /// When the tick is due that was armed last; [`timer::NEVER`] if it came, or its turn ended by a wait.
+    due: u64,
     /// Its thread, once that has begun to be it.
     pub(crate) thread: Option<ThreadRef>,
     /// The thread, while it waits for something that comes by message.
@@ -101,6 +103,7 @@ impl Carrier {
             staged,
             wake_token: false,
             interval: 0,
+            due: timer::NEVER,
             thread: None,
             waiting: None,
             number: 0,
@@ -248,7 +251,7 @@ impl Carrier {
                     return Some(produced);
                 }
                 if !self.attention.any() {
-                    self.own.with(crit, |own| own.waiting = own.thread);
+                    self.own.with(crit, |own| (own.waiting, own.due) = (own.thread, timer::NEVER));
                     let why = Why::on(Reason::Completion, self);
                     if deadline == abi::NO_DEADLINE {
                         thread::block(crit, cx, why)
@@ -383,7 +386,16 @@ pub(crate) fn arrive(crit: &Crit) {
     // SAFETY: the tables live until every CPU process of the process has left them (`end`).
     unsafe { arch::paging::activate_root(carrier.process.root()) };
     arch::user::set_gs_base(abi::map::carrier(carrier.index));
-    start_tick(crit, carrier);
+    go_on_ticking(crit, carrier);
+}
+
+/// Arms the tick of a CPU process whose turn goes on, for what is left of it: others that come in between, however often, do not
+/// put the tick off.
+pub(crate) fn go_on_ticking(crit: &Crit, carrier: &Carrier) {
+    match carrier.own.with(crit, |own| own.due) {
+        timer::NEVER => start_tick(crit, carrier),
+        due => timer::set_tick(crit, Some(due)),
+    }
 }
 
 /// Arms the tick of a CPU process that is about to run in ring 3: for its own user threads, or its equals here.
@@ -396,13 +408,16 @@ pub(crate) fn start_tick(crit: &Crit, carrier: &Carrier) {
         (interval, false) => Some(interval),
         (interval, true) => Some(interval.min(QUANTUM)),
     };
-    timer::set_tick(crit, distance.map(|d| timer::now().saturating_add(d)));
+    let due = distance.map(|distance| timer::now().saturating_add(distance));
+    carrier.own.with(crit, |own| own.due = due.unwrap_or(timer::NEVER));
+    timer::set_tick(crit, due);
 }
 
 /// The tick came: the CPU process that runs here looks at it on its way to ring 3.
 pub(crate) fn tick(crit: &Crit) {
     // In whose time it came: an interrupt's thread may have borrowed the CPU.
     if let Some(carrier) = thread::lender_body(crit).and_then(of) {
+        carrier.own.with(crit, |own| own.due = timer::NEVER);
         carrier.attention.add(Attention::TICK);
     }
 }

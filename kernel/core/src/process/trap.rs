@@ -1,6 +1,6 @@
 //! Ways into the kernel from ring 3 that nobody asked for, and the way back.
 
-use super::carrier::{self, start_tick};
+use super::carrier::{self, go_on_ticking, start_tick};
 use super::space::{SpaceError, Use};
 use super::{Attention, Carrier, How, end, layer};
 use crate::cpu::{critical, here};
@@ -98,7 +98,7 @@ pub(crate) fn before_ring3(cx: &mut MayBlock, carrier: &Carrier) -> u32 {
 /// Makes sure that an equal which became ready meanwhile gets its turn.
 fn share(crit: &Crit, carrier: &Carrier) {
     if here().scheduler.with(crit, |s| s.contended(crit)) && !crate::timer::ticks(crit) {
-        start_tick(crit, carrier);
+        go_on_ticking(crit, carrier);
     }
 }
 

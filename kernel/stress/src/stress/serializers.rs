@@ -111,7 +111,8 @@ fn work(cx: &mut MayBlock, crew: &Crew, shared: &Shared, me: usize) {
                 true
             }
             _ => {
-                within(cx, &mut one.enter(cx), shared, &mut dice);
+                let mut held = one.enter(cx);
+                within(cx, &mut held, shared, &mut dice);
                 true
             }
         };

@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use kernel_core::faults::Fault;
 use kernel_core::plant::Faults;
 use kernel_core::{cpu, thread};
 use lwkt_sched::{MayBlock, Name, Priority};
@@ -49,6 +50,8 @@ fn parking(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         stay: Stay::Free,
         meet: |_, _, _| (),
     };
+    // Who parks a CPU gives it back, and it is one at a time.
+    run.is_spared(Fault::ParkedCpu);
     let ended = crew::run(run, cx, &job, (0..=2 * cpus).map(|number| CpuId::at(number % cpus)));
     cpu::all().for_each(|cpu| cpu::unpark(cpu.id()));
     let of = |counter: &AtomicU64| counter.load(Relaxed);

@@ -14,6 +14,7 @@
 
 pub mod against;
 pub mod costs;
+pub mod digest;
 mod ground;
 pub mod json;
 mod machine;

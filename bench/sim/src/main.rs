@@ -8,12 +8,15 @@ use std::process::ExitCode;
 use ::workload::{LONGEST, form};
 use sim::against::{Held, Played};
 use sim::options::Options;
-use sim::{Costs, Run, Setting, Streams, Workload, json, table, workload};
+use sim::{Costs, Run, Setting, Streams, Workload, digest, json, table, workload};
 
 /// As of `./x`: a check failed; the command line makes no sense; something could not be done.
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const BROKEN: u8 = 3;
+
+/// What stands for all workloads that ship.
+const ALL: &str = "all";
 
 enum Wrong {
     Usage(String),
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
     let done = Options::parse(std::env::args().skip(1)).map_err(Wrong::Usage).and_then(|options| {
         match &options.workload {
             None => list(&options.workloads),
+            Some(all) if all == Path::new(ALL) => run_all(&options),
             Some(asked) => run(asked, &options),
         }
     });
@@ -71,7 +75,7 @@ fn find(asked: &Path, folder: &Path) -> Result<PathBuf, Wrong> {
     match names.iter().position(|name| Path::new(name) == asked) {
         Some(at) => Ok(files[at].clone()),
         None => Err(Wrong::Usage(format!(
-            "no workload is called '{}'; there are {}, or a file NAME.toml",
+            "no workload is called '{}'; there are {}, or a file NAME.toml, or {ALL} of them in short",
             asked.display(),
             names.join(", ")
         ))),
@@ -93,28 +97,62 @@ fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
     if options.form.is_some() || options.played.is_some() {
         return against(workload, options);
     }
-    let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::Each };
-    let mut runs = Vec::new();
-    let mut lines = String::new();
+    let setting = setting(options);
+    let (runs, lines) = under_each(&workload, setting, options)?;
+    let text = table::head(&workload, setting) + &table::table(&runs);
+    tell(&text, &lines, options)
+}
+
+/// All workloads that ship, each in a few lines.
+fn run_all(options: &Options) -> Result<(), Wrong> {
+    if options.form.is_some() || options.played.is_some() {
+        return Err(Wrong::Usage("a kernel plays one workload at a time".to_owned()));
+    }
+    let setting = setting(options);
+    let (mut text, mut lines) = (digest::head(setting), String::new());
+    for file in shipped(&options.workloads)? {
+        let workload = workload_of(&file, options)?;
+        let (runs, more) = under_each(&workload, setting, options)?;
+        text += &digest::rows(&workload, &runs);
+        lines += &more;
+    }
+    tell(&(text + digest::FOOT), &lines, options)
+}
+
+fn setting(options: &Options) -> Setting {
+    Setting { cpus: options.cpus, seed: options.seed, streams: Streams::Each }
+}
+
+/// A workload under each combination of policies, and the records of that.
+fn under_each<'o>(
+    workload: &Workload,
+    setting: Setting,
+    options: &'o Options,
+) -> Result<(Vec<Run<'o>>, String), Wrong> {
+    let (mut runs, mut lines) = (Vec::new(), String::new());
     for policies in options.policies() {
         let costs = Costs::read(&options.costs, policies).map_err(Wrong::Broken)?;
-        let report = sim::run(policies, &workload, &costs, setting).map_err(Wrong::Usage)?;
+        let report = sim::run(policies, workload, &costs, setting).map_err(Wrong::Usage)?;
         let run = Run { policies, costs, report };
-        lines += &json::lines(&workload, setting, &run);
+        lines += &json::lines(workload, setting, &run);
         runs.push(run);
     }
-    let text = table::head(&workload, setting) + &table::table(&runs);
+    Ok((runs, lines))
+}
+
+/// Prints a table, and puts the records where they are wanted.
+fn tell(text: &str, lines: &str, options: &Options) -> Result<(), Wrong> {
     match options.json.as_deref() {
-        None => say(&text),
+        None => say(text),
         // The table goes where it is in nobody's way.
         Some(file) if file == Path::new("-") => {
             eprint!("{text}");
-            say(&lines)
+            say(lines)
         }
         Some(file) => {
             std::fs::write(file, lines)
                 .map_err(|error| Wrong::Broken(format!("{}: {error}", file.display())))?;
-            say(&text)
+            say(text)
         }
     }
 }

@@ -108,7 +108,7 @@ fn row(label: &str, figures: impl Iterator<Item = String>) -> String {
     format!("{label:<LABEL$}{cells}").trim_end().to_owned() + "\n"
 }
 
-fn wake(group: &Group, nanos: u64) -> String {
+pub(crate) fn wake(group: &Group, nanos: u64) -> String {
     if group.wakes.count == 0 { "-".to_owned() } else { time(nanos) }
 }
 
@@ -117,7 +117,7 @@ fn whole(number: f64) -> String {
 }
 
 /// A time with three digits or so.
-fn time(nanos: u64) -> String {
+pub(crate) fn time(nanos: u64) -> String {
     let nanos = nanos as f64;
     match nanos {
         ..1e3 => format!("{nanos} ns"),

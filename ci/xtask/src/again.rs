@@ -3,6 +3,10 @@
 use runner::command::quote;
 
 use crate::cli::{Choice, Machine};
+use crate::settings::Variant;
+
+/// The verb that traces, and the key of kernels that are traced.
+pub const TRACE: &str = "trace";
 
 /// The line for a verb's run with this seed.
 pub fn line(verb: &str, choice: &Choice, machine: &Machine, quick: bool, seed: u64) -> String {
@@ -33,7 +37,9 @@ pub fn line(verb: &str, choice: &Choice, machine: &Machine, quick: bool, seed: u
     if let Some(faults) = &machine.faults {
         option("--faults", Some(faults.as_ref()));
     }
-    for variant in machine.variants() {
+    // The verb that traces has the kernel built for it.
+    let traces = |variant: &Variant| verb == TRACE && variant.key.name == TRACE;
+    for variant in machine.variants().into_iter().filter(|variant| !traces(variant)) {
         option("--set", Some(variant.to_string().as_ref()));
     }
     if quick {

@@ -5,6 +5,7 @@
 
 mod again;
 mod archive;
+mod beyond;
 mod boot;
 mod build;
 mod cli;

@@ -16,7 +16,7 @@ use runner::{Event, Mode, Request, Sink};
 use crate::cli::{self, Baseline, Choice, Machine, Output};
 use crate::collect::{Collected, Lines};
 use crate::trace::Fresh;
-use crate::{Status, again, gate, guest, list, out, place, settings, why};
+use crate::{Status, again, beyond, gate, guest, list, out, place, settings, sim, why};
 
 /// One boot of the kernel with everything that was asked of it.
 #[derive(Clone, Copy)]
@@ -57,20 +57,39 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
         }
     };
     let combinations = settings::combinations(run.machine);
+    let goes_beyond = beyond::is_wanted(run);
     let mut ran: Vec<(String, Ran)> = Vec::new();
     for (name, machine) in &combinations {
-        let one = match one(&Run { machine, ..*run }, std::mem::take(&mut lines))? {
+        let mut one = match one(&Run { machine, ..*run }, std::mem::take(&mut lines))? {
             Ok(one) => one,
             Err(status) => return Ok(status),
         };
+        lines = one.collected.take_lines();
         let goes_on = matches!(one.status, Status::Passed | Status::Failed | Status::Worse);
         ran.push((name.clone(), one));
-        if !goes_on || ran.len() == combinations.len() {
+        if !goes_on {
             break;
         }
-        lines = ran.last_mut().map(|(_, one)| one.collected.take_lines()).unwrap_or_default();
     }
-    finish(run, ran, &records)
+    let mut status = first_bad(ran.iter().map(|(_, one)| one.status));
+    if goes_beyond && status == Status::Passed {
+        let (machine, choice) = beyond::many(run.machine);
+        let many =
+            Run { parts: "bench", machine: &machine, choice: &choice, baseline: None, ..*run };
+        match one(&many, std::mem::take(&mut lines))? {
+            Ok(mut one) => (status, lines) = (one.status, one.collected.take_lines()),
+            Err(refused) => return Ok(refused),
+        }
+    }
+    let status = finish(run, &ran, status, (lines, &records))?;
+    if goes_beyond && status == Status::Passed {
+        return sim::all(run.seed);
+    }
+    Ok(status)
+}
+
+fn first_bad(mut all: impl Iterator<Item = Status>) -> Status {
+    all.find(|status| *status != Status::Passed).unwrap_or(Status::Passed)
 }
 
 /// What makes no sense to ask.
@@ -151,7 +170,11 @@ fn ended(
         status = gate::hold(asked, scope, collected, status, (&mut screen, style));
     }
     if matches!(status, Status::Failed | Status::Boot) && run.parts.contains("stress") {
-        let verb = if run.parts == "stress" { "stress" } else { "run" };
+        let verb = match run.timeline {
+            Some(_) => again::TRACE,
+            None if run.parts == "stress" => "stress",
+            None => "run",
+        };
         let again = again::line(verb, run.choice, run.machine, run.output.quick, run.seed);
         screen.line(&format!("again: {again}"));
     }
@@ -179,9 +202,12 @@ fn explain(screen: &mut Screen<'_>, kernel: &Path, collected: &mut Collected) ->
 }
 
 /// Puts several combinations side by side, closes the records, and says where they are.
-fn finish(run: &Run<'_>, mut ran: Vec<(String, Ran)>, records: &Path) -> Result<Status> {
-    let Some((_, last)) = ran.last_mut() else { return Ok(Status::Usage) };
-    let lines = last.collected.take_lines();
+fn finish(
+    run: &Run<'_>,
+    ran: &[(String, Ran)],
+    status: Status,
+    (lines, records): (Vec<Lines>, &Path),
+) -> Result<Status> {
     let (mut screen, look) = screen(run.output.json.as_deref() == Some(Path::new("-")));
     if ran.len() > 1 && ran.iter().any(|(_, one)| !one.collected.benches.is_empty()) {
         let all: Vec<_> = ran
@@ -195,8 +221,6 @@ fn finish(run: &Run<'_>, mut ran: Vec<(String, Ran)>, records: &Path) -> Result<
         crate::complain!("x: {error}");
         return Ok(Status::Boot);
     }
-    let status = ran.iter().map(|(_, one)| one.status).find(|status| *status != Status::Passed);
-    let status = status.unwrap_or(Status::Passed);
     if let Some((_, one)) = ran.last().filter(|(_, one)| !one.collected.is_empty()) {
         screen.items(&[
             format!("records {}", place::shown(records)),

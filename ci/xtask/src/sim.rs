@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use bench_report::json::Raw;
 use runner::{Event, Outcome, Request, explain};
 
-use crate::cli::SimArgs;
+use crate::cli::{Seed, SimArgs};
 use crate::collect::{Collected, Lines};
 use crate::settings::Axis;
 use crate::{Status, build, guest, host, place, settings};
@@ -24,6 +24,22 @@ const USUAL: u32 = 4;
 
 /// What makes a difference to a simulator: it has no memory to free, and no log.
 const KEYS: [&str; 2] = ["runq", "ipi"];
+
+/// Each workload that ships in a few lines, under each run queue.
+pub fn all(seed: u64) -> Result<Status> {
+    run(&SimArgs {
+        workload: Some("all".into()),
+        list: false,
+        cpus: None,
+        kernel: false,
+        jobs: None,
+        stretch: None,
+        set: Vec::new(),
+        seed: Seed { seed },
+        costs: None,
+        json: None,
+    })
+}
 
 /// The verb.
 pub fn run(args: &SimArgs) -> Result<Status> {

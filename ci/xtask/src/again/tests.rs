@@ -45,3 +45,12 @@ fn all_that_changes_a_run_is_said() {
     );
     assert_eq!(again(&["--image", "Cargo.toml"]), "./x stress --image Cargo.toml --seed 1");
 }
+
+#[test]
+fn a_trace_is_done_again_as_a_trace() {
+    let words = ["./x", "stress", "storm", "--set", "runq=list", "--set", "trace=on"];
+    let Ok(Verb::Stress(args)) = parse_from(words.map(OsString::from)) else { panic!("right") };
+    let again = |verb| line(verb, &args.choice, &args.machine, false, 1);
+    assert_eq!(again("trace"), "./x trace storm --set runq=list --seed 1");
+    assert_eq!(again("stress"), "./x stress storm --set runq=list --set trace=on --seed 1");
+}

@@ -11,7 +11,7 @@ use crate::settings::Axis;
 /// `./x sim`
 #[derive(Args, Debug)]
 pub struct SimArgs {
-    /// A workload that ships, by its name, or a file NAME.toml.
+    /// A workload that ships, by its name, or a file NAME.toml; `all` of them in short.
     #[arg(value_name = "WORKLOAD", required_unless_present = "list")]
     pub workload: Option<PathBuf>,
 

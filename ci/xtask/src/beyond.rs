@@ -1,0 +1,33 @@
+//! What `./x run` shows besides a boot of the usual machine, if nothing but that was asked for: messages to many CPUs at once,
+//! which it has not, and what the run queues make of workloads.
+
+use std::path::Path;
+
+use runner::Mode;
+
+use crate::cli::{Choice, Machine};
+use crate::run::Run;
+
+/// CPUs of the larger machine, and the benchmarks that are for it.
+const MANY: u32 = 64;
+const OF_MANY: &str = "ipi/sync_";
+
+/// Whether nobody asked for anything else.
+pub fn is_wanted(run: &Run<'_>) -> bool {
+    let machine = run.machine;
+    let as_it_comes = machine.mode == Mode::Insns
+        && machine.smp < MANY
+        && machine.image.is_none()
+        && machine.plant.is_none()
+        && machine.faults.is_none()
+        && machine.set.is_empty()
+        && machine.extra.is_empty();
+    let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
+    run.parts == "bench,stress" && run.choice.filter.is_none() && as_it_comes && !to_stdout
+}
+
+/// The larger machine, and what runs there.
+pub fn many(machine: &Machine) -> (Machine, Choice) {
+    let choice = Choice { filter: Some(OF_MANY.to_owned()), list: false };
+    (Machine { smp: MANY, ..machine.clone() }, choice)
+}

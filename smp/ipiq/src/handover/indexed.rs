@@ -120,7 +120,9 @@ unsafe impl Handover for Indexed {
         let slot = &ring.slots[head % DEPTH];
         let call = slot.0.with(|place| {
             // SAFETY: the place is between the indices: the producer wrote it, and it is the consumer's.
-            unsafe { (*place).assume_init_read() }
+            let written = unsafe { &*place };
+            // SAFETY: as above.
+            unsafe { written.assume_init_read() }
         });
         chaos_point();
         seen(name(slot), call.func);
@@ -136,7 +138,10 @@ unsafe impl Handover for Indexed {
     }
 
     #[inline(always)]
-    unsafe fn is_free_behind<const DEPTH: usize>(ring: Parts<'_, Self, DEPTH>, back: usize) -> bool {
+    unsafe fn is_free_behind<const DEPTH: usize>(
+        ring: Parts<'_, Self, DEPTH>,
+        back: usize,
+    ) -> bool {
         let tail = ring.tail.mine.load(Ordering::Relaxed);
         // SAFETY: the caller is the producer.
         let head = unsafe { ring.tail.theirs(ring.head, |head| tail.wrapping_sub(head) >= back) };

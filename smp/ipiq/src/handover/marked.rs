@@ -162,7 +162,10 @@ unsafe impl<const MANY: usize> Handover for Marked<MANY> {
     }
 
     #[inline(always)]
-    unsafe fn is_free_behind<const DEPTH: usize>(ring: Parts<'_, Self, DEPTH>, back: usize) -> bool {
+    unsafe fn is_free_behind<const DEPTH: usize>(
+        ring: Parts<'_, Self, DEPTH>,
+        back: usize,
+    ) -> bool {
         let tail = ring.tail.0.with(|tail| {
             // SAFETY: only the producer touches `tail`, and the caller is it.
             unsafe { *tail }

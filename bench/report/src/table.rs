@@ -120,7 +120,34 @@ pub fn goals_table(results: &[BenchResult], goals: &Goals, rows: Rows, style: St
             .is_some_and(|o| o.matches == Match::Nearest);
         text += &row(result, goal, &columns, style);
     }
-    text + &foot(results.len() - shown.len(), nearest && columns.opponent)
+    text + &units(&shown, style) + &foot(results.len() - shown.len(), nearest && columns.opponent)
+}
+
+/// What the figures are that are no instructions or cycles, as the others: a line for each unit, or more.
+fn units(shown: &[&BenchResult], style: Style) -> String {
+    let counts = |result: &&&BenchResult| !matches!(result.unit.as_str(), "insns" | "cycles" | "");
+    let mut units: Vec<&str> = Vec::new();
+    for result in shown.iter().filter(counts) {
+        if !units.contains(&result.unit.as_str()) {
+            units.push(&result.unit);
+        }
+    }
+    let mut text = String::new();
+    for unit in units {
+        let mut line = format!("     in {unit}:");
+        let names = shown.iter().filter(|result| result.unit == unit).map(|one| &one.name);
+        for (at, name) in names.enumerate() {
+            let comma = if at > 0 { "," } else { "" };
+            if line.chars().count() + name.len() + 2 > style.columns {
+                text += &end(format!("{line}{comma}"));
+                line = format!("       {name}");
+            } else {
+                line += &format!("{comma} {name}");
+            }
+        }
+        text += &end(line);
+    }
+    text
 }
 
 fn head(columns: &Columns) -> String {

@@ -101,6 +101,19 @@ fn another_unit_is_not_judged_and_a_failure_is_shown() {
 }
 
 #[test]
+fn a_unit_that_is_not_the_usual_one_is_said() {
+    let mut results: Vec<_> =
+        (0..9).map(|at| result(&format!("scale/row_number_{at}"), &[1])).collect();
+    results[1].unit = "KiB".into();
+    results[3..].iter_mut().for_each(|result| result.unit = "per mille".into());
+    let table = goals_table(&results, &goals(), Rows::All, Style::PLAIN);
+    let units = "     in KiB: scale/row_number_1\n     in per mille: scale/row_number_3, scale/row_number_4, scale/row_number_5,\n       \
+                 scale/row_number_6, scale/row_number_7, scale/row_number_8\n";
+    assert!(table.ends_with(units), "{table}");
+    assert!(table.lines().all(|line| line.len() <= 80));
+}
+
+#[test]
 fn colour_only_where_it_is_wanted() {
     assert_eq!(Style::of(None, None), Style::PLAIN);
     assert_eq!(Style::of(Some(100), Some("1")), Style { columns: 100, color: Color::Never });

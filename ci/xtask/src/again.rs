@@ -37,6 +37,9 @@ pub fn line(verb: &str, choice: &Choice, machine: &Machine, quick: bool, seed: u
     if let Some(faults) = &machine.faults {
         option("--faults", Some(faults.as_ref()));
     }
+    if let Some(idle) = &machine.idle {
+        option("--idle", Some(idle.as_ref()));
+    }
     // The verb that traces has the kernel built for it.
     let traces = |variant: &Variant| verb == TRACE && variant.key.name == TRACE;
     for variant in machine.variants().into_iter().filter(|variant| !traces(variant)) {

@@ -20,6 +20,7 @@ pub fn is_wanted(run: &Run<'_>) -> bool {
         && machine.image.is_none()
         && machine.plant.is_none()
         && machine.faults.is_none()
+        && machine.idle.is_none()
         && machine.set.is_empty()
         && machine.extra.is_empty();
     let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));

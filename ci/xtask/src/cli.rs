@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use runner::Mode;
-use servers::options::Plant;
+use servers::options::{Idle, Plant};
 
 use crate::run::Run;
 use crate::settings::Axis;
@@ -118,6 +118,10 @@ pub struct Machine {
     /// Of the faults of a kernel that was built with --set faults=on, let only these strike: ring, doorbell, wake, memory, timer, park.
     #[arg(long, value_name = "NAME,..", value_parser = known_faults)]
     pub faults: Option<String>,
+
+    /// What a CPU does that has nobody to run: halt, watch its doorbell by mwait, or look at it over and over.
+    #[arg(long, value_name = "hlt|mwait|spin", hide_possible_values = true, value_parser = Idle::ALL.map(|(name, _)| name))]
+    pub idle: Option<String>,
 
     /// Choose among policies that are built in; several values, or several of these, make a run for each
     /// combination. An unknown key lists them all.
@@ -230,7 +234,7 @@ pub struct BenchArgs {
 
     /// On this host instead: the same code and its peers in one process, on real silicon.
     #[arg(long, conflicts_with_all = [
-        "smp", "mode", "qemu", "image", "xapic", "plant", "faults", "set", "extra", "seed", "why", "baseline", "bless",
+        "smp", "mode", "qemu", "image", "xapic", "plant", "faults", "idle", "set", "extra", "seed", "why", "baseline", "bless",
     ])]
     pub hosted: bool,
 
@@ -359,7 +363,8 @@ pub fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Verb, (St
             (error.render().to_string(), Status::Passed)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => (
-            "x: which verb? run, test, bench, stress, sim, boot or doctor (./x --help)".to_owned(),
+            "x: which verb? run, test, bench, stress, trace, sim, boot or doctor (./x --help)"
+                .to_owned(),
             Status::Usage,
         ),
         _ => (one_line(&error.render().to_string()), Status::Usage),

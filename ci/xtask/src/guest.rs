@@ -25,6 +25,7 @@ pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
     request.seed = seed;
     request.words = words;
     request.words.extend(machine.plant.iter().map(|name| format!("plant={name}")));
+    request.words.extend(machine.idle.iter().map(|name| format!("idle={name}")));
     request.words.extend(machine.faults.iter().map(|names| format!("faults={names}")));
     request.extra.clone_from(&machine.extra);
     request.cache = Some(place::made());
@@ -149,7 +150,16 @@ pub fn complete(key: &mut RunKey, start: &Start) {
 fn settings(machine: &Machine) -> String {
     let extra = machine.extra.iter().map(|word| word.to_string_lossy().into_owned());
     let faults = machine.faults.iter().map(|names| format!("faults={names}"));
-    machine.plant.iter().cloned().chain(faults).chain(extra).collect::<Vec<_>>().join(" ")
+    let idle = machine.idle.iter().map(|name| format!("idle={name}"));
+    machine
+        .plant
+        .iter()
+        .cloned()
+        .chain(faults)
+        .chain(idle)
+        .chain(extra)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

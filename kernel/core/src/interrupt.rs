@@ -1,14 +1,15 @@
 //! Interrupts' threads: a thread for each line on each CPU, which preempts what runs there and goes back to it.
 //!
 //! ```text
-//!   interrupt ─▶ `core_line`: at once a hard section ─┐
+//!   interrupt ─▶ `core_line`: in a hard section ──────┐
 //!             └▶ in a critical section: a mark ───────┤
 //!   thread ───▶ `raise` ──────────────────────────────┤
 //!                            end of the outermost section: `preempt` ─▶ borrowed switch ─▶ handler ─▶ back to the victim
 //! ```
 //! Law: raising never waits and never runs a handler. The one switch point is the end of an outermost critical section,
 //! the interrupt's own or the one that its mark was left in: on the victim's stack, with interrupts on. Nothing per-CPU is
-//! lent there, and as the victim goes on on the same CPU before any thread but interrupts', it cannot tell. The clock, the
+//! lent there; the victim then goes on here before any thread but interrupts', unless it was taken out of the queue meanwhile: so
+//! whoever calls asks again where it is. The clock, the
 //! doorbell and seeded turns run in place, in hard sections.
 
 mod hold;

@@ -1,4 +1,6 @@
 //! The messages between CPUs, on this machine: the fabric of rings, rung by the local APIC.
+//!
+//! Law: a call runs on its target, in a critical section, and never waits. The kinds of sends stand in one table, in `ipiq`.
 
 use crate::cpu::{Machine, critical, here};
 use crate::{faults, memory};
@@ -64,7 +66,7 @@ const PARTNERS: usize = 122;
 /// Rings that each of `cpus` CPUs sets aside when it comes up: one to each CPU, and some for what its calls send.
 ///
 /// A message must not need memory that ring 3 may have taken. Up to [`PARTNERS`] CPUs none does. Where there are more, a CPU that talks to more
-/// of them takes a frame for each three further ones.
+/// of them takes a frame for each three further ones; of deep rings, for each one.
 pub(crate) const fn reserve_for(cpus: usize) -> usize {
     let partners = if cpus < PARTNERS { cpus } else { PARTNERS };
     partners + ipiq::CALL_TARGETS

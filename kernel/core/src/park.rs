@@ -1,4 +1,4 @@
-//! CPUs taken away from scheduling, and given back.
+//! CPUs taken away from scheduling, and given back. (Not `ipi::park`, which stops CPUs for a moment.)
 //!
 //! A parked CPU runs what is bound to it (its idle and interrupt threads, the contexts of processes there), takes interrupts and
 //! serves messages. All else is given away, and nothing is placed there. Law: the first CPU decides what is parked, one

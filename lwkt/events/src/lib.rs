@@ -1,6 +1,6 @@
 //! What threads and handlers wait for: events ([`WaitQueue`]), moments ([`Callout`]), and each other ([`Serializer`]).
 //!
-//! A wait queue is one word-set of CPUs; who waits on it is linked, on its own stack, into a list of its own CPU
+//! A wait queue is a set of CPUs; who waits on it is linked, on its own stack, into a list of its own CPU
 //! ([`Waiters`]). A callout is memory of its owner's, armed in the heap of one CPU ([`Callouts`]), which runs its handler:
 //! in place, or on that CPU's callout thread. Nothing is allocated. Context law: a CPU's lists, heap, and the callouts
 //! whose home it is are touched by that CPU alone, in a critical section; the others ask it by message.

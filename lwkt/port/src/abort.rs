@@ -1,7 +1,7 @@
 //! Abort: a sender asks for a message that is away. The request looks for it where it is; the reply stays the only one.
 //!
-//! Context law: the request is a call that touches a queue at its home and the sender's marks at the sender's, as all
-//! calls do. Until it is over (`asking`) nobody takes the message, so it never speaks of one that is gone.
+//! Context law: the request is a call that touches a queue at its home (a spin port's under its lock, anywhere) and the sender's marks at
+//! the sender's, as all calls do. Until it is over (`asking`) nobody takes the message, so it never speaks of one that is gone.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -19,19 +19,17 @@ use crate::{Body, Exec};
 /// A message that was sent and then asked for. It stays with its thread; the reply is waited for as before.
 ///
 /// ```text
-///            (A1) ask: the mark `wanted`, and a request to the queue that the message was put into last
-///   sent  -------------------------------------------------> ASKING <---+
-///    | (A0) answered already: too late                       |  |  |    | (A2) its home has moved, or the message was
-///    v                                                       |  |  +----+      forwarded meanwhile: after it
-///  answered                                                  |  |
-///                                                            |  |  in the queue
-///     (A3) out of the queue, never received: `Aborted` <-----+  |
-///     (A4) received, and held with a call: it is called <-------+  not in the queue
-///     (A5) received: the mark is all it gets <------------------+
-///     (A6) answered, or nobody receives there any more: no effect
-///                                                            |
-///                                                            v (A7) the request is over
-///                                                         as `sent`: the message comes back with its one reply
+///   sent --(A1) the mark `wanted`; a request goes to the queue it was put into last--> ASKING --+
+///    | (A0) answered already: too late                          ^                               |
+///    v             (A2) the queue has moved, or the message was |                               |
+///  answered             forwarded meanwhile: on, after it  -----+-------------------------------+
+///                                                                                               |
+///     (A3) still queued: taken out, answered `Aborted` <----------------------------------------+
+///     (A4) received, and `hold`-ed: what the receiver gave is called <--------------------------+
+///     (A5) received, not held: the mark is all it gets <----------------------------------------+
+///     (A6) answered, or nobody receives there any more: no effect <-----------------------------+
+///
+///   after each of A3 to A6: (A7) the request is over; the one reply comes back as for `sent`
 /// ```
 ///
 /// - The answer is the right to the message: (A3) has it because the queue had it, and takes it from there; in all other

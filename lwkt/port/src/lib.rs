@@ -3,7 +3,8 @@
 //! The law: one side owns a message at a time, and the type of the handle says which. [`Owned`] is the sender's;
 //! sending moves it; the receiver has a [`Received`] and replies once, by moving it; the sender gets a [`Replied`].
 //! Only a synchronous `do` borrows a message, because it returns after the reply. The same memory is request and reply;
-//! nothing is copied or allocated.
+//! nothing is copied or allocated. A receiver replies, passes the message on ([`Received::forward`]: the reply from there goes to the sender), or
+//! drops it, which answers [`Error::Dropped`].
 //!
 //! | port | who handles a message | when |
 //! |---|---|---|
@@ -16,7 +17,7 @@
 //!
 //! A sender waits for one message, for whichever is first ([`Replies`], [`wait_any`], [`PortSet`]), or until a deadline; asks for
 //! one back ([`Aborting`]), or gives it up; or sends many under one doorbell ([`Batch`]). A kind of message may have a receipt
-//! ([`Body::RECEIPT`]): what is called as it is queued.
+//! ([`Body::RECEIPT`]): a function that a port calls as it queues one, before the receiver sees it.
 //!
 //! Context law: a port's queue and a message's marks are touched by the home CPU of their thread alone; a message for
 //! a port of another CPU travels there as a remote call, which is the one that would wake the receiver anyway. A thread

@@ -29,7 +29,7 @@ pub enum Error {
     Closed,
     /// The receiver gave the message up without a reply.
     Dropped,
-    /// The sender asked for it before anybody received the message.
+    /// The sender asked for it, and nobody had received it, or its receiver was about to pass it on.
     Aborted,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Self::Closed => "nobody receives at this port",
             Self::Dropped => "the receiver gave the message up without a reply",
-            Self::Aborted => "the sender asked for it back before it was received",
+            Self::Aborted => "the sender asked for it back, and nobody works on it",
         })
     }
 }
@@ -61,7 +61,7 @@ impl core::error::Error for Error {}
 /// ```
 ///
 /// Who may touch it: the holder of the handle before (1) and (2), the port's CPU until (3), the holder of `Received`
-/// until (4), the sender's CPU until (9); in the port of a lock, who holds the lock. Every hand-over between CPUs is a
+/// until (4), the sender's CPU until (9); in a spin port, who holds its lock. Every hand-over between CPUs is a
 /// remote call or a lock, which orders the accesses. How a message comes to (10): [`Aborting`](crate::Aborting).
 ///
 /// # Order

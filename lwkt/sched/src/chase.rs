@@ -1,6 +1,7 @@
 //! Messages that run after a thread: forwarded from CPU to CPU, but only so often.
 //!
-//! What wants a thread goes to its home, and is forwarded when the thread has left meanwhile. A thread that moves again and
+//! What is asked of a thread itself (wake, pull, deschedule) goes to its home, and is forwarded when the thread has left meanwhile;
+//! messages to ports are forwarded without this limit. A thread that moves again and
 //! again could outrun it for ever; so after [`CHASE_LIMIT`] forwards the message makes the thread stand still.
 //!
 //! | step | the message, where the thread is not | the thread's home |

@@ -6,7 +6,7 @@ use core::ops::Deref;
 use percpu::Crit;
 use static_assertions::{assert_eq_size, assert_not_impl_any};
 
-/// Proof that the code runs as a thread, outside every critical section, and so may wait.
+/// Proof that the code runs as a thread and may wait: outside critical sections, or in its outermost one.
 ///
 /// A thread gets the only one of its own at its entry. What runs in somebody else's time (a message handler in
 /// its caller, an interrupt, a call from another CPU) gets none, and as whatever waits asks for one, it cannot wait:

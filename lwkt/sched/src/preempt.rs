@@ -1,13 +1,13 @@
 //! Preemption: a switch that borrows the CPU from its victim, for an interrupt's thread, and the ways back.
 //!
+//! An interrupt's thread (the borrower) runs on the CPU of whoever was running (the victim); when it is through, the victim goes on,
+//! as after an interrupt. If the borrower only gives way, the queue chooses a thread, which hands the CPU on to the victim at once.
+//!
 //! ```text
-//!   victim     runs ─────┐ stays in the queue, first of its equals;         ┌──▶ goes on, whatever the queue says
-//!                        │ its context is saved like anybody's              │
-//!              (12) preempt                                   (13) blocks, sleeps, exits
-//!                        │                                                  │
-//!   borrower   waits ────┴──▶ runs, first of its equals in the queue ───────┤
-//!                                                                           │ gives way: stays ready
-//!   chosen     ready ───────────────────── arrives ──(14) repay─────────────┘ and, not run, first of its equals
+//!   victim    RUNNING ─(12)─┐ keeps its place and its tokens                   ┌─▶ RUNNING again, whoever else is ready
+//!   borrower  Blocked ──────┴▶ RUNNING ─┬─(13) blocks, sleeps, moves or exits ─┤
+//!                                       └─(3) gives way: Ready                 │
+//!   chosen    Ready: the queue's next ────┴▶ arrives ─(14) repays, not run ────┘
 //! ```
 //! (Edges 1 to 11 and 15 to 17, and what the numbers mean, are at [`Thread`](crate::Thread).) A victim that was taken out
 //! of the queue meanwhile does not go on, but waits there until it is woken ([`Scheduler::resumed`]).

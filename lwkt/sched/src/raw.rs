@@ -46,7 +46,7 @@ pub struct Context {
 ///   the head of its priority.
 /// - (3) [`yield_now`](crate::Scheduler::yield_now): to the tail of its priority; `RUNNING` again if it is alone.
 /// - (4) [`block`](crate::Scheduler::block), (5) [`sleep`](crate::Scheduler::sleep): no transition if the wake token
-///   is set: the token is taken and the thread goes on.
+///   (no token of `lwkt-token`) is set: the token is taken and the thread goes on.
 /// - (6) [`wake`](crate::Scheduler::wake): on a `Ready`, `RUNNING`, `Preempted`, `Descheduled` or `Migrating` thread it sets the wake
 ///   token instead.
 /// - (7) [`expire`](crate::Scheduler::expire).

@@ -1,8 +1,8 @@
 //! Tokens: who holds one runs. And spin locks, for the few places where nobody may wait.
 //!
 //! A mutex belongs to a thread until that gives it back, also while the thread waits for something else; hence lock orders,
-//! deadlocks, and priority inheritance. A token only serialises threads *while they run*. One that waits, for whatever reason,
-//! lets go all its tokens, and has all of them again when it comes back:
+//! deadlocks, and priority inheritance. A token only serialises threads *while they run*. One that leaves its CPU,
+//! waiting or giving way, lets go all its tokens, and has all of them again when it comes back; only one that is preempted keeps them:
 //!
 //! ```text
 //!   thread A   lock t ─ lock u ─ work ─ read from a port .......... ─ work ─ let go u, t
@@ -11,7 +11,7 @@
 //!                       (and lets go its own, too)
 //! ```
 //!
-//! - So any order of taking is free of deadlock: whoever waits, holds nothing.
+//! - So any order of taking is free of deadlock: a wait with tokens in hand is a bounded spin.
 //! - And what a token guards may have changed after every call that can wait, taking a further token included. The types say
 //!   so: a reference to it does not live over such a call ([`TokenGuard`]).
 //! - A token that is held may be taken again. It may be shared; from shared to exclusive nobody goes.

@@ -14,13 +14,13 @@
 //! A round takes all tokens or none. The first [`ROUNDS`] rounds take them as the thread did. From then on by address,
 //! trying each for a while before the next, with the lower ones in hand, and pressing.
 //!
-//! Manners end there because a request is not a holder: whoever left it may be ready and not run, on a CPU whose better
-//! threads wait here, and for its turn they would wait for ever.
+//! Shared takers stop being polite then: the exclusive taker that they make room for may itself be unable to run, since better
+//! threads of its CPU are these very takers.
 //!
 //! No livelock: take the thread that fails, in a round by address, at the highest address. Whoever held that token then was
 //! no thread in such a round (it would have failed higher up, or succeeded), so it was one that goes on, or one in its first
 //! rounds, of which each thread has a bounded number until it goes on. So of any number of rounds, some end in a thread that
-//! goes on. No deadlock: who waits holds nothing.
+//! goes on. No deadlock: what is held over a spin is let go when the spin ends.
 
 use percpu::Crit;
 

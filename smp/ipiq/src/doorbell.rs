@@ -23,6 +23,9 @@
 //! | b | or its mark into the word, release; was it zero? (edges 1, 2, 5) | read the rings of the marks that were in it |
 //! | c | zero: interrupt the target (edge 1) | compare the word with `POLLING` and exchange it for 0 (edge 4); it has marks: go to a |
 //!
+//! Example: A knocks (0: it interrupts); B knocks (marks: it does not); the target takes both marks and reads; A knocks again (POLLING: it
+//! does not); settle fails, the target takes once more, and settles to 0. Three sends, one interrupt.
+//!
 //! Forbidden: a call in a ring, the target done, and nobody about to interrupt it. Both sides change the word by one
 //! read-modify-write, so one comes first. The sender first: the target's exchange (step a) takes the mark and, as it
 //! acquires, sees the call; or the target's comparison (step c) finds the mark, and it looks again. The target first: the sender

@@ -60,7 +60,7 @@ pub trait Bell: Here {
 ///
 /// The memory for 2 is finite. When something is parked and the reserve is below [`CALL_TARGETS`] rings, no further call is
 /// begun until some of it has left: the calls of one CPU to another that calls have sent, and that are not yet
-/// read, should stay below 32 times the reserve. The counter `held` tells that this limit was met, before
+/// read, should stay below a ring's depth times the reserve. The counter `held` tells that this limit was met, before
 /// anything can stand still because of it. Hence the rule for calls: a call sends to at most `CALL_TARGETS` CPUs.
 #[derive(Debug)]
 pub struct Fabric<B, const CPUS: usize = MAX_CPUS, const DEPTH: usize = RING_DEPTH> {

@@ -1,6 +1,6 @@
 //! When a sender interrupts its target: a policy, chosen when the kernel is built.
 //!
-//! A variant is one file beside this one and one word in the table below. The environment variable `DAMSELFLY_IPI` names it
+//! A variant is one file beside this one and one line in the table below. The environment variable `DAMSELFLY_IPI` names it
 //! at compile time; the first of the table is the default. A [`Bell`](crate::Bell) says which one its fabric uses,
 //! so that tests and models can run each; the kernel's says [`Chosen`].
 

@@ -1,4 +1,5 @@
 //! Parked sets: CPUs that do nothing but serve messages and obey one that has parked them, until it lets them go.
+//! (Nothing to do with CPUs that are taken away from scheduling, nor with calls parked in an outbox.)
 //!
 //! ```text
 //!   the master                                each CPU of the set

@@ -1,10 +1,10 @@
 //! Broadcasts to many CPUs: from CPU to CPU along a tree, and the acknowledgements back along it.
 //!
 //! ```text
-//!   place 0: the CPU that broadcasts        1 sends to 1 2 3 4 (places 4p+1 to 4p+4 of place p)
-//!     ├─ 1 ─┬─ 5                            2 each: forwards; executes the call; arrives
-//!     │     ├─ 6 ...                        3 who is the last to arrive below a place arrives for it, one up
-//!     ├─ 2 ── 9 ...                         4 nobody is left below place 0: the broadcast is over
+//!   place 0: the CPU that broadcasts        a. sends to places 1 to 4 (4p+1 to 4p+4 of place p)
+//!     ├─ 1 ─┬─ 5                            b. each: forwards; executes the call; arrives
+//!     │     ├─ 6 ...                        c. who is the last to arrive below a place arrives for it, one up
+//!     ├─ 2 ── 9 ...                         d. nobody is left below place 0: the broadcast is over
 //! ```
 //! Context law: a tree is its root's; it is written when nothing of the last broadcast is on its way any more. A relay forwards inside
 //! a call, to at most [`Bell::FAN`] CPUs, and never waits: what meets a full ring goes through its outbox.

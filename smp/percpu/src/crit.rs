@@ -8,8 +8,8 @@ use crate::CpuId;
 
 /// Proof that the code runs inside a critical section of the CPU that it is on.
 ///
-/// While one exists the thread stays on this CPU, no other thread of this CPU runs, and interrupt
-/// handlers leave their work for the section's end. It has no size and costs nothing to pass;
+/// While one exists, but for a wait that its own code asks for (in the outermost section only), the thread stays on this CPU, no
+/// other thread of this CPU runs, and interrupt handlers leave their work for the section's end. It has no size and costs nothing to pass;
 /// it can neither be sent to nor shared with another CPU:
 ///
 /// ```compile_fail

@@ -10,7 +10,7 @@
 //! | `asleep` 1→0 (swap)? then kernel wake   | mail or completions? else wait(seen, deadline)|                              |
 //!
 //! The wake token of the kernel is sticky, so a wake between the last look and the wait is not lost.
-//! Models: `tests/loom.rs`.
+//! Models: `tests/protocol.rs`.
 
 use crate::condition::Due;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering, fence};

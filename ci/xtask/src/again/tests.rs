@@ -31,6 +31,8 @@ fn all_that_changes_a_run_is_said() {
         "lost-wake",
         "--faults",
         "ring,wake",
+        "--idle",
+        "mwait",
         "--quick",
         "--seed",
         "7",
@@ -40,7 +42,7 @@ fn all_that_changes_a_run_is_said() {
     ];
     assert_eq!(
         again(&typed),
-        "./x stress kernel/storm,wakes --smp 8 --mode tcg --xapic --qemu '/a b/qemu' --plant lost-wake --faults ring,wake --quick \
+        "./x stress kernel/storm,wakes --smp 8 --mode tcg --xapic --qemu '/a b/qemu' --plant lost-wake --faults ring,wake --idle mwait --quick \
          --seed 7 -- -d 'int,cpu reset'"
     );
     assert_eq!(again(&["--image", "Cargo.toml"]), "./x stress --image Cargo.toml --seed 1");

@@ -304,7 +304,7 @@ unheard() { printf '%s' "${DAMSELFLY_REPORT:-}" || :; }
 # short_help WHY: where xtask, which has the whole help, cannot be had.
 short_help() {
     cat <<TEXT
-usage: ./x VERB [FILTER] [OPTIONS]      verbs: run test bench stress sim boot doctor
+usage: ./x VERB [FILTER] [OPTIONS]      verbs: run test bench stress trace sim boot doctor
 $1, so this is the short help.
   ./x doctor            says what is missing and what to type
   ./x run               installs it where it may (asks first), then runs everything
@@ -368,7 +368,7 @@ use_compiler() {
 
 setup() {
     unset RUSTC CARGO DAMSELFLY_INCOMPLETE DAMSELFLY_REPORT
-    opt_yes=no opt_install=yes own_qemu=no opt_help=no verb=''
+    opt_yes=no opt_install=yes own_qemu=no opt_help=no opt_kernel=no verb=''
     for word in "$@"; do
         case $word in
             --) break ;;
@@ -376,6 +376,7 @@ setup() {
             --no-install) opt_install=no ;;
             --qemu|--qemu=*|--hosted) own_qemu=yes ;;
             --help|-h) opt_help=yes ;;
+            --kernel) opt_kernel=yes ;;
             -*) ;;
             *) verb=${verb:-$word} ;;
         esac
@@ -398,9 +399,9 @@ setup() {
             report 'compiler cc linker qemu' || { DAMSELFLY_INCOMPLETE=1; export DAMSELFLY_INCOMPLETE; }
             [ -n "${RUSTC:-}" ] && have_cc || { unheard; exit 1; }
             export DAMSELFLY_REPORT ;;
-        run|bench|stress|boot|test|sim)
+        run|bench|stress|trace|boot|test|sim)
             ! have_compiler || use_compiler
-            if [ $own_qemu = yes ] || [ "$verb" = sim ]; then provide 'compiler cc linker'; else provide 'compiler cc linker qemu'; fi
+            if [ $own_qemu = yes ] || { [ "$verb" = sim ] && [ $opt_kernel = no ]; }; then provide 'compiler cc linker'; else provide 'compiler cc linker qemu'; fi
             [ -n "${RUSTC:-}" ] || { have_compiler && use_compiler; } ;;
         *)
             if have_compiler; then use_compiler; fi

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -23,7 +25,13 @@ pub fn kernel(features: &[&str], variants: &[Variant]) -> Result<PathBuf> {
     let flags = std::iter::once(toolchain::rustflags()?).chain(flags.map(str::to_owned));
     let flags = flags.collect::<Vec<_>>().join("\u{1f}");
     let packed = programs_image(variants)?;
-    let built = cargo_build(&flags, &["--package=image"], features, variants, Some(&packed))?;
+    let built = cargo_build(
+        ("the kernel", &flags),
+        &["--package=image"],
+        features,
+        variants,
+        Some(&packed),
+    )?;
     let Some((_, path)) = built.into_iter().find(|(name, _)| name == "damselfly") else {
         bail!("package image made no binary named damselfly");
     };
@@ -34,6 +42,24 @@ pub fn kernel(features: &[&str], variants: &[Variant]) -> Result<PathBuf> {
     replace(&path, &image)?;
     say_how_long(&image, started);
     Ok(image)
+}
+
+/// How long a build goes on before something is said of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Does what may take long, and says so if it does.
+pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (over, waits) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                crate::complain!("building {what} ...");
+            }
+        });
+        let done = work();
+        drop(over);
+        done
+    })
 }
 
 /// Says what was built since then, if that took long enough to be asked about.
@@ -53,7 +79,13 @@ pub fn programs_image(variants: &[Variant]) -> Result<PathBuf> {
         .with_context(|| format!("cannot make {}", programs.display()))?;
     let mut files = Vec::new();
     let packages = RING_3.map(|name| format!("--package={name}"));
-    for (name, path) in cargo_build(&toolchain::rustflags()?, &packages, &[], &variants, None)? {
+    for (name, path) in cargo_build(
+        ("the programs of ring 3", &toolchain::rustflags()?),
+        &packages,
+        &[],
+        &variants,
+        None,
+    )? {
         let elf =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         files.push((
@@ -71,14 +103,15 @@ pub fn programs_image(variants: &[Variant]) -> Result<PathBuf> {
 /// Builds the smallest kernel that can be, which tests the machine and no more; says where it lies.
 pub fn machine() -> Result<PathBuf> {
     let what = ["--package=arch", "--example=machine"];
-    let built = cargo_build(&toolchain::rustflags()?, &what, &[], &[], None)?;
+    let built =
+        cargo_build(("the smallest kernel", &toolchain::rustflags()?), &what, &[], &[], None)?;
     let machine = built.into_iter().find(|(name, _)| name == "machine");
     Ok(machine.context("package arch made no example named machine")?.1)
 }
 
 /// Builds for the bare machine what cargo's words name; the binaries by name.
 fn cargo_build(
-    flags: &str,
+    (name, flags): (&str, &str),
     what: &[impl AsRef<str>],
     features: &[&str],
     variants: &[Variant],
@@ -101,7 +134,9 @@ fn cargo_build(
     if let Some(programs) = programs {
         cargo.env(PROGRAMS, programs);
     }
-    let output = cargo.output().context("cargo does not start")?;
+    let name = std::iter::once(name.to_owned()).chain(variants.iter().map(ToString::to_string));
+    let name = name.collect::<Vec<_>>().join(" ");
+    let output = patiently(&name, || cargo.output()).context("cargo does not start")?;
     if !output.status.success() {
         bail!("the kernel does not build; the compiler says above where");
     }

@@ -11,14 +11,14 @@ use crate::{Status, build, place, toolchain};
 /// Builds the program `name` in this profile, from what `words` say to cargo; says where it lies.
 pub fn program(name: &str, profile: &str, words: &[&str]) -> Result<PathBuf> {
     let (folder, started) = (place::out().join(name), Instant::now());
-    let built = Command::new(toolchain::cargo())
+    let mut cargo = Command::new(toolchain::cargo());
+    cargo
         .current_dir(place::root())
         .args(["build", "--quiet", "--profile", profile])
         .args(words)
         .arg("--target-dir")
-        .arg(&folder)
-        .status()
-        .context("cargo does not start")?;
+        .arg(&folder);
+    let built = build::patiently(name, || cargo.status()).context("cargo does not start")?;
     if !built.success() {
         bail!("the program `{name}` does not build");
     }

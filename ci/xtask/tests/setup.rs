@@ -153,6 +153,9 @@ const DEBIAN_13: &str = "ID=debian\nVERSION_ID=\"13\"\n";
 const UBUNTU: &str = "ID=ubuntu\nVERSION_ID=\"24.04\"\n";
 const FEDORA: &str = "ID=fedora\nVERSION_ID=43\n";
 
+/// All that is said where nothing is wrong, and xtask is not there yet.
+const BUILDS: &str = "building what ./x does its work with, once (up to a minute)\n";
+
 fn text(output: &Output) -> String {
     format!(
         "{}{}",
@@ -282,6 +285,30 @@ fn what_is_missing_is_announced_and_installed() {
 }
 
 #[test]
+fn each_verb_that_boots_asks_for_qemu() {
+    let system = System::new("verbs", "apt-get", DEBIAN_12);
+    system.complete_but("qemu-system-x86_64");
+    let says = |words: &[&str]| text(&system.x(&[words, &["--no-install"]].concat()));
+    let boots: [&[&str]; 7] = [
+        &["run"],
+        &["test"],
+        &["bench"],
+        &["stress"],
+        &["boot"],
+        &["trace", "kernel/port_do"],
+        &["sim", "web", "--kernel"],
+    ];
+    for words in boots {
+        let said = says(words);
+        assert!(said.contains("QEMU for x86_64, 7.2 or newer"), "{words:?}: {said}");
+    }
+    for words in [&["sim", "web"] as &[&str], &["bench", "--hosted"]] {
+        let said = says(words);
+        assert!(!said.contains("QEMU"), "{words:?}: {said}");
+    }
+}
+
+#[test]
 fn an_old_qemu_is_said_to_be_old() {
     let system = System::new("old-qemu", "dnf", FEDORA);
     system.complete_but("qemu-system-x86_64");
@@ -353,11 +380,11 @@ fn a_target_folder_belongs_to_one_checkout() {
     let system = System::new("shared", "apt-get", DEBIAN_12);
     system.complete_but("nothing");
     let (first, second) = (system.checkout("first"), system.checkout("second"));
-    assert_eq!(text(&system.bench(&first, Some("shared"))), "", "cargo builds nothing here");
+    assert_eq!(text(&system.bench(&first, Some("shared"))), BUILDS, "cargo builds nothing here");
     let output = system.bench(&second, Some("shared"));
     refused(&output, "first; set CARGO_TARGET_DIR to another folder");
-    assert_eq!(text(&system.bench(&first, Some("shared"))), "");
-    assert_eq!(text(&system.bench(&second, Some("apart"))), "");
+    assert_eq!(text(&system.bench(&first, Some("shared"))), BUILDS);
+    assert_eq!(text(&system.bench(&second, Some("apart"))), BUILDS);
 }
 
 #[test]
@@ -365,7 +392,7 @@ fn what_a_vanished_checkout_left_is_built_anew() {
     let system = System::new("moved é a", "apt-get", DEBIAN_12);
     system.complete_but("nothing");
     let checkout = system.checkout("old");
-    assert_eq!(text(&system.bench(&checkout, None)), "");
+    assert_eq!(text(&system.bench(&checkout, None)), BUILDS);
     let places = ["debug", "bare/release", "bare/x86_64-unknown-none/release"];
     let known = |checkout: &Path, package: &str| {
         places.map(|place| checkout.join("target").join(place).join(".fingerprint").join(package))
@@ -377,7 +404,7 @@ fn what_a_vanished_checkout_left_is_built_anew() {
     assert!(known(&checkout, "own-1").iter().all(|folder| folder.exists()), "nothing moved");
     let moved = system.folder.join("new ü");
     fs::rename(&checkout, &moved).expect("the same file system");
-    assert_eq!(text(&system.bench(&moved, None)), "");
+    assert_eq!(text(&system.bench(&moved, None)), BUILDS);
     assert!(!known(&moved, "own-1").iter().any(|folder| folder.exists()));
     assert!(known(&moved, "another-1").iter().all(|folder| folder.exists()), "not ours");
     let stamp = fs::read_to_string(moved.join("target/checkout")).expect("a stamp");

@@ -9,7 +9,7 @@
 //! | port | who handles a message | when |
 //! |---|---|---|
 //! | [`ThreadPort`] | its one thread, on its CPU | when it receives; priority messages ([`ThreadPort::urgent`]) first |
-//! | [`SpinPort`] | any of several threads, on any CPU | when one receives; the only port with a lock |
+//! | [`SpinPort`] | any of several threads, on any CPU | when one receives, priority messages first; the only port with a lock |
 //! | [`SyncPort`] | its handler, in the sender | at once, unless the handler keeps it |
 //! | [`Group`] | one of the ports that are its members | as that does |
 //! | [`ReplyPort`] | the sender, who collects replies there | nothing can be sent to it |
@@ -72,7 +72,7 @@ pub use offered::{Offered, Outcome, Taken};
 pub use port::Port;
 pub use replies::{Replies, ReplyPort};
 pub use set::{Member, PortSet, Seat, Watcher};
-pub use spin::{Receiver, SpinPort};
+pub use spin::{Receiver, SpinPort, UrgentSpin};
 pub use sync::{Handler, SyncPort};
 pub use thread::{Server, ThreadPort, Urgent};
 pub use wait::{Source, wait_any, wait_any_until};

@@ -9,7 +9,7 @@ use percpu::Crit;
 use percpu::sync::{AtomicPtr, Ordering, UnsafeCell};
 
 use crate::mailbox::Mailbox;
-use crate::{Body, Message, SpinPort};
+use crate::{Body, Message, SpinPort, UrgentSpin};
 
 /// The right to a message, as one pointer. Whoever has it owns the message; it is moved, never copied, but by
 /// [`Raw::watch`].
@@ -172,6 +172,12 @@ pub(crate) fn word_of<T>(it: &'static T) -> usize {
 pub(crate) fn static_of<T>(word: usize) -> &'static T {
     // SAFETY: made from a `&'static T`, as above.
     unsafe { &*core::ptr::with_exposed_provenance(word) }
+}
+
+/// A spin port as the port for its priority messages.
+pub(crate) fn urgent_of<B: Body>(port: &'static SpinPort<B>) -> &'static UrgentSpin<B> {
+    // SAFETY: `UrgentSpin` is a `SpinPort`, transparently.
+    unsafe { &*core::ptr::from_ref(port).cast() }
 }
 
 /// The body of a message that nobody else has.

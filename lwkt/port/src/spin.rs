@@ -2,6 +2,10 @@
 //!
 //! Context law: the only port with a lock. It is held in a critical section for a few instructions, which neither wait nor
 //! call; who waits for it serves what is sent to his CPU.
+//!
+//! Neither a set nor `wait_any` takes a receiver: a wake here is for one of several, and who was woken for something else as well
+//! could leave the message to sleepers whom nobody wakes. Nor does a batch take such a port: no message travels to it, so
+//! none saves a doorbell.
 
 use core::fmt;
 
@@ -11,7 +15,7 @@ use spin::{Mutex, MutexGuard};
 
 use crate::handles::Received;
 use crate::queue::Queue;
-use crate::raw::Raw;
+use crate::raw::{Raw, urgent_of};
 use crate::reply::answer;
 use crate::waiters::{Waiter, Waiters};
 use crate::{Body, Error, Exec, Offered, Outcome, Port};
@@ -26,6 +30,10 @@ use crate::{Body, Error, Exec, Offered, Outcome, Port};
 pub struct SpinPort<B: Body> {
     inner: Mutex<Inner<B>>,
 }
+
+/// A spin port for messages that go before all others: [`SpinPort::urgent`].
+#[repr(transparent)]
+pub struct UrgentSpin<B: Body>(SpinPort<B>);
 
 struct Inner<B: Body> {
     queue: Queue<B>,
@@ -46,6 +54,12 @@ impl<B: Body> SpinPort<B> {
         Receiver { port: self }
     }
 
+    /// The same port, for priority messages, as [`ThreadPort::urgent`](crate::ThreadPort::urgent): received before all that
+    /// was sent to the port itself.
+    pub fn urgent(&'static self) -> &'static UrgentSpin<B> {
+        urgent_of(self)
+    }
+
     fn lock(&self, crit: &Crit) -> MutexGuard<'_, Inner<B>> {
         loop {
             if let Some(inner) = self.inner.try_lock() {
@@ -56,7 +70,13 @@ impl<B: Body> SpinPort<B> {
     }
 
     /// Edges 1, 2 and 6.
-    fn put_in(&'static self, crit: &Crit, message: Raw<B>) {
+    #[inline]
+    fn put_in(
+        &'static self,
+        crit: &Crit,
+        message: Raw<B>,
+        push: impl FnOnce(&mut Queue<B>, Raw<B>),
+    ) {
         probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
         let mut inner = self.lock(crit);
         if inner.receivers == 0 {
@@ -65,7 +85,7 @@ impl<B: Body> SpinPort<B> {
         }
         message.set_place_spin(self);
         message.receipt();
-        inner.queue.push(message);
+        push(&mut inner.queue, message);
         let waiter = inner.waiters.take();
         drop(inner);
         if let Some(thread) = waiter {
@@ -124,7 +144,14 @@ impl<B: Body> Default for SpinPort<B> {
 impl<B: Body> Port<B> for SpinPort<B> {
     #[inline]
     fn put<'m>(&'static self, message: Offered<'m, B>) -> Outcome<'m, B> {
-        B::Exec::crit(|crit| self.put_in(crit, message.depart(crit)));
+        B::Exec::crit(|crit| self.put_in(crit, message.depart(crit), Queue::push));
+        Outcome::asynchronous()
+    }
+}
+
+impl<B: Body> Port<B> for UrgentSpin<B> {
+    fn put<'m>(&'static self, message: Offered<'m, B>) -> Outcome<'m, B> {
+        B::Exec::crit(|crit| self.0.put_in(crit, message.depart(crit), Queue::push_urgent));
         Outcome::asynchronous()
     }
 }
@@ -195,6 +222,12 @@ impl<B: Body> Drop for Receiver<B> {
 impl<B: Body> fmt::Debug for SpinPort<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SpinPort").finish_non_exhaustive()
+    }
+}
+
+impl<B: Body> fmt::Debug for UrgentSpin<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UrgentSpin").finish_non_exhaustive()
     }
 }
 

@@ -6,6 +6,7 @@ mod kinds;
 mod moves;
 mod orders;
 mod single;
+mod spin;
 
 use lwkt_sched::{MayBlock, ThreadRef, Why, sim};
 use percpu::{CpuId, Crit};

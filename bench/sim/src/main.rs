@@ -97,7 +97,7 @@ fn run(asked: &Path, options: &Options) -> Result<(), Wrong> {
     if options.form.is_some() || options.played.is_some() {
         return against(workload, options);
     }
-    let setting = setting(options);
+    let setting = setting(options, Streams::Each);
     let (runs, lines) = under_each(&workload, setting, options)?;
     let text = table::head(&workload, setting) + &table::table(&runs);
     tell(&text, &lines, options)
@@ -108,7 +108,7 @@ fn run_all(options: &Options) -> Result<(), Wrong> {
     if options.form.is_some() || options.played.is_some() {
         return Err(Wrong::Usage("a kernel plays one workload at a time".to_owned()));
     }
-    let setting = setting(options);
+    let setting = setting(options, Streams::Each);
     let (mut text, mut lines) = (digest::head(setting), String::new());
     for file in shipped(&options.workloads)? {
         let workload = workload_of(&file, options)?;
@@ -119,8 +119,8 @@ fn run_all(options: &Options) -> Result<(), Wrong> {
     tell(&(text + digest::FOOT), &lines, options)
 }
 
-fn setting(options: &Options) -> Setting {
-    Setting { cpus: options.cpus, seed: options.seed, streams: Streams::Each }
+fn setting(options: &Options, streams: Streams) -> Setting {
+    Setting { cpus: options.cpus, seed: options.seed, streams }
 }
 
 /// A workload under each combination of policies, and the records of that.
@@ -166,7 +166,7 @@ fn against(workload: Workload, options: &Options) -> Result<(), Wrong> {
     if workload.jobs.is_none() {
         return usage("a kernel plays a workload to its end: say how many --jobs a thread has");
     }
-    let setting = Setting { cpus: options.cpus, seed: options.seed, streams: Streams::One };
+    let setting = setting(options, Streams::One);
     let costs = Costs::read(&options.costs, policies).map_err(Wrong::Broken)?;
     let report = sim::run(policies, &workload, &costs, setting).map_err(Wrong::Usage)?;
     if !report.is_over {

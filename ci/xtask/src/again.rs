@@ -31,14 +31,10 @@ pub fn line(verb: &str, choice: &Choice, machine: &Machine, quick: bool, seed: u
     if let Some(image) = &machine.image {
         option("--image", Some(image.as_ref()));
     }
-    if let Some(plant) = &machine.plant {
-        option("--plant", Some(plant.as_ref()));
-    }
-    if let Some(faults) = &machine.faults {
-        option("--faults", Some(faults.as_ref()));
-    }
-    if let Some(idle) = &machine.idle {
-        option("--idle", Some(idle.as_ref()));
+    let asked =
+        [("--plant", &machine.plant), ("--faults", &machine.faults), ("--idle", &machine.idle)];
+    for (word, value) in asked {
+        value.iter().for_each(|value| option(word, Some(value.as_ref())));
     }
     // The verb that traces has the kernel built for it.
     let traces = |variant: &Variant| verb == TRACE && variant.key.name == TRACE;

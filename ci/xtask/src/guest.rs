@@ -25,8 +25,7 @@ pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
     request.seed = seed;
     request.words = words;
     request.words.extend(machine.plant.iter().map(|name| format!("plant={name}")));
-    request.words.extend(machine.idle.iter().map(|name| format!("idle={name}")));
-    request.words.extend(machine.faults.iter().map(|names| format!("faults={names}")));
+    request.words.extend(chosen(machine));
     request.extra.clone_from(&machine.extra);
     request.cache = Some(place::made());
     Ok(request)
@@ -146,20 +145,17 @@ pub fn complete(key: &mut RunKey, start: &Start) {
         words.iter().copied().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
 }
 
+/// What the kernel is told to choose: words of its command line.
+fn chosen(machine: &Machine) -> impl Iterator<Item = String> {
+    let faults = machine.faults.iter().map(|names| format!("faults={names}"));
+    faults.chain(machine.idle.iter().map(|name| format!("idle={name}")))
+}
+
 /// What else was asked for that may change a figure.
 fn settings(machine: &Machine) -> String {
     let extra = machine.extra.iter().map(|word| word.to_string_lossy().into_owned());
-    let faults = machine.faults.iter().map(|names| format!("faults={names}"));
-    let idle = machine.idle.iter().map(|name| format!("idle={name}"));
-    machine
-        .plant
-        .iter()
-        .cloned()
-        .chain(faults)
-        .chain(idle)
-        .chain(extra)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let all = machine.plant.iter().cloned().chain(chosen(machine)).chain(extra);
+    all.collect::<Vec<_>>().join(" ")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

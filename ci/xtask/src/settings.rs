@@ -115,6 +115,11 @@ impl Axis {
         Ok(axis)
     }
 
+    /// Of a name that is in this source.
+    pub fn known(text: &str) -> anyhow::Result<Axis> {
+        Self::parse(text).map_err(anyhow::Error::msg)
+    }
+
     /// The first of the values.
     pub fn first(&self) -> Variant {
         Variant { key: self.key, name: self.names[0] }

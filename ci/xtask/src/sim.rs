@@ -84,8 +84,7 @@ pub fn run(args: &SimArgs) -> Result<Status> {
 /// Both play, under each combination of policies and on each number of CPUs; the first status that is not good.
 fn against(args: &SimArgs, sim: impl Fn(u32, &[Axis]) -> Command) -> Result<Status> {
     let cpus = args.cpus.map_or(CPUS.to_vec(), |cpus| vec![cpus]);
-    let usual = Axis::parse(&format!("runq={}", lwkt_sched::queue::NAMES[0]))
-        .map_err(|why| anyhow!(why))?;
+    let usual = Axis::known(&format!("runq={}", lwkt_sched::queue::NAMES[0]))?;
     let mut worst = Status::Passed;
     for mut set in settings::each(&args.set) {
         // Nobody asked for it: a kernel has one all the same.

@@ -20,7 +20,7 @@ pub fn trace(args: &TraceArgs) -> Result<Status> {
     let mut machine = args.machine.clone();
     // One that somebody brought says itself if it was not built for it.
     if machine.image.is_none() {
-        machine.set.push(Axis::parse("trace=on").map_err(anyhow::Error::msg)?);
+        machine.set.push(Axis::known("trace=on")?);
     }
     let choice = Choice { filter: Some(args.filter.clone()), list: false };
     let path = args.output.clone().unwrap_or_else(|| place::made().join("timeline.json"));

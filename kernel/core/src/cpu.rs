@@ -18,6 +18,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsiz
 use lwkt_events::{Callouts, Waiters};
 use lwkt_sched::{Hard, MayBlock, Unstarted};
 use memory::remote::Chosen;
+use percpu::checks::Place;
 use percpu::{Counter, CpuId, Crit, Here, MAX_CPUS, Own};
 
 /// What one CPU owns.
@@ -43,8 +44,7 @@ pub struct Cpu {
     /// The ranks of the spin locks that it has, in debug builds. Own CPU only.
     pub(crate) spin_ranks: AtomicU32,
     /// Where the lock of each rank was taken that this CPU has.
-    #[cfg(debug_assertions)]
-    pub(crate) spin_places: [AtomicPtr<core::panic::Location<'static>>; u32::BITS as usize],
+    pub(crate) spin_places: [Place; u32::BITS as usize],
     /// Until the running thread looks whether another should run (see [`thread::breathe`](crate::thread::breathe)). Own CPU only.
     pub(crate) breaths: AtomicU32,
     /// Whether another should run. Own CPU only.
@@ -141,8 +141,7 @@ impl Cpu {
             interrupts: Interrupts::new(),
             rests: Rests::new(),
             spin_ranks: AtomicU32::new(0),
-            #[cfg(debug_assertions)]
-            spin_places: [const { AtomicPtr::new(core::ptr::null_mut()) }; u32::BITS as usize],
+            spin_places: [const { Place::new() }; u32::BITS as usize],
             breaths: AtomicU32::new(1),
             turn_over: AtomicBool::new(false),
             deadline: AtomicU64::new(timer::NEVER),

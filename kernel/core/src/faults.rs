@@ -10,11 +10,6 @@
 
 pub use ::faults::{ARE_BUILT_IN, Fault, Set, below, end, may_strike, struck};
 
-/// By how many nanoseconds a fault makes something late: 0 where it does not strike. By the dice of this CPU.
-pub fn delay(fault: Fault) -> u64 {
-    ::faults::delay(here().id(), fault)
-}
-
 use crate::cpu::{self, here};
 use crate::{ipi, thread, timer};
 use arch::trap::vector;
@@ -26,6 +21,11 @@ use percpu::{AtomicCpuSet, CpuId, Crit, MAX_CPUS};
 pub fn begin(seed: u64, sorts: Set) {
     let wanted = crate::boot::options().and_then(|options| options.faults);
     ::faults::begin(seed, sorts.and(wanted.unwrap_or(Set::ALL)));
+}
+
+/// By how many nanoseconds a fault makes something late: 0 where it does not strike. By the dice of this CPU.
+pub fn delay(fault: Fault) -> u64 {
+    ::faults::delay(here().id(), fault)
 }
 
 /// Whether a fault strikes on this CPU now.

@@ -11,7 +11,6 @@
 use crate::cpu::{self, Cpu, Machine, here};
 use crate::exec::Threads;
 use crate::thread::{self, Scheduler, Whole};
-#[cfg(debug_assertions)]
 use core::panic::Location;
 use core::sync::atomic::Ordering;
 use lwkt_sched::{Left, ThreadRef};
@@ -137,10 +136,8 @@ unsafe impl Exec for Threads {
         here().spin_ranks.store(ranks, Ordering::Relaxed);
     }
 
-    #[cfg(debug_assertions)]
     fn set_place(_: &Crit, rank: u32, place: &'static Location<'static>) {
-        let place = core::ptr::from_ref(place).cast_mut();
-        here().spin_places[rank as usize].store(place, Ordering::Relaxed);
+        here().spin_places[rank as usize].set(place);
     }
 }
 
@@ -153,10 +150,12 @@ pub(crate) fn check_may_switch() {
     {
         let ranks = here().spin_ranks.load(Ordering::Relaxed);
         if let Some(rank) = ranks.checked_ilog2() {
-            let place = here().spin_places[rank as usize].load(Ordering::Relaxed);
-            // SAFETY: `set_place` stored it, of a `&'static`, before the lock's bit was set that is still set.
-            let place = unsafe { &*place };
-            panic!("a thread gives its CPU away with a spin lock in hand, taken at {place}");
+            match here().spin_places[rank as usize].get() {
+                Some(place) => {
+                    panic!("a thread gives its CPU away with a spin lock in hand, taken at {place}")
+                }
+                None => panic!("a thread gives its CPU away with a spin lock in hand"),
+            }
         }
         assert!(
             arch::cpu::may_switch(),

@@ -137,7 +137,7 @@ pub(crate) fn run<T: Send + Sync>(
     run.begin_faults(faults::Set::ALL);
     // Pairs with: the threads' wait, acquire.
     crew.go.store(true, Ordering::Release);
-    let mut parking = Parking::of(homes.into_iter());
+    let mut parking = Parking::of(homes);
     let ended = watch(run, cx, &crew, threads.len(), &mut parking);
     drop(parking);
     faults::end();
@@ -146,7 +146,7 @@ pub(crate) fn run<T: Send + Sync>(
         rescue(&crew, &threads);
     }
     chaos::set_seed(0);
-    let mut none = Parking::of(core::iter::empty());
+    let mut none = Parking::of(Vec::new());
     if ended != Ended::Done && watch(run, cx, &crew, threads.len(), &mut none) != Ended::Done {
         return ended;
     }

@@ -31,8 +31,8 @@ struct Away {
 
 impl Parking {
     /// None yet. The threads stay joinable while this lives.
-    pub fn of(threads: impl Iterator<Item = (ThreadRef, CpuId)>) -> Self {
-        Self { threads: threads.collect(), away: None }
+    pub fn of(threads: Vec<(ThreadRef, CpuId)>) -> Self {
+        Self { threads, away: None }
     }
 
     /// Whether CPUs are to be parked now: then [`look`](Self::look) once in [`LOOK`].

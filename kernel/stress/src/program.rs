@@ -10,6 +10,7 @@ use crate::parking::{self, Parking};
 use crate::registry::{Run, ensure};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use kernel_core::faults::{self, Fault, Set};
 use kernel_core::process::{self, Ended, How, Launch, StartError};
 use kernel_core::{chaos, cpu, timer};
@@ -75,7 +76,7 @@ pub(crate) fn wait_for(
     limit: u64,
 ) -> Result<Ended, String> {
     let deadline = timer::now().saturating_add(limit);
-    let mut parking = Parking::of(core::iter::empty());
+    let mut parking = Parking::of(Vec::new());
     let mut ended = None;
     while Parking::is_wanted() && ended.is_none() && timer::now() < deadline {
         ended = launch.wait_until(cx, deadline.min(timer::now() + parking::LOOK));

@@ -9,10 +9,10 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-#[cfg(debug_assertions)]
 use core::panic::Location;
 
 use lwkt_sched::MayBlock;
+use percpu::checks::Place;
 use percpu::maybe_const;
 use percpu::sync::{AtomicBool, AtomicUsize, Ordering};
 
@@ -35,8 +35,7 @@ pub struct Serializer<X: Events, T> {
     word: AtomicUsize,
     /// Whether [`Serializer::handle`] does something. Written by who has it.
     handled: AtomicBool,
-    #[cfg(debug_assertions)]
-    place: core::sync::atomic::AtomicPtr<Location<'static>>,
+    place: Place,
     queue: WaitQueue<X>,
     value: UnsafeCell<T>,
 }
@@ -52,8 +51,7 @@ impl<X: Events, T> Serializer<X, T> {
             Self {
                 word: AtomicUsize::new(0),
                 handled: AtomicBool::new(true),
-                #[cfg(debug_assertions)]
-                place: core::sync::atomic::AtomicPtr::new(core::ptr::null_mut()),
+                place: Place::new(),
                 queue: WaitQueue::new(),
                 value: UnsafeCell::new(value),
             }
@@ -129,17 +127,10 @@ impl<X: Events, T> Serializer<X, T> {
     #[cold]
     #[track_caller]
     fn own_deadlock(&self) -> ! {
-        #[cfg(debug_assertions)]
-        {
-            // Pairs with: `entered`, release.
-            let place = self.place.load(Ordering::Acquire);
-            // SAFETY: null, or made from a `&'static Location` in `entered`.
-            #[allow(unsafe_code)]
-            if let Some(place) = unsafe { place.as_ref() } {
-                panic!(
-                    "this thread wants a serializer that it has, and would wait for ever: taken at {place}"
-                );
-            }
+        if let Some(place) = self.place.get() {
+            panic!(
+                "this thread wants a serializer that it has, and would wait for ever: taken at {place}"
+            );
         }
         panic!("this thread wants a serializer that it has, and would wait for ever")
     }
@@ -147,9 +138,7 @@ impl<X: Events, T> Serializer<X, T> {
     #[inline(always)]
     #[track_caller]
     fn entered(&'static self) -> SerializerGuard<X, T> {
-        #[cfg(debug_assertions)]
-        // Pairs with: `own_deadlock`, acquire.
-        self.place.store(core::ptr::from_ref(Location::caller()).cast_mut(), Ordering::Release);
+        self.place.set(Location::caller());
         SerializerGuard { serializer: self, thread: PhantomData }
     }
 }

@@ -51,7 +51,7 @@ impl<B: Body> Batch<B> {
                 let message = Offered::fresh(message, Some(way)).depart(crit);
                 match mailbox.side(crit) {
                     Side::Closed => answer(crit, message, Err(Error::Closed)),
-                    Side::Here(owner) => mailbox.arrive(crit, owner, message),
+                    Side::Here(owner) => mailbox.arrive(crit, owner, message, Queue::push),
                     Side::There(home) => {
                         let mut rest = Queue::new();
                         let first = arguments(message, Some(mailbox));

@@ -51,7 +51,18 @@ fn thread_port() -> &'static ThreadPort<Double> {
     leak(ThreadPort::new())
 }
 
-/// What came of the runs of a model, each of which tells.
+/// Explores the model of these threads; what came of its runs, each of which tells.
+fn explore<const CPUS: usize>(
+    preemptions: usize,
+    jobs: impl Fn(Outcomes) -> [Job; CPUS] + Send + Sync + 'static,
+) -> Outcomes {
+    let outcomes = Outcomes::default();
+    let seen = outcomes.clone();
+    model::<Job, CPUS>(preemptions, move || jobs(outcomes.clone()));
+    seen
+}
+
+/// What came of the runs of a model.
 #[derive(Clone, Default)]
 struct Outcomes(Arc<Mutex<BTreeSet<String>>>);
 
@@ -123,10 +134,8 @@ fn serve(cx: &mut MayBlock, port: &'static ThreadPort<Double>) {
 }
 
 fn receive_and_reply(preemptions: usize) -> Outcomes {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 2>(preemptions, move || {
-        let (port, outcomes) = (thread_port(), outcomes.clone());
+    explore::<2>(preemptions, |outcomes| {
+        let port = thread_port();
         [
             Box::new(move |cx| {
                 assert!(port.assign(thread_of(1)));
@@ -135,8 +144,7 @@ fn receive_and_reply(preemptions: usize) -> Outcomes {
             }),
             Box::new(move |cx| serve(cx, port)),
         ]
-    });
-    seen
+    })
 }
 
 /// Both may come first.
@@ -156,10 +164,8 @@ fn a_message_that_is_taken_early_is_seen() {
 /// The request looks at either port, or meets the message on its way, or the forwarder with it.
 #[test]
 fn abort_against_forward() {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 3>(2, move || {
-        let (first, second, outcomes) = (thread_port(), thread_port(), outcomes.clone());
+    explore::<3>(2, |outcomes| {
+        let (first, second) = (thread_port(), thread_port());
         let passed: &'static AtomicBool = leak(AtomicBool::new(false));
         [
             Box::new(move |cx| {
@@ -177,8 +183,8 @@ fn abort_against_forward() {
             }),
             Box::new(move |cx| serve(cx, second)),
         ]
-    });
-    seen.were(&[
+    })
+    .were(&[
         "Err(Aborted), passed on: false",
         "Err(Aborted), passed on: true",
         "Ok(8), passed on: true",
@@ -188,10 +194,8 @@ fn abort_against_forward() {
 /// A message that is passed on to a port of the same home, where nobody receives it, is found there.
 #[test]
 fn a_request_goes_after_a_forwarded_message() {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 2>(4, move || {
-        let (first, second, outcomes) = (thread_port(), thread_port(), outcomes.clone());
+    explore::<2>(4, |outcomes| {
+        let (first, second) = (thread_port(), thread_port());
         let passed: &'static AtomicBool = leak(AtomicBool::new(false));
         [
             Box::new(move |cx| {
@@ -211,8 +215,8 @@ fn a_request_goes_after_a_forwarded_message() {
                 });
             }),
         ]
-    });
-    seen.were(&["Err(Aborted), passed on: false", "Err(Aborted), passed on: true"]);
+    })
+    .were(&["Err(Aborted), passed on: false", "Err(Aborted), passed on: true"]);
 }
 
 /// Counts on what it is called with.
@@ -226,10 +230,8 @@ fn count(_: &Crit, word: usize) {
 /// Who holds a message is told once, or not at all; never of one that came back by itself.
 #[test]
 fn abort_against_hold() {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 2>(4, move || {
-        let (port, outcomes) = (thread_port(), outcomes.clone());
+    explore::<2>(4, |outcomes| {
+        let port = thread_port();
         let told: &'static AtomicUsize = leak(AtomicUsize::new(0));
         [
             Box::new(move |cx| {
@@ -246,17 +248,15 @@ fn abort_against_hold() {
                 });
             }),
         ]
-    });
-    seen.were(&["Err(Aborted), told: 0", "Ok(8), told: 0", "Ok(8), told: 1"]);
+    })
+    .were(&["Err(Aborted), told: 0", "Ok(8), told: 0", "Ok(8), told: 1"]);
 }
 
 /// A port that a thread of another CPU takes over, with a request for a message of the first under way.
 #[test]
 fn abort_against_close_and_the_next_owner() {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 3>(3, move || {
-        let (port, outcomes) = (thread_port(), outcomes.clone());
+    explore::<3>(3, |outcomes| {
+        let port = thread_port();
         let owner = |reply: u64| -> Job {
             Box::new(move |cx| {
                 let message = port.claim(cx).and_then(|mut server| server.get());
@@ -277,17 +277,15 @@ fn abort_against_close_and_the_next_owner() {
             owner(1),
             owner(2),
         ]
-    });
-    seen.were(&["Err(Aborted)", "Err(Closed)", "Ok(1)", "Ok(2)"]);
+    })
+    .were(&["Err(Aborted)", "Err(Closed)", "Ok(1)", "Ok(2)"]);
 }
 
 /// It comes back with the others, once.
 #[test]
 fn give_up_against_reply() {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 2>(4, move || {
-        let (port, outcomes) = (thread_port(), outcomes.clone());
+    explore::<2>(4, |outcomes| {
+        let port = thread_port();
         let replies: &'static ReplyPort<Double> = leak(ReplyPort::new());
         [
             Box::new(move |cx| {
@@ -300,17 +298,15 @@ fn give_up_against_reply() {
             }),
             Box::new(move |cx| serve(cx, port)),
         ]
-    });
-    seen.were(&["Err(Aborted)", "Ok(8)"]);
+    })
+    .were(&["Err(Aborted)", "Ok(8)"]);
 }
 
 /// A borrowed message, whose memory is gone when the `do` is over.
 #[test]
 fn deadline_against_reply() {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 2>(4, move || {
-        let (port, outcomes) = (thread_port(), outcomes.clone());
+    explore::<2>(4, |outcomes| {
+        let port = thread_port();
         [
             Box::new(move |cx| {
                 assert!(port.assign(thread_of(1)));
@@ -323,17 +319,15 @@ fn deadline_against_reply() {
             }),
             Box::new(move |cx| serve(cx, port)),
         ]
-    });
-    seen.were(&["Err(Aborted)", "Ok(8)"]);
+    })
+    .were(&["Err(Aborted)", "Ok(8)"]);
 }
 
 /// A request from a third CPU reaches the `do` that it is for, or none.
 #[test]
 fn an_aborter_against_the_end_of_the_do() {
-    let seen = Outcomes::default();
-    let outcomes = seen.clone();
-    model::<Job, 3>(2, move || {
-        let (port, outcomes) = (thread_port(), outcomes.clone());
+    explore::<3>(2, |outcomes| {
+        let port = thread_port();
         let aborter: &'static Aborter<Double> = leak(Aborter::new());
         [
             Box::new(move |cx| {
@@ -352,6 +346,6 @@ fn an_aborter_against_the_end_of_the_do() {
             Box::new(move |cx| serve(cx, port)),
             Box::new(move |_| aborter.abort()),
         ]
-    });
-    seen.were(&["[Err(Aborted), Ok(10)]", "[Ok(8), Err(Aborted)]", "[Ok(8), Ok(10)]"]);
+    })
+    .were(&["[Err(Aborted), Ok(10)]", "[Ok(8), Err(Aborted)]", "[Ok(8), Ok(10)]"]);
 }

@@ -146,7 +146,7 @@ impl<B: Body> Mailbox<B> {
     pub fn route(&'static self, crit: &Crit, message: Raw<B>) {
         match self.side(crit) {
             Side::Closed => answer(crit, message, Err(Error::Closed)),
-            Side::Here(owner) => self.arrive(crit, owner, message),
+            Side::Here(owner) => self.arrive(crit, owner, message, Queue::push),
             Side::There(home) => {
                 B::Exec::call(crit, home, put_there::<B>, arguments(message, Some(self)));
             }
@@ -163,10 +163,7 @@ impl<B: Body> Mailbox<B> {
         message.set_place(Some(self));
         match self.side(crit) {
             Side::Closed => answer(crit, message, Err(Error::Closed)),
-            Side::Here(owner) => {
-                message.receipt();
-                self.enter(crit, owner, |queue| queue.push_urgent(message));
-            }
+            Side::Here(owner) => self.arrive(crit, owner, message, Queue::push_urgent),
             Side::There(home) => {
                 B::Exec::call(crit, home, put_urgent_there::<B>, arguments(message, Some(self)));
             }
@@ -175,9 +172,15 @@ impl<B: Body> Mailbox<B> {
 
     /// At the owner's home: the end of edge 1, 2 or 6.
     #[inline]
-    pub fn arrive(&'static self, crit: &Crit, owner: ThreadRef, message: Raw<B>) {
+    pub fn arrive(
+        &'static self,
+        crit: &Crit,
+        owner: ThreadRef,
+        message: Raw<B>,
+        push: impl FnOnce(&mut Queue<B>, Raw<B>),
+    ) {
         message.receipt();
-        self.push(crit, owner, message);
+        self.enter(crit, owner, |queue| push(queue, message));
     }
 
     /// At the owner's home: a message, or a reply.

@@ -15,6 +15,7 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::panic::Location;
 
+use percpu::checks::Place;
 use percpu::sync::{AtomicUsize, Ordering};
 use percpu::{CpuId, Crit};
 
@@ -28,8 +29,7 @@ pub struct SpinLock<X: Exec, T> {
     /// 0, or one more than the number of the CPU that has it.
     owner: AtomicUsize,
     rank: u32,
-    #[cfg(debug_assertions)]
-    place: core::sync::atomic::AtomicPtr<Location<'static>>,
+    place: Place,
     value: UnsafeCell<T>,
     kernel: PhantomData<fn() -> X>,
 }
@@ -45,8 +45,7 @@ impl<X: Exec, T> SpinLock<X, T> {
         Self {
             owner: AtomicUsize::new(0),
             rank,
-            #[cfg(debug_assertions)]
-            place: core::sync::atomic::AtomicPtr::new(core::ptr::null_mut()),
+            place: Place::new(),
             value: UnsafeCell::new(value),
             kernel: PhantomData,
         }
@@ -107,23 +106,7 @@ impl<X: Exec, T> SpinLock<X, T> {
     /// Who has the lock at this moment, and where it was taken, if this build knows: for reports.
     pub fn owner(&self) -> Option<(CpuId, Option<&'static Location<'static>>)> {
         let cpu = self.owner.load(Ordering::Relaxed).checked_sub(1)?;
-        Some((CpuId::new(cpu)?, self.place()))
-    }
-
-    #[cfg(debug_assertions)]
-    fn place(&self) -> Option<&'static Location<'static>> {
-        // Pairs with: `note`, release.
-        let place = self.place.load(Ordering::Acquire);
-        // SAFETY: null, or made from a `&'static Location` in `note`.
-        #[allow(unsafe_code)]
-        unsafe {
-            place.as_ref()
-        }
-    }
-
-    #[cfg(not(debug_assertions))]
-    fn place(&self) -> Option<&'static Location<'static>> {
-        None
+        Some((CpuId::new(cpu)?, self.place.get()))
     }
 
     #[track_caller]
@@ -137,9 +120,7 @@ impl<X: Exec, T> SpinLock<X, T> {
         );
         X::set_place(crit, self.rank, Location::caller());
         X::set_ranks(crit, held | 1 << self.rank);
-        #[cfg(debug_assertions)]
-        // Pairs with: `place`, acquire.
-        self.place.store(core::ptr::from_ref(Location::caller()).cast_mut(), Ordering::Release);
+        self.place.set(Location::caller());
     }
 }
 

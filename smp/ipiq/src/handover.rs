@@ -15,7 +15,7 @@ use crate::{Call, CallFn, Full};
 pub struct Parts<'a, H: Handover, const DEPTH: usize> {
     /// What lies on the producer's line.
     pub tail: &'a H::Tail,
-    /// One place for each call, two of 32 bytes to a line.
+    /// One place for each call, two of 32 bytes to a line; a power of two of them.
     pub slots: &'a [H::Slot; DEPTH],
     /// What lies on the consumer's line.
     pub head: &'a H::Head,
@@ -88,5 +88,4 @@ percpu::variants! {
     deep: Deep,
 }
 
-/// The first.
 pub use marked::Marked;

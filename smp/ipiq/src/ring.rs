@@ -67,6 +67,7 @@ impl<H: Handover, const DEPTH: usize> Default for RingBy<H, DEPTH> {
 impl<H: Handover, const DEPTH: usize> RingBy<H, DEPTH> {
     /// Makes an empty ring.
     pub fn new() -> Self {
+        const { assert!(DEPTH.is_power_of_two(), "a ring's depth is a power of two") }
         RingBy {
             tail: H::Tail::default(),
             link: UnsafeCell::new(Link { next: ptr::null_mut(), to: CpuId::BOOT }),

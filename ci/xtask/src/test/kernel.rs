@@ -10,6 +10,7 @@ use runner::{Apic, Request, probe};
 use super::heard::{Heard, hear};
 use super::side_by_side;
 use super::steps::{Done, Step, step};
+use crate::settings::Axis;
 use crate::{build, place, settings};
 
 /// On how many CPUs the kernel's tests run.
@@ -60,8 +61,7 @@ pub fn steps() -> Vec<Step> {
 /// A kernel that is built for faults, under each seed, quickly: every test passes, each sort of fault has struck, and the first seed
 /// strikes alike a second time.
 fn under_faults() -> Result<Done> {
-    let built = settings::unusual().filter(|variant| variant.to_string() == "faults=on");
-    let kernel = build::kernel(&[], &built.collect::<Vec<_>>())?;
+    let kernel = build::kernel(&[], &[Axis::known("faults=on")?.first()])?;
     let mut boots: Vec<_> = SEEDS.zip([4, 1, 2, 16].into_iter().cycle()).collect();
     boots.push(boots[0]);
     let all = side_by_side::map(&boots, |(seed, cpus)| {

@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use kernel_core::{cpu, thread};
 use lwkt_sched::{MayBlock, Name, Priority};
+use percpu::CpuId;
 
 check! {
     name: "user/preempt",
@@ -30,7 +31,7 @@ fn preempt(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
             thread::sleep(cx, SHORT);
         }
     };
-    let last = cpu::all().map(cpu::Cpu::id).last().expect("this one");
+    let last = CpuId::at(cpu::count() - 1);
     let other = crew::start(cx, || {
         thread::spawn_bound(last, Name::new("between"), Priority::SERVER, comes_between.clone())
     });

@@ -83,7 +83,6 @@ unsafe impl Handover for Indexed {
         call: Call,
         seen: impl FnOnce(u32),
     ) -> Result<(), Full> {
-        const { assert!(DEPTH.is_power_of_two(), "a ring's depth is a power of two") }
         // The producer alone writes it.
         let tail = ring.tail.mine.load(Ordering::Relaxed);
         // SAFETY: the caller is the producer.

@@ -59,7 +59,6 @@ impl Default for Cursor {
 /// Returns the cursor `count` slots after another. (In a model a slot has another size; what is a mask here is a remainder there.)
 #[inline(always)]
 fn after<const DEPTH: usize>(at: usize, count: usize) -> usize {
-    const { assert!(DEPTH.is_power_of_two(), "a ring's depth is a power of two") }
     (at + count * size_of::<Slot>()) % (DEPTH * size_of::<Slot>())
 }
 

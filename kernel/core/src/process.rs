@@ -17,15 +17,17 @@ mod layer;
 pub(crate) mod object;
 pub mod space;
 mod start;
+mod tick;
 mod trap;
 
 pub(crate) use attention::Attention;
 pub use carrier::Carrier;
-pub(crate) use carrier::{arrive, tick};
+pub(crate) use carrier::arrive;
 pub use end::{Ended, How};
 pub use layer::{LayerError, init as init_layer, programs};
 pub use object::{Objects, table_bytes};
 pub use start::{Launch, StartError, start};
+pub(crate) use tick::tick;
 pub(crate) use trap::wanted;
 
 use crate::ipi;

@@ -80,9 +80,11 @@ pub(crate) fn set_tick(crit: &Crit, deadline: Option<u64>) {
     rearm(crit);
 }
 
-/// Whether a tick is under way on this CPU.
-pub(crate) fn ticks(crit: &Crit) -> bool {
-    here().timer.with(crit, |timer| timer.tick != NEVER)
+/// Has the tick come at `latest`, if it would not before.
+pub(crate) fn tick_by(crit: &Crit, latest: u64) {
+    if here().timer.with(crit, |timer| timer.tick > latest) {
+        set_tick(crit, Some(latest));
+    }
 }
 
 /// Sets or clears the next seeded turn of this CPU.

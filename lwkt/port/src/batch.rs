@@ -5,12 +5,11 @@ use core::fmt;
 use percpu::{CpuId, Crit};
 
 use crate::handles::Owned;
-use crate::mailbox::{Mailbox, Side, put_there};
+use crate::mailbox::{Mailbox, ORDINARY, Side, put_there};
 use crate::offered::Offered;
 use crate::queue::Queue;
 use crate::raw::{Place, Raw, arguments};
-use crate::reply::answer;
-use crate::{Body, Error, Exec, Replies, ThreadPort};
+use crate::{Body, Exec, Replies, ThreadPort};
 
 /// Messages for thread ports, of one CPU or several, to be sent all at once; linked through themselves.
 ///
@@ -50,8 +49,6 @@ impl<B: Body> Batch<B> {
             while let Some((mailbox, message)) = next(&mut messages) {
                 let message = Offered::fresh(message, Some(way)).depart(crit);
                 match mailbox.side(crit) {
-                    Side::Closed => answer(crit, message, Err(Error::Closed)),
-                    Side::Here(owner) => mailbox.arrive(crit, owner, message, Queue::push),
                     Side::There(home) => {
                         let mut rest = Queue::new();
                         let first = arguments(message, Some(mailbox));
@@ -64,8 +61,11 @@ impl<B: Body> Batch<B> {
                             )
                         });
                         let all = core::iter::once(first).chain(others);
-                        B::Exec::call_burst(crit, home, put_there::<B>, all);
+                        B::Exec::call_burst(crit, home, put_there::<B, ORDINARY, false>, all);
                         messages = rest;
+                    }
+                    Side::Here(_) | Side::Closed => {
+                        mailbox.deliver::<ORDINARY, false>(crit, message)
                     }
                 }
             }

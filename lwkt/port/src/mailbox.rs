@@ -23,6 +23,10 @@ impl Watch {
     const SET: Self = Self(2);
 }
 
+/// Urgencies of a message.
+pub(crate) const ORDINARY: bool = false;
+const URGENT: bool = true;
+
 /// What the home of the owner has to itself.
 struct Inner<B: Body> {
     queue: Queue<B>,
@@ -110,8 +114,8 @@ impl<B: Body> Mailbox<B> {
         self.owner.store(0, Ordering::Release);
     }
 
-    /// Where the queue may be touched. `Here` holds until this critical section ends: the owner runs on this CPU alone, so it
-    /// neither leaves the port nor the CPU.
+    /// Where the queue may be touched. `Here` holds until this critical section ends or serves messages: the owner runs on this
+    /// CPU alone, so until then it neither leaves the port nor the CPU.
     #[inline]
     pub fn side(&self, crit: &Crit) -> Side {
         loop {
@@ -137,50 +141,43 @@ impl<B: Body> Mailbox<B> {
     /// Edges 1, 2 and 6: `message` goes to the port, by way of the owner's CPU.
     #[inline]
     pub fn put(&'static self, crit: &Crit, message: Raw<B>) {
-        probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
-        message.set_place(Some(self));
-        self.route(crit, message);
-    }
-
-    #[inline]
-    pub fn route(&'static self, crit: &Crit, message: Raw<B>) {
-        match self.side(crit) {
-            Side::Closed => answer(crit, message, Err(Error::Closed)),
-            Side::Here(owner) => self.arrive(crit, owner, message, Queue::push),
-            Side::There(home) => {
-                B::Exec::call(crit, home, put_there::<B>, arguments(message, Some(self)));
-            }
-        }
+        self.put_as::<ORDINARY>(crit, message);
     }
 
     /// As [`put`](Self::put), before those that are not urgent.
     pub fn put_urgent(&'static self, crit: &Crit, message: Raw<B>) {
-        probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
-        self.route_urgent(crit, message);
+        self.put_as::<URGENT>(crit, message);
     }
 
-    fn route_urgent(&'static self, crit: &Crit, message: Raw<B>) {
-        message.set_place(Some(self));
-        match self.side(crit) {
-            Side::Closed => answer(crit, message, Err(Error::Closed)),
-            Side::Here(owner) => self.arrive(crit, owner, message, Queue::push_urgent),
-            Side::There(home) => {
-                B::Exec::call(crit, home, put_urgent_there::<B>, arguments(message, Some(self)));
-            }
-        }
-    }
-
-    /// At the owner's home: the end of edge 1, 2 or 6.
     #[inline]
-    pub fn arrive(
+    fn put_as<const URGENCY: bool>(&'static self, crit: &Crit, message: Raw<B>) {
+        probe::put(message.name(), core::ptr::from_ref(self).addr() as u64);
+        message.set_place(Some(self));
+        self.deliver::<URGENCY, false>(crit, message);
+    }
+
+    /// The end of edge 1, 2 or 6, or the way there. A receipt is given once, `NOTED` or not before.
+    #[inline]
+    pub fn deliver<const URGENCY: bool, const NOTED: bool>(
         &'static self,
         crit: &Crit,
-        owner: ThreadRef,
         message: Raw<B>,
-        push: impl FnOnce(&mut Queue<B>, Raw<B>),
     ) {
-        message.receipt();
-        self.enter(crit, owner, |queue| push(queue, message));
+        match self.side(crit) {
+            Side::Closed => answer(crit, message, Err(Error::Closed)),
+            Side::There(home) => {
+                let words = arguments(message, Some(self));
+                B::Exec::call(crit, home, put_there::<B, URGENCY, NOTED>, words);
+            }
+            // Whatever a receipt does, it may have served other messages, by which the owner leaves.
+            Side::Here(_) if !NOTED && message.note() => {
+                self.deliver::<URGENCY, true>(crit, message);
+            }
+            Side::Here(owner) => self.enter(crit, owner, |queue| match URGENCY {
+                ORDINARY => queue.push(message),
+                URGENT => queue.push_urgent(message),
+            }),
+        }
     }
 
     /// At the owner's home: a message, or a reply.
@@ -295,14 +292,13 @@ impl<B: Body> Mailbox<B> {
 }
 
 /// A message arrives for a port whose owner lived here when it was sent.
-pub(crate) fn put_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
+pub(crate) fn put_there<B: Body, const URGENCY: bool, const NOTED: bool>(
+    crit: &Crit,
+    message: usize,
+    to: usize,
+    _: usize,
+) {
     if let (message, Some(port)) = parameters::<B>(message, to) {
-        port.route(crit, message);
-    }
-}
-
-fn put_urgent_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {
-    if let (message, Some(port)) = parameters::<B>(message, to) {
-        port.route_urgent(crit, message);
+        port.deliver::<URGENCY, NOTED>(crit, message);
     }
 }

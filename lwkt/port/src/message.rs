@@ -16,9 +16,10 @@ pub trait Body: Send + 'static {
     type Reply: Send + 'static;
     /// The kernel that these messages travel in.
     type Exec: Exec;
-    /// The receipt: called whenever a message of this kind goes into the queue of a port, on the CPU where that is, before its
+    /// The receipt: called whenever a message of this kind goes into the queue of a port, on a CPU where that was, before its
     /// receiver can see it. In a critical section, at a [`SpinPort`](crate::SpinPort) under its lock: it notes something, and neither
-    /// sends nor waits. None is called by ports that do not queue, nor for one that is closed.
+    /// sends nor waits. None is called by ports that do not queue, nor for one that is closed; if the last receiver leaves in
+    /// the time of the receipt, the answer is `Closed` all the same.
     const RECEIPT: Option<fn(&Self)> = None;
 }
 

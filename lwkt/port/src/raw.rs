@@ -71,13 +71,13 @@ impl<B: Body> Raw<B> {
         unsafe { ThreadRef::from_word(self.message().sender.get()) }
     }
 
-    /// Edges 1, 2 and 6, at their end: the message goes into a queue.
+    /// Gives the receipt, before the message goes into a queue; whether its kind has one.
     #[inline(always)]
-    pub fn receipt(&self) {
-        if let Some(receipt) = B::RECEIPT {
-            // SAFETY: the caller is about to queue the message, so it alone has it.
-            self.message().body.with(|body| receipt(unsafe { &*body }));
-        }
+    pub fn note(&self) -> bool {
+        let Some(receipt) = B::RECEIPT else { return false };
+        // SAFETY: the caller is about to queue the message, so it alone has it.
+        self.message().body.with(|body| receipt(unsafe { &*body }));
+        true
     }
 
     /// The queue that the message was put into last.

@@ -84,7 +84,7 @@ impl<B: Body> SpinPort<B> {
             return answer(crit, message, Err(Error::Closed));
         }
         message.set_place_spin(self);
-        message.receipt();
+        message.note();
         push(&mut inner.queue, message);
         let waiter = inner.waiters.take();
         drop(inner);

@@ -3,7 +3,7 @@
 use super::answer::{self, Staged};
 use super::object::{CarrierRef, Who};
 use super::space::{Pages, SpaceError, Use};
-use super::{Attention, Process};
+use super::{Attention, Process, tick};
 use crate::cpu::{critical, here};
 use crate::fallible::Shared;
 use crate::thread::{self, Body, HAS_PROCESS};
@@ -20,9 +20,6 @@ use ipiq::CallFn;
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
 use percpu::{CpuId, Crit, Own};
 use servers::handles::Object;
-
-/// How long a process runs before an equal on its CPU does, in nanoseconds.
-pub(crate) const QUANTUM: u64 = 1_000_000;
 
 /// What the kernel keeps about a pending call.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +40,9 @@ pub(crate) struct CarrierOwn {
     /// Set by a wake message, taken by a wait.
     pub(crate) wake_token: bool,
     /// Nanoseconds between upcalls; 0 for none.
-    pub(crate) interval: u64,
+    pub(super) interval: u64,
     /// When the tick is due that was armed last; [`timer::NEVER`] if it came, or its turn ended by a wait.
-    due: u64,
+    pub(super) due: u64,
     /// Its thread, once that has begun to be it.
     pub(crate) thread: Option<ThreadRef>,
     /// The thread, while it waits for something that comes by message.
@@ -371,7 +368,7 @@ pub(crate) fn current(crit: &Crit) -> Option<&'static Carrier> {
     of(thread::body(crit))
 }
 
-fn of(body: &Body) -> Option<&'static Carrier> {
+pub(super) fn of(body: &Body) -> Option<&'static Carrier> {
     // SAFETY: set while its thread lives (`attach`, `end::leave`).
     unsafe { body.carrier.get().as_ref() }
 }
@@ -386,38 +383,5 @@ pub(crate) fn arrive(crit: &Crit) {
     // SAFETY: the tables live until every CPU process of the process has left them (`end`).
     unsafe { arch::paging::activate_root(carrier.process.root()) };
     arch::user::set_gs_base(abi::map::carrier(carrier.index));
-    go_on_ticking(crit, carrier);
-}
-
-/// Arms the tick of a CPU process whose turn goes on, for what is left of it: others that come in between, however often, do not
-/// put the tick off.
-pub(crate) fn go_on_ticking(crit: &Crit, carrier: &Carrier) {
-    match carrier.own.with(crit, |own| own.due) {
-        timer::NEVER => start_tick(crit, carrier),
-        due => timer::set_tick(crit, Some(due)),
-    }
-}
-
-/// Arms the tick of a CPU process that is about to run in ring 3: for its own user threads, or its equals here.
-pub(crate) fn start_tick(crit: &Crit, carrier: &Carrier) {
-    let interval = carrier.own.with(crit, |own| own.interval);
-    let contended = here().scheduler.with(crit, |s| s.contended(crit));
-    let distance = match (interval, contended) {
-        (0, false) => None,
-        (0, true) => Some(QUANTUM),
-        (interval, false) => Some(interval),
-        (interval, true) => Some(interval.min(QUANTUM)),
-    };
-    let due = distance.map(|distance| timer::now().saturating_add(distance));
-    carrier.own.with(crit, |own| own.due = due.unwrap_or(timer::NEVER));
-    timer::set_tick(crit, due);
-}
-
-/// The tick came: the CPU process that runs here looks at it on its way to ring 3.
-pub(crate) fn tick(crit: &Crit) {
-    // In whose time it came: an interrupt's thread may have borrowed the CPU.
-    if let Some(carrier) = thread::lender_body(crit).and_then(of) {
-        carrier.own.with(crit, |own| own.due = timer::NEVER);
-        carrier.attention.add(Attention::TICK);
-    }
+    tick::go_on(crit, carrier);
 }

@@ -1,8 +1,8 @@
 //! Ways into the kernel from ring 3 that nobody asked for, and the way back.
 
-use super::carrier::{self, go_on_ticking, start_tick};
+use super::carrier;
 use super::space::{SpaceError, Use};
-use super::{Attention, Carrier, How, end, layer};
+use super::{Attention, Carrier, How, end, layer, tick};
 use crate::cpu::{critical, here};
 use crate::{report, thread};
 use abi::{Error, PENDING_TICK};
@@ -10,7 +10,6 @@ use arch::Frame;
 use arch::trap::{DIRECTION_FLAG, PageFaultErrorCode as PageFault};
 use core::sync::atomic::Ordering;
 use lwkt_sched::MayBlock;
-use percpu::Crit;
 
 /// An exception in ring 0 is a bug of the kernel; in ring 3 it is the program's, unless it wants a page.
 #[unsafe(no_mangle)]
@@ -80,10 +79,10 @@ pub(crate) fn before_ring3(cx: &mut MayBlock, carrier: &Carrier) -> u32 {
         let seen = carrier.look(cx);
         if seen & Attention::TICK != 0 {
             thread::yield_now(cx);
-            critical(|crit| start_tick(crit, carrier));
+            critical(|crit| tick::start(crit, carrier));
         } else {
             thread::give_way(cx);
-            critical(|crit| share(crit, carrier));
+            critical(|crit| tick::share(crit, carrier));
         }
         looked_at |= seen;
         arch::irq::disable();
@@ -92,13 +91,6 @@ pub(crate) fn before_ring3(cx: &mut MayBlock, carrier: &Carrier) -> u32 {
         }
         // SAFETY: as when it came.
         unsafe { arch::irq::enable() };
-    }
-}
-
-/// Makes sure that an equal which became ready meanwhile gets its turn.
-fn share(crit: &Crit, carrier: &Carrier) {
-    if here().scheduler.with(crit, |s| s.contended(crit)) && !crate::timer::ticks(crit) {
-        go_on_ticking(crit, carrier);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Kernel threads do not preempt each other: the tick leaves a mark, which is honoured on the way to ring 3 and where a thread
 //! [breathes](breathe). Nobody contending, no timer. Law: arming costs nothing where threads switch, wake and block; it is done
-//! from `breathe` itself, once in [`BREATHS`], and on the way to ring 3 (`process::start_tick`).
+//! from `breathe` itself, once in [`BREATHS`], and on the way to ring 3 (`process::tick`).
 
 use super::yield_now;
 use crate::cpu::{Cpu, critical, here};
@@ -43,8 +43,8 @@ pub fn take_turn(cx: &mut MayBlock) -> bool {
         let over = cpu.turn_over.load(Ordering::Relaxed);
         cpu.turn_over.store(false, Ordering::Relaxed);
         let contended = cpu.scheduler.with(crit, |s| s.contended(crit));
-        if contended && !over && !timer::ticks(crit) {
-            timer::set_tick(crit, Some(timer::now() + TURN));
+        if contended && !over {
+            timer::tick_by(crit, timer::now() + TURN);
         }
         over
     });

@@ -1,10 +1,10 @@
 //! A port, and an aborter, whose owner leaves it and moves to the CPU that is just looking where it is.
 
-use core::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use lwkt_sched::sim;
 
-use super::{Double, explore, leak, message};
-use crate::{Aborter, Error, Port, ThreadPort};
+use super::{Double, Sim, explore, leak, message};
+use crate::{Aborter, Body, Error, Message, Port, ThreadPort};
 
 /// T1 owns the port on CPU 1, gives it up and moves to CPU 0, where the sender is; T2 takes the port over on CPU 2.
 #[test]
@@ -107,4 +107,37 @@ fn an_aborter_changes_hands() {
         two.join(cx);
         server.join(cx);
     });
+}
+
+/// A receipt serves messages, by one of which the owner of the port is given away: the message goes after it, with no second receipt.
+#[test]
+fn an_owner_goes_in_the_time_of_a_receipt() {
+    static QUEUED: AtomicUsize = AtomicUsize::new(0);
+    static LEFT: AtomicUsize = AtomicUsize::new(0);
+    struct Serving;
+    impl Body for Serving {
+        type Reply = usize;
+        type Exec = Sim;
+        const RECEIPT: Option<fn(&Self)> = Some(|_| {
+            QUEUED.fetch_add(1, SeqCst);
+            sim::crit(sim::serve);
+        });
+    }
+    explore(2, 500, |cx| {
+        QUEUED.store(0, SeqCst);
+        let port: &'static ThreadPort<Serving> = leak(ThreadPort::new());
+        let owner = sim::spawn(0, "owner", move |cx| {
+            let mut server = port.claim(cx).unwrap();
+            let message = server.receive(cx);
+            LEFT.fetch_add(sim::here().index(), SeqCst);
+            message.reply(QUEUED.load(SeqCst));
+        });
+        let thread = owner.thread();
+        assert!(port.assign(thread));
+        let pulls = sim::spawn(1, "pulls", move |_| sim::crit(|crit| sim::pull(crit, thread, 1)));
+        assert_eq!(port.do_(cx, &mut Message::new(Serving)), Ok(1), "receipts");
+        pulls.join(cx);
+        owner.join(cx);
+    });
+    assert!(LEFT.load(SeqCst) > 0, "it never went");
 }

@@ -3,7 +3,7 @@
 use crate::cpu::critical;
 use crate::process::object::{self, Who};
 use crate::process::start::StartError;
-use crate::process::{Carrier, How, carrier, end, start};
+use crate::process::{Carrier, How, end, start, tick};
 use abi::{Error, Failure, answer, request};
 use percpu::CpuId;
 
@@ -36,12 +36,8 @@ pub(in crate::process) fn set_tick(
     carrier: &Carrier,
     r: request::SetTick,
 ) -> Result<answer::SetTick, Failure> {
-    critical(|crit| {
-        carrier.own.with(crit, |own| {
-            own.interval = if r.interval == 0 { 0 } else { r.interval.max(LEAST_TICK) }
-        });
-        carrier::start_tick(crit, carrier);
-    });
+    let interval = if r.interval == 0 { 0 } else { r.interval.max(LEAST_TICK) };
+    critical(|crit| tick::set_interval(crit, carrier, interval));
     Ok(answer::SetTick {})
 }
 

@@ -1,5 +1,5 @@
-//! What `./x run` shows besides a boot of the usual machine, if nothing but that was asked for: messages to many CPUs at once,
-//! which it has not, and what the run queues make of workloads.
+//! What `./x run` shows besides a boot of the usual machine, if all was asked for and in no other way than usual: messages to many
+//! CPUs at once, which it has not, and what the run queues make of workloads.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::run::Run;
 const MANY: u32 = 64;
 const OF_MANY: &str = "ipi/sync_";
 
-/// Whether nobody asked for anything else.
+/// Whether nobody asked for less, or for something else. Another QEMU, kind of APIC, seed or number of CPUs is neither.
 pub fn is_wanted(run: &Run<'_>) -> bool {
     let machine = run.machine;
     let as_it_comes = machine.mode == Mode::Insns
@@ -23,8 +23,10 @@ pub fn is_wanted(run: &Run<'_>) -> bool {
         && machine.idle.is_none()
         && machine.set.is_empty()
         && machine.extra.is_empty();
+    let all = run.parts == "bench,stress" && run.choice.filter.is_none() && !run.output.quick;
+    let compares = run.rows.why || run.baseline.is_some();
     let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
-    run.parts == "bench,stress" && run.choice.filter.is_none() && as_it_comes && !to_stdout
+    all && as_it_comes && !compares && !to_stdout
 }
 
 /// The larger machine, and what runs there.

@@ -8,10 +8,10 @@ use std::process;
 use bench_report::json::{self, Raw};
 use bench_report::timeline::Timeline;
 use bench_report::{BenchResult, Collector, Event, Goals, RunKey, StressResult, record_bytes};
-use runner::Frame;
+use runner::{Frame, Outcome};
 
-use crate::guest;
 use crate::why::Paths;
+use crate::{Status, guest};
 
 /// A test, benchmark or stress test that has ended.
 pub struct Part {
@@ -193,6 +193,14 @@ impl Collected {
     /// Whether all that ended passed.
     pub fn passed(&self) -> bool {
         self.errors.is_empty() && self.parts.iter().all(|part| part.ok)
+    }
+
+    /// How a run went that ended so.
+    pub fn status(&self, outcome: &Outcome) -> Status {
+        match Status::of(outcome) {
+            Status::Passed if !self.passed() => Status::Failed,
+            status => status,
+        }
     }
 
     /// The files, for whoever writes on or closes them.

@@ -131,12 +131,9 @@ fn boot(
             return Ok(Done { status, collected });
         }
     };
-    let mut status = Status::of(&report.outcome);
+    let status = collected.status(&report.outcome);
     for error in &collected.errors {
         screen.line(&format!("x: {error}"));
-    }
-    if status == Status::Passed && !collected.passed() {
-        status = Status::Failed;
     }
     let why = said(&report, &request, &collected, status);
     collected.boot(status == Status::Passed, &why);

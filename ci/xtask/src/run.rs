@@ -59,10 +59,16 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
     let combinations = settings::combinations(run.machine);
     let goes_beyond = beyond::is_wanted(run);
     let mut ran: Vec<(String, Ran)> = Vec::new();
+    // A boot that was not begun; the records of those before it stay.
+    let mut refused = None;
     for (name, machine) in &combinations {
         let mut one = match one(&Run { machine, ..*run }, std::mem::take(&mut lines))? {
             Ok(one) => one,
-            Err(status) => return Ok(status),
+            Err((status, _)) if ran.is_empty() => return Ok(status),
+            Err((status, kept)) => {
+                (refused, lines) = (Some(status), kept);
+                break;
+            }
         };
         lines = one.collected.take_lines();
         let goes_on = matches!(one.status, Status::Passed | Status::Failed | Status::Worse);
@@ -71,14 +77,14 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
             break;
         }
     }
-    let mut status = first_bad(ran.iter().map(|(_, one)| one.status));
+    let mut status = first_bad(ran.iter().map(|(_, one)| one.status).chain(refused));
     if goes_beyond && status == Status::Passed {
         let (machine, choice) = beyond::many(run.machine);
         let many =
             Run { parts: "bench", machine: &machine, choice: &choice, baseline: None, ..*run };
         match one(&many, std::mem::take(&mut lines))? {
             Ok(mut one) => (status, lines) = (one.status, one.collected.take_lines()),
-            Err(refused) => return Ok(refused),
+            Err(refused) => (status, lines) = refused,
         }
     }
     let status = finish(run, &ran, status, (lines, &records))?;
@@ -120,15 +126,15 @@ struct Ran {
     collected: Collected,
 }
 
-/// One boot, drawn; or how it ended when there was nothing to draw.
-fn one(run: &Run<'_>, lines: Vec<Lines>) -> Result<Result<Ran, Status>> {
+/// One boot, drawn; or how it ended when there was nothing to draw, with its files.
+fn one(run: &Run<'_>, lines: Vec<Lines>) -> Result<Result<Ran, (Status, Vec<Lines>)>> {
     let request = guest::request(run.machine, run.seed, words(run))?;
     let key = guest::key(&request, run.machine)?;
     let facts = guest::facts(&key, run.machine.verbose);
     let collected = RefCell::new(Collected::new(key, lines));
     let status = match boot(run, &request, facts, &collected) {
         Ok(booted) => ended(run, &request, booted, &mut collected.borrow_mut())?,
-        Err(status) => return Ok(Err(status)),
+        Err(status) => return Ok(Err((status, collected.borrow_mut().take_lines()))),
     };
     Ok(Ok(Ran { status, collected: collected.into_inner() }))
 }
@@ -141,7 +147,7 @@ fn ended(
     collected: &mut Collected,
 ) -> Result<Status> {
     let (report, mut screen, tally, started) = booted;
-    let mut status = Status::of(&report.outcome);
+    let mut status = collected.status(&report.outcome);
     for error in &collected.errors {
         screen.line(&format!("x: {error}"));
     }
@@ -150,9 +156,6 @@ fn ended(
     }
     if run.rows.why {
         explain(&mut screen, &request.kernel, collected)?;
-    }
-    if status == Status::Passed && !collected.passed() {
-        status = Status::Failed;
     }
     if let Some(file) = run.timeline {
         match file.write(collected, &request.kernel) {

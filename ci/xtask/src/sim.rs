@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, anyhow};
 use bench_report::json::Raw;
-use runner::{Event, Outcome, Request, explain};
+use runner::{Event, Request, explain};
 
 use crate::cli::{Seed, SimArgs};
 use crate::collect::{Collected, Lines};
@@ -148,13 +148,13 @@ fn play(
         collected.event(&event);
     })?;
     collected.take_lines().into_iter().try_for_each(Lines::close).map_err(|why| anyhow!(why))?;
-    if report.outcome != Outcome::Success || !collected.passed() {
+    let status = collected.status(&report.outcome);
+    if status != Status::Passed {
         let lines = explain::lines(&report, &request, None);
         let parts = collected.parts.iter().map(|part| &part.message);
         for line in said.iter().chain(parts).chain(&collected.errors).chain(&lines) {
             crate::complain!("x: {line}");
         }
-        return Ok(Status::of(&report.outcome));
     }
-    Ok(Status::Passed)
+    Ok(status)
 }

@@ -29,23 +29,22 @@ const LOOK: u64 = 20_000;
 /// # Errors
 /// There is no such CPU, or no other that is left.
 pub fn park(cx: &mut MayBlock, cpu: CpuId) -> Result<(), ParkError> {
-    begin_to_park(cpu)?;
+    let mut to = begin_to_park(cpu)?;
     if here().id() == cpu {
         // Refused only when this thread is bound: it may stay.
-        let _ = thread::migrate(cx, other_than(cpu));
+        let _ = thread::migrate(cx, to);
     }
-    let mut to = other_than(cpu);
     while is_parked(cpu) && !is_cleared(cpu, &mut to) {
         thread::sleep(cx, LOOK);
     }
     Ok(())
 }
 
-/// Takes a CPU away from scheduling: nothing is placed there from now on. What is there goes by [`is_cleared`].
+/// Takes a CPU away from scheduling: nothing is placed there from now on. What is there goes by [`is_cleared`], to this CPU first.
 ///
 /// # Errors
 /// There is no such CPU, or no other that is left.
-pub fn begin_to_park(cpu: CpuId) -> Result<(), ParkError> {
+pub fn begin_to_park(cpu: CpuId) -> Result<CpuId, ParkError> {
     if cpu.index() >= cpu::count() {
         return Err(ParkError::NoSuchCpu);
     }
@@ -55,7 +54,7 @@ pub fn begin_to_park(cpu: CpuId) -> Result<(), ParkError> {
         }
         probe::taken_away(cpu.index() as u32);
         PARKED.insert(cpu);
-        Ok(())
+        Ok(other_than(cpu))
     })
 }
 

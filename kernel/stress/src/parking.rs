@@ -1,7 +1,7 @@
 //! CPUs that are taken away and given back while a crew or a program works, at moments that the seed chooses; in a kernel that was built for faults.
 //!
-//! Law: the thread that waits for the end does it, from look to look, and waits for nobody: a thread that does not leave its CPU is
-//! seen to be stuck, or comes to its end there. A CPU that is given back gets those threads back that began there.
+//! Law: the thread that waits for the end does it, from look to look, and waits for no thread, only for the answers of CPUs: a thread
+//! that does not leave its CPU is seen to be stuck, or comes to its end there. A CPU that is given back gets those threads back that began there.
 
 use alloc::vec::Vec;
 use kernel_core::faults::{self, Fault};
@@ -59,9 +59,9 @@ impl Parking {
             return;
         }
         let cpu = CpuId::at(faults::below(CpuId::BOOT, cpu::count() as u64) as usize);
-        if cpu::begin_to_park(cpu).is_ok() {
+        if let Ok(to) = cpu::begin_to_park(cpu) {
             let until = timer::now() + delay;
-            self.away = Some(Away { cpu, until, is_cleared: false, to: cpu });
+            self.away = Some(Away { cpu, until, is_cleared: false, to });
         }
     }
 

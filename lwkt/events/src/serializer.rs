@@ -30,6 +30,9 @@ const WANTED: usize = 1;
 ///
 /// Forbidden: that one waits for good on a word that is 0. What comes looks after its CPU is in the set of the queue, so either
 /// it finds 0, or who leaves finds `WANTED` and then the CPU: the interlock of [`WaitQueue`]. Checked by the model `serializer`.
+///
+/// No turn is promised, as by `lwkt_serialize`: who leaves may be in again before who was woken comes, and who waits on the CPU of who leaves
+/// is woken before those of other CPUs. Whose steps are to come in the order in which they were asked for has a thread with a port do them.
 pub struct Serializer<X: Events, T> {
     /// 0, or the thread that has it.
     word: AtomicUsize,
@@ -86,7 +89,7 @@ impl<X: Events, T> Serializer<X, T> {
         cx: &mut MayBlock,
         f: impl FnOnce(&mut MayBlock, &mut T) -> R,
     ) -> Option<R> {
-        // A hint: it counts when this thread has it.
+        // Without waiting, if it is kept out at this moment; else it counts when this thread has it.
         if !self.handled.load(Ordering::Relaxed) {
             return None;
         }

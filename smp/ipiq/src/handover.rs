@@ -2,7 +2,7 @@
 //!
 //! A variant is one file beside this one and one line in the table below. The environment variable `DAMSELFLY_RING` names it at
 //! compile time; the first of the table is the default. The kernel's rings are [`Ring`](crate::Ring), of the variant that is
-//! [`Chosen`]; tests and models run each.
+//! [`Chosen`]; `tests/ring.rs` and `tests/models.rs` name those that they run.
 
 use core::fmt::Debug;
 

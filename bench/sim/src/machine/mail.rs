@@ -150,7 +150,7 @@ impl<Q: RunQueue, K: Knocking> Machine<'_, Q, K> {
     /// Gives a thread to the CPU that asks, if one is to spare.
     fn asked(&mut self, cpu: usize, by: CpuId) {
         let (crit, own) = (ground::crit(), &mut self.cpus[cpu].own);
-        let Some(thread) = own.spare(&crit) else { return };
+        let Some(thread) = own.spare(&crit, |_| true) else { return };
         if own.give(&crit, thread, by) == Give::Given {
             let thread = ground::index_of(thread);
             self.waits_no_more(thread);

@@ -81,7 +81,7 @@ pub fn ask_for_one(crit: &Crit, from: CpuId) {
 
 /// The message of a CPU that asks.
 fn give_one(crit: &Crit, to: usize, _: usize, _: usize) {
-    let spare = here().scheduler.with(crit, |s| s.spare(crit));
+    let spare = here().scheduler.with(crit, |s| s.spare(crit, |thread| !is_listed(crit, thread)));
     if let Some(thread) = spare {
         // One that stays for now comes when somebody asks again.
         let _ = give(crit, thread, CpuId::at(to));

@@ -107,14 +107,14 @@ impl<Q: RunQueue> Scheduler<Q> {
         Give::Given
     }
 
-    /// A thread to give to a CPU that asks for any: the last of those that wait for their turn here and may go. Who is to run next is not
-    /// to spare.
-    pub fn spare(&self, _: &Crit) -> Option<ThreadRef> {
+    /// A thread to give to a CPU that asks for any: the last of those that wait for their turn here and may go, and that `goes`. Who is to run
+    /// next is not to spare.
+    pub fn spare(&self, _: &Crit, goes: impl Fn(ThreadRef) -> bool) -> Option<ThreadRef> {
         let (next, mut last) = (self.queue.best(), None);
         self.queue.visit(|thread| {
             let waits =
                 thread != next && !self.is_first(thread) && thread.state.get() == State::Ready;
-            if waits && self.may_leave(thread).is_ok() {
+            if waits && self.may_leave(thread).is_ok() && goes(thread) {
                 last = Some(thread);
             }
         });

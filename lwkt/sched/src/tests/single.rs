@@ -290,21 +290,23 @@ fn what_stays_is_not_given<Q: RunQueue>() {
 
 fn who_is_next_is_not_to_spare<Q: RunQueue>() {
     let (own, crit) = (&mut boot::<Q>(0), crit());
-    assert_eq!(own.spare(&crit), None);
+    let spare = |own: &Scheduler<Q>| own.spare(&crit, |_| true);
+    assert_eq!(spare(own), None);
     let [a, b, c] = ["a", "b", "c"].map(|name| spawn(own, name, 5));
-    assert_eq!(own.spare(&crit), Some(c));
+    assert_eq!(spare(own), Some(c));
+    assert_eq!(own.spare(&crit, |thread| thread != c), Some(b));
     own.bind(&crit, c);
-    assert_eq!(own.spare(&crit), Some(b));
+    assert_eq!(spare(own), Some(b));
     assert_eq!(own.pick(&crit), Next::Switch(a));
     assert_eq!(own.give(&crit, b, CpuId::at(1)), Give::Given);
     // One is bound, one runs.
-    assert_eq!(own.spare(&crit), None);
+    assert_eq!(spare(own), None);
     let [low, high] = [4, 6].map(|priority| spawn(own, "d", priority));
-    assert_eq!(own.spare(&crit), Some(low));
+    assert_eq!(spare(own), Some(low));
     assert_eq!(own.give(&crit, low, CpuId::at(1)), Give::Given);
     // The better one is to run next; who runs does not wait.
-    assert_eq!((own.spare(&crit), own.yield_now(&crit)), (None, Next::Switch(high)));
-    assert_eq!(own.spare(&crit), Some(a));
+    assert_eq!((spare(own), own.yield_now(&crit)), (None, Next::Switch(high)));
+    assert_eq!(spare(own), Some(a));
 }
 
 fn a_cpu_steps_off_a_stack<Q: RunQueue>() {

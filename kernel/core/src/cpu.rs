@@ -15,7 +15,7 @@ use crate::timeline::{IS_TRACED, Log, Logs};
 use crate::timer::{self, Timer};
 use arch::CpuHead;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use lwkt_events::{Callouts, Waiters};
+use lwkt_events::{Callouts, Sections, Waiters};
 use lwkt_sched::{Hard, MayBlock, Unstarted};
 use memory::remote::Chosen;
 use percpu::checks::Place;
@@ -53,6 +53,7 @@ pub struct Cpu {
     pub(crate) deadline: AtomicU64,
     pub(crate) waiters: Own<Waiters>,
     pub(crate) callouts: Own<Callouts>,
+    pub(crate) sections: Own<Sections>,
     /// Its callout thread, until that has begun.
     pub(crate) callout_thread: Own<Option<Unstarted>>,
     pub(crate) logs: Logs,
@@ -147,6 +148,7 @@ impl Cpu {
             deadline: AtomicU64::new(timer::NEVER),
             waiters: own!(Waiters::new()),
             callouts: own!(Callouts::new()),
+            sections: own!(Sections::new()),
             callout_thread: own!(None),
             logs: [const { Log::new() }; IS_TRACED as usize],
             freed: Chosen::new(),

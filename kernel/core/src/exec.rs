@@ -3,7 +3,7 @@
 use crate::cpu::{self, Machine, here};
 use crate::{callout, ipi, plant, thread, timer};
 use ipiq::Call;
-use lwkt_events::{Callouts, Events, Key, Waiters};
+use lwkt_events::{Callouts, Events, Grace, Key, Sections, Waiters};
 use lwkt_sched::{CallFn, Exec, MayBlock, ThreadRef, Why};
 use percpu::{CpuId, Crit, Here};
 
@@ -72,6 +72,19 @@ unsafe impl Exec for Threads {
     fn relax(crit: &Crit) {
         ipi::fabric().drain(crit);
         arch::irq::pause();
+    }
+}
+
+// SAFETY: what is lent stands in the block of the CPU that asks, one for each.
+unsafe impl Grace for Threads {
+    #[inline(always)]
+    fn sections<R>(crit: &Crit, _: Key, f: impl FnOnce(&mut Sections) -> R) -> R {
+        here().sections.with(crit, f)
+    }
+
+    #[inline(always)]
+    fn goes_early() -> bool {
+        plant::goes_early()
     }
 }
 

@@ -24,6 +24,7 @@ pub mod order;
 mod park;
 pub mod plant;
 pub mod process;
+pub mod published;
 pub mod records;
 mod report;
 pub mod serializer;

@@ -27,6 +27,8 @@ pub enum Faults {
     Replies,
     /// Drains may return early.
     Drains,
+    /// Errands may go on early.
+    Graces,
     /// Freed objects may never come home.
     Frees,
     /// All others: messages and wakes may get lost, too.
@@ -80,6 +82,7 @@ pub fn allow(faults: Faults) {
         Faults::Tokens => *bug == Bug::TokenNotReacquired,
         Faults::Replies => *bug == Bug::DoubleReply,
         Faults::Drains => *bug == Bug::DrainFiring,
+        Faults::Graces => *bug == Bug::EarlyGrace,
         Faults::Frees => *bug == Bug::LostFree,
         Faults::All => *bug != Bug::DoubleReply,
     });
@@ -99,6 +102,7 @@ pub fn allow(faults: Faults) {
         | Bug::TokenNotReacquired
         | Bug::DoubleReply
         | Bug::DrainFiring
+        | Bug::EarlyGrace
         | Bug::LostFree => None,
     });
     #[cfg(feature = "plants")]
@@ -132,6 +136,12 @@ pub(crate) fn loses_token() -> bool {
 #[inline]
 pub(crate) fn drains_early() -> bool {
     cfg!(feature = "plants") && strikes(Bug::DrainFiring, 22)
+}
+
+/// Whether this errand goes on although its CPU is in a section: one in forty that come to that does.
+#[inline]
+pub(crate) fn goes_early() -> bool {
+    cfg!(feature = "plants") && strikes(Bug::EarlyGrace, 40)
 }
 
 /// Whether this chain of freed objects, which goes to their CPU, is lost: one in fifty is.

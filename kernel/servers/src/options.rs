@@ -164,13 +164,15 @@ pub enum Bug {
     DoubleReply,
     /// That a drain waits for the handler of its callout.
     DrainFiring,
+    /// That an errand waits for the end of a section.
+    EarlyGrace,
     /// Objects of the heap that go back to the CPU whose they are.
     LostFree,
 }
 
 impl Plant {
     /// All, by name.
-    pub const ALL: [(&str, Self); 23] = [
+    pub const ALL: [(&str, Self); 24] = [
         ("panic", Self::End(End::Panic)),
         ("triple", Self::End(End::Triple)),
         ("hang", Self::End(End::Hang)),
@@ -193,6 +195,7 @@ impl Plant {
         ("token-not-reacquired", Self::Bug(Bug::TokenNotReacquired)),
         ("double-reply", Self::Bug(Bug::DoubleReply)),
         ("drain-firing", Self::Bug(Bug::DrainFiring)),
+        ("early-grace", Self::Bug(Bug::EarlyGrace)),
         ("lost-free", Self::Bug(Bug::LostFree)),
     ];
 

@@ -1,10 +1,8 @@
 //! An answer that a thread waits for, on its stack; it comes from whichever CPU could give it.
 
-use lwkt_sched::{MayBlock, ThreadRef, Why};
+use lwkt_sched::{Exec, MayBlock, ThreadRef, Why};
 use percpu::Crit;
 use percpu::sync::{AtomicUsize, Ordering};
-
-use crate::Events;
 
 /// The place of an answer, and who waits for it.
 ///
@@ -16,6 +14,7 @@ use crate::Events;
 ///
 /// Forbidden: going on before all that the answer is about is seen, and touching the place after the asker went on. The wake may
 /// come when the thread waits for something else: every wait is a loop. Checked by the model `drain`.
+#[derive(Debug)]
 pub(crate) struct Answer {
     thread: ThreadRef,
     value: AtomicUsize,
@@ -32,7 +31,7 @@ impl Answer {
     }
 
     /// Gives the answer, which is not 0: the last access.
-    pub fn give<X: Events>(&self, crit: &Crit, value: usize) {
+    pub fn give<X: Exec>(&self, crit: &Crit, value: usize) {
         debug_assert!(value != 0);
         let thread = self.thread;
         // Pairs with: `wait`, acquire.
@@ -41,7 +40,7 @@ impl Answer {
     }
 
     /// Waits for it, in the outermost critical section of the thread.
-    pub fn wait<X: Events>(&self, crit: &Crit, cx: &mut MayBlock, why: Why) -> usize {
+    pub fn wait<X: Exec>(&self, crit: &Crit, cx: &mut MayBlock, why: Why) -> usize {
         loop {
             // Pairs with: `give`, release.
             match self.value.load(Ordering::Acquire) {

@@ -1,4 +1,5 @@
-//! What threads and handlers wait for: events ([`WaitQueue`]), moments ([`Callout`]), and each other ([`Serializer`]).
+//! What threads and handlers wait for: events ([`WaitQueue`]), moments ([`Callout`]), each other ([`Serializer`]), and that nobody is
+//! at something any more ([`Published`]).
 //!
 //! A wait queue is a set of CPUs; who waits on it is linked, on its own stack, into a list of its own CPU
 //! ([`Waiters`]). A callout is memory of its owner's, armed in the heap of one CPU ([`Callouts`]), which runs its handler:
@@ -9,15 +10,18 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "loom"))]
 extern crate std;
 
 mod answer;
 mod callout;
 mod callouts;
+mod grace;
 mod kernel;
 #[cfg(all(test, feature = "loom"))]
 mod loom;
+#[cfg(feature = "loom")]
+mod model;
 mod node;
 mod remote;
 mod serializer;
@@ -28,6 +32,7 @@ mod waiters;
 
 pub use callout::{Callout, Elsewhere, Firing, OwnHandler, Reset, When};
 pub use callouts::Callouts;
+pub use grace::{Grace, Published, Sections, Taken};
 pub use kernel::{Events, Key};
 pub use remote::{fire, serve_one};
 pub use serializer::{Serializer, SerializerGuard};

@@ -4,6 +4,8 @@
 //! of the kernel; messages go through an inbox. A lost wake is a deadlock, which loom reports, and so is a touch of memory at the
 //! same time as another.
 
+mod published;
+
 use core::cell::RefCell;
 use std::boxed::Box;
 

@@ -7,12 +7,12 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use lwkt_sched::{MayBlock, Reason, ThreadRef, Why};
-use percpu::Crit;
 use percpu::sync::{AtomicUsize, Ordering};
+use percpu::{CpuId, Crit};
 
 use crate::handles::Replied;
 use crate::mailbox::{Mailbox, Side};
-use crate::raw::{Home, NotSend, Place, Raw, arguments, parameters, static_of, word_of};
+use crate::raw::{self, Home, NotSend, Place, Raw, arguments, parameters, static_of, word_of};
 use crate::reply::{give_back, over, settle};
 use crate::{Body, Exec};
 
@@ -108,21 +108,21 @@ pub(crate) fn ask<B: Body>(crit: &Crit, message: &Raw<B>) {
 /// Edges A2 to A6: looks for the message in the queue that it was put into last.
 fn seek<B: Body>(crit: &Crit, message: Raw<B>) {
     loop {
-        let (place, found) = (message.place(), None::<Raw<B>>);
-        let found = match &place {
-            Place::Nowhere => found,
-            Place::Spin(port) => port.unlink(crit, &message),
-            Place::Mailbox(mailbox) => match mailbox.side(crit) {
-                Side::Closed => found,
-                Side::There(home) => {
-                    let words = arguments(message, None);
-                    return B::Exec::call(crit, home, seek_there::<B>, words);
-                }
-                Side::Here(_) => look(crit, mailbox, &message),
-            },
+        let place = message.place();
+        let sought = match &place {
+            Place::Nowhere => Sought::Nowhere,
+            Place::Spin(port) => port.unlink(crit, &message).map_or(Sought::Nowhere, Sought::Found),
+            Place::Mailbox(mailbox) => look(crit, mailbox, &message),
+            Place::Published(place) => raw::look(crit, place, |port| {
+                port.map_or(Sought::Nowhere, |port| look(crit, port.mailbox(), &message))
+            }),
         };
-        if let Some(found) = found {
-            return give_back(crit, found);
+        match sought {
+            Sought::Found(found) => return give_back(crit, found),
+            Sought::There(home) => {
+                return B::Exec::call(crit, home, seek_there::<B>, arguments(message, None));
+            }
+            Sought::Nowhere => {}
         }
         if message.place().is(&place) {
             return over(crit, message);
@@ -130,15 +130,30 @@ fn seek<B: Body>(crit: &Crit, message: Raw<B>) {
     }
 }
 
-/// Edges A3 and A4, at the home of the queue.
-fn look<B: Body>(crit: &Crit, mailbox: &Mailbox<B>, message: &Raw<B>) -> Option<Raw<B>> {
-    let found = mailbox.unlink(crit, message);
-    if found.is_none()
-        && let Some((call, word)) = mailbox.release(crit, message)
-    {
+/// What came of a look for a message.
+enum Sought<B: Body> {
+    /// It was queued there, and is no more.
+    Found(Raw<B>),
+    /// The queue is on another CPU.
+    There(CpuId),
+    /// It is not, or nobody receives.
+    Nowhere,
+}
+
+/// Edges A3 and A4, at the home of the queue, if this is it.
+fn look<B: Body>(crit: &Crit, mailbox: &Mailbox<B>, message: &Raw<B>) -> Sought<B> {
+    match mailbox.side(crit) {
+        Side::Closed => return Sought::Nowhere,
+        Side::There(home) => return Sought::There(home),
+        Side::Here(_) => {}
+    }
+    if let Some(found) = mailbox.unlink(crit, message) {
+        return Sought::Found(found);
+    }
+    if let Some((call, word)) = mailbox.release(crit, message) {
         call(crit, word);
     }
-    found
+    Sought::Nowhere
 }
 
 fn seek_there<B: Body>(crit: &Crit, message: usize, to: usize, _: usize) {

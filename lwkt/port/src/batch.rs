@@ -78,7 +78,9 @@ fn next<B: Body>(messages: &mut Queue<B>) -> Option<(&'static Mailbox<B>, Raw<B>
     let message = messages.pop()?;
     match message.place() {
         Place::Mailbox(mailbox) => Some((mailbox, message)),
-        Place::Nowhere | Place::Spin(_) => unreachable!("`add` puts in no others"),
+        Place::Nowhere | Place::Spin(_) | Place::Published(_) => {
+            unreachable!("`add` puts in no others")
+        }
     }
 }
 

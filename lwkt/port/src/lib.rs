@@ -11,6 +11,7 @@
 //! | [`ThreadPort`] | its one thread, on its CPU | when it receives; priority messages ([`ThreadPort::urgent`]) first |
 //! | [`SpinPort`] | any of several threads, on any CPU | when one receives, priority messages first; the only port with a lock |
 //! | [`SyncPort`] | its handler, in the sender | at once, unless the handler keeps it |
+//! | [`PublishedPort`] | the one thread that has it open, whichever that is | when it receives; the port behind it comes and goes |
 //! | [`Group`] | one of the ports that are its members | as that does |
 //! | [`ReplyPort`] | the sender, who collects replies there | nothing can be sent to it |
 //! | [`NullPort`], [`PanicPort`] | nobody | at once, always the same; a panic that names the sender |
@@ -24,7 +25,7 @@
 //! that moves takes both along: what comes to a home that it has left is sent after it.
 //! Whatever waits takes a `MayBlock`; a handler that runs in its caller has none.
 //!
-//! Neighbours: `lwkt-sched` below; the kernel ties both to the machine through [`Exec`].
+//! Neighbours: `lwkt-sched` and `lwkt-events` below; the kernel ties all to the machine through [`Exec`].
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -47,6 +48,7 @@ pub mod plant;
 #[cfg(not(feature = "plants"))]
 mod plant;
 mod port;
+mod published;
 mod queue;
 mod raw;
 mod replies;
@@ -70,6 +72,7 @@ pub use message::{Body, Error, Message};
 pub use null::{NullPort, PanicPort};
 pub use offered::{Offered, Outcome, Taken};
 pub use port::Port;
+pub use published::{Opened, PublishedPort};
 pub use replies::{Replies, ReplyPort};
 pub use set::{Member, PortSet, Seat, Watcher};
 pub use spin::{Receiver, SpinPort, UrgentSpin};

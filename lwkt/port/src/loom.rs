@@ -12,6 +12,7 @@
 //! | [`abort_against_close_and_the_next_owner`] | A2, A6 |
 //! | [`give_up_against_reply`], [`deadline_against_reply`] | A0, A1, A7 |
 //! | [`an_aborter_against_the_end_of_the_do`] | A0, A1, by way of another CPU |
+//! | [`send_and_abort_against_a_port_that_goes`] | A1, A3, A5, A6, and the memory of a [`PublishedPort`] |
 //!
 //! Nobody moves here, and no port has a lock: `tests::abort` has both, in random orders.
 
@@ -24,12 +25,12 @@ use std::sync::{Arc, Mutex};
 use std::vec::Vec;
 
 use lwkt_sched::MayBlock;
-use lwkt_sched::model::{Job, Model, leak, model, thread_of};
+use lwkt_sched::model::{Job, Model, crit, leak, model, thread_of};
 use percpu::Crit;
 
 use crate::{
-    Aborter, Body, Error, Message, Owned, Port, Received, Replied, ReplyPort, Server, ThreadPort,
-    plant,
+    Aborter, Body, Error, Message, Owned, Port, PublishedPort, Received, Replied, ReplyPort,
+    Server, ThreadPort, plant,
 };
 
 /// A number, which comes back doubled.
@@ -159,6 +160,31 @@ fn abort_against_receive_and_reply() {
 fn a_message_that_is_taken_early_is_seen() {
     plant::take_early();
     receive_and_reply(4);
+}
+
+/// Who has a place open closes it, and has the memory to itself while messages and requests come.
+#[test]
+fn send_and_abort_against_a_port_that_goes() {
+    explore::<2>(3, |outcomes| {
+        let place: &'static PublishedPort<Double> = leak(PublishedPort::new());
+        [
+            Box::new(move |cx| {
+                let (reply, message) = place.send(owned(4)).abort().wait(cx).take();
+                seize(message.into_inner());
+                outcomes.note(format!("{reply:?}"));
+            }),
+            Box::new(move |cx| {
+                let mut opened = place.open(cx, leak(ThreadPort::new())).expect("nobody else does");
+                if let Some(one) = opened.get() {
+                    double(one);
+                }
+                let memory = &*opened.close(cx);
+                // A touch of the queue, at a time when nobody else's may come.
+                crit(|crit| assert!(!memory.mailbox().ready(crit)));
+            }),
+        ]
+    })
+    .were(&["Err(Aborted)", "Err(Closed)", "Ok(8)"]);
 }
 
 /// The request looks at either port, or meets the message on its way, or the forwarder with it.

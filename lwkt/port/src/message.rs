@@ -5,7 +5,8 @@ use core::ptr::NonNull;
 
 use percpu::sync::{AtomicBool, AtomicUsize, Cell, UnsafeCell};
 
-use crate::Exec;
+use lwkt_events::Grace;
+
 use crate::mailbox::Mailbox;
 use crate::plant;
 use crate::raw::body_of;
@@ -15,7 +16,7 @@ pub trait Body: Send + 'static {
     /// The answer in brief.
     type Reply: Send + 'static;
     /// The kernel that these messages travel in.
-    type Exec: Exec;
+    type Exec: Grace;
     /// The receipt: called whenever a message of this kind goes into the queue of a port, on a CPU where that was, before its
     /// receiver can see it. In a critical section, at a [`SpinPort`](crate::SpinPort) under its lock: it notes something, and neither
     /// sends nor waits. None is called by ports that do not queue, nor for one that is closed; if the last receiver leaves in

@@ -9,7 +9,7 @@ use percpu::Crit;
 use percpu::sync::{AtomicPtr, Ordering, UnsafeCell};
 
 use crate::mailbox::Mailbox;
-use crate::{Body, Message, SpinPort, UrgentSpin};
+use crate::{Body, Message, PublishedPort, SpinPort, ThreadPort, UrgentSpin};
 
 /// The right to a message, as one pointer. Whoever has it owns the message; it is moved, never copied, but by
 /// [`Raw::watch`].
@@ -84,10 +84,14 @@ impl<B: Body> Raw<B> {
     pub fn place(&self) -> Place<B> {
         // Pairs with: `set_place`, release: the queue as it was made.
         let word = self.message().place.load(Ordering::Acquire);
-        let address = word & !Place::<B>::SPIN;
+        let address = word & !(Place::<B>::SPIN | Place::<B>::PUBLISHED);
         if word & Place::<B>::SPIN != 0 {
             // SAFETY: the bit says that `set_place_spin` stored it, of a `&'static`.
             return Place::Spin(unsafe { &*core::ptr::with_exposed_provenance(address) });
+        }
+        if word & Place::<B>::PUBLISHED != 0 {
+            // SAFETY: the bit says that `set_place_published` stored it, of a `&'static`.
+            return Place::Published(unsafe { &*core::ptr::with_exposed_provenance(address) });
         }
         // SAFETY: null, or stored by `set_place` of a `&'static`.
         unsafe { core::ptr::with_exposed_provenance::<Mailbox<B>>(address).as_ref() }
@@ -105,6 +109,13 @@ impl<B: Body> Raw<B> {
     /// Notes that the message goes into the queue of a lock.
     pub fn set_place_spin(&self, queue: &'static SpinPort<B>) {
         let word = core::ptr::from_ref(queue).expose_provenance() | Place::<B>::SPIN;
+        // Pairs with: `place`, acquire.
+        self.message().place.store(word, Ordering::Release);
+    }
+
+    /// Notes that the message goes into the queue of a port that comes and goes.
+    pub fn set_place_published(&self, place: &'static PublishedPort<B>) {
+        let word = core::ptr::from_ref(place).expose_provenance() | Place::<B>::PUBLISHED;
         // Pairs with: `place`, acquire.
         self.message().place.store(word, Ordering::Release);
     }
@@ -146,11 +157,14 @@ pub(crate) enum Place<B: Body> {
     Mailbox(&'static Mailbox<B>),
     /// Of a lock.
     Spin(&'static SpinPort<B>),
+    /// Of the port that is published there, if it is the same yet.
+    Published(&'static PublishedPort<B>),
 }
 
 impl<B: Body> Place<B> {
-    /// Tells the two apart in a word: both are aligned to words.
+    /// Tell them apart in a word: all are aligned to words.
     const SPIN: usize = 1;
+    const PUBLISHED: usize = 2;
 
     /// Whether both are one place.
     pub fn is(&self, other: &Self) -> bool {
@@ -158,6 +172,7 @@ impl<B: Body> Place<B> {
             (Self::Nowhere, Self::Nowhere) => true,
             (Self::Mailbox(one), Self::Mailbox(other)) => core::ptr::eq(*one, *other),
             (Self::Spin(one), Self::Spin(other)) => core::ptr::eq(*one, *other),
+            (Self::Published(one), Self::Published(other)) => core::ptr::eq(*one, *other),
             _ => false,
         }
     }
@@ -208,6 +223,37 @@ pub(crate) fn parameters<B: Body>(
     let to = core::ptr::with_exposed_provenance::<Mailbox<B>>(to);
     // SAFETY: null, or made from a `&'static Mailbox<B>`, as above.
     (message, unsafe { to.as_ref() })
+}
+
+/// The call that carries a message to a place of another CPU.
+pub(crate) fn to_place<B: Body>(message: Raw<B>, place: &'static PublishedPort<B>) -> [usize; 3] {
+    [message.into_word(), word_of(place), 0]
+}
+
+/// What [`to_place`] made; called as [`parameters`] is.
+pub(crate) fn with_place<B: Body>(
+    message: usize,
+    place: usize,
+) -> (Raw<B>, &'static PublishedPort<B>) {
+    // SAFETY: as in `parameters`.
+    (unsafe { Raw::from_word(message) }, static_of(place))
+}
+
+/// Looks at the port that is published at a place.
+///
+/// `f` is of this crate: it does not block, and of what it is lent it keeps nothing, but as the server's side, which lets go of it
+/// before the memory is taken back. The port is in no set, so nothing else has its address.
+pub(crate) fn look<B: Body, R>(
+    crit: &Crit,
+    place: &'static PublishedPort<B>,
+    f: impl FnOnce(Option<&'static ThreadPort<B>>) -> R,
+) -> R {
+    let stays = |port: &ThreadPort<B>| {
+        // SAFETY: for as long as `f` and what it keeps (above).
+        unsafe { &*core::ptr::from_ref(port) }
+    };
+    // SAFETY: it does not block (above).
+    unsafe { place.published().read_in(crit, |port| f(port.map(stays))) }
 }
 
 /// A cell of a mailbox: touched by the home CPU of the mailbox's owner alone.

@@ -5,9 +5,11 @@ mod claims;
 mod kinds;
 mod moves;
 mod orders;
+mod published;
 mod single;
 mod spin;
 
+use lwkt_events::{Grace, Key, Sections};
 use lwkt_sched::{MayBlock, ThreadRef, Why, sim};
 use percpu::{CpuId, Crit};
 
@@ -55,6 +57,14 @@ unsafe impl Exec for Sim {
 
     fn relax(_: &Crit) {
         shuttle::thread::yield_now();
+    }
+}
+
+// SAFETY: as above; `sim` keeps what it lends for each CPU apart.
+#[allow(unsafe_code)]
+unsafe impl Grace for Sim {
+    fn sections<R>(crit: &Crit, _: Key, f: impl FnOnce(&mut Sections) -> R) -> R {
+        sim::own(crit, f)
     }
 }
 

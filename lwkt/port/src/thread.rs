@@ -44,10 +44,14 @@ impl<B: Body> ThreadPort<B> {
         &self.urgent.mailbox
     }
 
+    /// The receiving side, of the thread that has claimed its mailbox.
+    pub(crate) fn server(&'static self) -> Server<B> {
+        Server { port: self, thread: PhantomData }
+    }
+
     /// The running thread receives from now on. `None` if a thread does so already, or another is to.
     pub fn claim(&'static self, _: &mut MayBlock) -> Option<Server<B>> {
-        B::Exec::crit(|crit| self.mailbox().claim(crit))
-            .then(|| Server { port: self, thread: PhantomData })
+        B::Exec::crit(|crit| self.mailbox().claim(crit)).then(|| self.server())
     }
 }
 

@@ -52,13 +52,15 @@ pub enum Reason {
     Stopped,
     /// An interrupt of the line at this address: an interrupt's thread, which may preempt.
     Interrupt,
+    /// The CPUs that have found what is published at this address: that they are done with it.
+    Readers,
     /// Something else at this address.
     Event,
 }
 
 impl Reason {
     /// All, each at its number.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Nothing,
         Self::Message,
         Self::Port,
@@ -71,6 +73,7 @@ impl Reason {
         Self::Callouts,
         Self::Stopped,
         Self::Interrupt,
+        Self::Readers,
         Self::Event,
     ];
 
@@ -89,6 +92,7 @@ impl Reason {
             Self::Callouts => "callouts to be due",
             Self::Stopped => "being continued, process",
             Self::Interrupt => "an interrupt of line",
+            Self::Readers => "the readers of what was published at",
             Self::Event => "event",
         }
     }

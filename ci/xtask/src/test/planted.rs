@@ -16,7 +16,7 @@ use super::steps::{Done, Step, run, step};
 use crate::{build, place, toolchain};
 
 /// The stress tests that are run with each bug.
-const TESTS: &str = "kernel/abort,kernel/callouts,kernel/churn,kernel/cpusync,kernel/heap,kernel/storm,kernel/tokens,kernel/wakes";
+const TESTS: &str = "kernel/abort,kernel/callouts,kernel/churn,kernel/cpusync,kernel/heap,kernel/published,kernel/storm,kernel/tokens,kernel/wakes";
 
 /// Seeds that a bug has to be found under: of the first of them a test fails.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=200;
@@ -27,7 +27,7 @@ type Seen = (&'static str, &'static [(&'static str, &'static str)]);
 const WAKE: &str =
     "a wake was lost ([..]): thread [..] on CPU [..] was woken [..] times and saw [..]";
 
-const SEEN: [Seen; 11] = [
+const SEEN: [Seen; 12] = [
     (
         "lose",
         &[
@@ -80,6 +80,7 @@ const SEEN: [Seen; 11] = [
             "[..] times a handler ran although a drain of its callout had returned",
         )],
     ),
+    ("early-grace", &[("kernel/published", "[..] answers or values were wrong")]),
     ("lost-free", &[("kernel/heap", "[..] objects that were freed never came home")]),
 ];
 

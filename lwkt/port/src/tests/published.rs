@@ -1,0 +1,131 @@
+//! Ports that come and go while messages come.
+
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::vec::Vec;
+
+use lwkt_sched::sim;
+
+use super::{Double, Sim, explore, leak, message, owned};
+use crate::{Body, Error, Message, Port, PublishedPort, ThreadPort};
+
+fn place() -> &'static PublishedPort<Double> {
+    leak(PublishedPort::new())
+}
+
+#[test]
+fn one_thread_has_it_open() {
+    explore(2, 100, |cx| {
+        let place = place();
+        assert_eq!(place.do_(cx, &mut message(1)), Err(Error::Closed));
+        let mut opened = place.open(cx, leak(ThreadPort::new())).unwrap();
+        let other = sim::spawn(1, "other", move |cx| {
+            assert!(place.open(cx, leak(ThreadPort::new())).is_err());
+            assert_eq!(place.do_(cx, &mut message(2)), Ok(4));
+        });
+        let one = opened.receive(cx);
+        assert_eq!(one.body().number, 2);
+        one.reply(4);
+        other.join(cx);
+        let sent = place.send(owned(3));
+        let memory = opened.close(cx);
+        assert_eq!(sent.wait(cx).take().0, Err(Error::Closed));
+        // It is this thread's to open again, or another's.
+        let mut opened = place.open(cx, memory).unwrap();
+        assert!(opened.get().is_none());
+        drop(opened);
+        assert!(place.open(cx, leak(ThreadPort::new())).is_ok());
+    });
+}
+
+/// Memory that another thread is to receive at comes back as it was.
+#[test]
+fn memory_that_is_assigned_comes_back() {
+    explore(1, 10, |cx| {
+        let other = sim::spawn(0, "other", |_| ());
+        let memory = core::ptr::from_mut(leak(ThreadPort::<Double>::new()));
+        // SAFETY: leaked; nothing else uses it when it is opened.
+        #[allow(unsafe_code)]
+        unsafe {
+            assert!((*memory).assign(other.thread()));
+            assert!(place().open(cx, &mut *memory).is_err());
+        }
+        other.join(cx);
+    });
+}
+
+/// Servers open and close in turn, each time in memory that holds something else between; clients of all CPUs send, ask for what
+/// they sent, and pass on. Each message is answered once.
+#[test]
+fn ports_come_and_go_while_messages_come() {
+    explore(3, 400, |cx| {
+        let place = place();
+        let left = &*leak(AtomicUsize::new(2));
+        let clients: Vec<_> = (0..2)
+            .map(|cpu| {
+                sim::spawn(cpu, "client", move |cx| {
+                    for number in 0..3 {
+                        let reply = match number {
+                            0 => place.do_(cx, &mut message(number)),
+                            1 => place.send(owned(number)).abort().wait(cx).take().0,
+                            _ => place.do_until(cx, &mut message(number), sim::now() + 2),
+                        };
+                        match reply {
+                            Ok(twice) => assert_eq!(twice, number * 2),
+                            Err(error) => assert_ne!(error, Error::Dropped),
+                        }
+                    }
+                    left.fetch_sub(1, SeqCst);
+                })
+            })
+            .collect();
+        let server = sim::spawn(2, "server", move |cx| {
+            let mut memory = leak(ThreadPort::new());
+            while left.load(SeqCst) > 0 {
+                let mut opened = place.open(cx, memory).unwrap_or_else(|_| panic!("it is closed"));
+                sim::migrate(cx, left.load(SeqCst));
+                if let Some(one) = opened.receive_until(cx, sim::now() + 3) {
+                    let twice = one.body().number * 2;
+                    one.reply(twice);
+                }
+                memory = opened.close(cx);
+                *memory = ThreadPort::new();
+                sim::yield_now(cx);
+            }
+        });
+        clients.into_iter().for_each(|client| client.join(cx));
+        server.join(cx);
+    });
+}
+
+/// A receipt serves messages, by one of which the owner goes away: the message goes after it, with no second receipt.
+#[test]
+fn an_owner_goes_in_the_time_of_a_receipt() {
+    static QUEUED: AtomicUsize = AtomicUsize::new(0);
+    static LEFT: AtomicUsize = AtomicUsize::new(0);
+    struct Serving;
+    impl Body for Serving {
+        type Reply = usize;
+        type Exec = Sim;
+        const RECEIPT: Option<fn(&Self)> = Some(|_| {
+            QUEUED.fetch_add(1, SeqCst);
+            sim::crit(sim::serve);
+        });
+    }
+    explore(2, 500, |cx| {
+        QUEUED.store(0, SeqCst);
+        let place: &'static PublishedPort<Serving> = leak(PublishedPort::new());
+        let owner = sim::spawn(0, "owner", move |cx| {
+            let mut opened = place.open(cx, leak(ThreadPort::new())).unwrap();
+            let message = opened.receive(cx);
+            LEFT.fetch_add(sim::here().index(), SeqCst);
+            message.reply(QUEUED.load(SeqCst));
+        });
+        let thread = owner.thread();
+        sim::yield_now(cx);
+        let pulls = sim::spawn(1, "pulls", move |_| sim::crit(|crit| sim::pull(crit, thread, 1)));
+        assert_eq!(place.do_(cx, &mut Message::new(Serving)), Ok(1), "receipts");
+        pulls.join(cx);
+        owner.join(cx);
+    });
+    assert!(LEFT.load(SeqCst) > 0, "it never went");
+}

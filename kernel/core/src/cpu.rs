@@ -53,12 +53,13 @@ pub struct Cpu {
     pub(crate) deadline: AtomicU64,
     pub(crate) waiters: Own<Waiters>,
     pub(crate) callouts: Own<Callouts>,
-    pub(crate) sections: Own<Sections>,
     /// Its callout thread, until that has begun.
     pub(crate) callout_thread: Own<Option<Unstarted>>,
     pub(crate) logs: Logs,
     /// How objects of the heap go back to their CPU, and come back to this one.
     pub(crate) freed: Chosen,
+    /// Those in which it looks at something that may be taken away.
+    pub(crate) sections: Own<Sections>,
 }
 
 /// What a CPU counts beside its messages (see [`ipiq::Counters`]) and switches.
@@ -148,10 +149,10 @@ impl Cpu {
             deadline: AtomicU64::new(timer::NEVER),
             waiters: own!(Waiters::new()),
             callouts: own!(Callouts::new()),
-            sections: own!(Sections::new()),
             callout_thread: own!(None),
             logs: [const { Log::new() }; IS_TRACED as usize],
             freed: Chosen::new(),
+            sections: own!(Sections::new()),
         }
     }
 

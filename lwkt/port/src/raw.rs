@@ -84,18 +84,19 @@ impl<B: Body> Raw<B> {
     pub fn place(&self) -> Place<B> {
         // Pairs with: `set_place`, release: the queue as it was made.
         let word = self.message().place.load(Ordering::Acquire);
-        let address = word & !(Place::<B>::SPIN | Place::<B>::PUBLISHED);
-        if word & Place::<B>::SPIN != 0 {
+        let sort = word & (Place::<B>::SPIN | Place::<B>::PUBLISHED);
+        if sort == 0 {
+            let queue = core::ptr::with_exposed_provenance::<Mailbox<B>>(word);
+            // SAFETY: null, or stored by `set_place` of a `&'static`.
+            return unsafe { queue.as_ref() }.map_or(Place::Nowhere, Place::Mailbox);
+        }
+        let address = word ^ sort;
+        if sort == Place::<B>::SPIN {
             // SAFETY: the bit says that `set_place_spin` stored it, of a `&'static`.
             return Place::Spin(unsafe { &*core::ptr::with_exposed_provenance(address) });
         }
-        if word & Place::<B>::PUBLISHED != 0 {
-            // SAFETY: the bit says that `set_place_published` stored it, of a `&'static`.
-            return Place::Published(unsafe { &*core::ptr::with_exposed_provenance(address) });
-        }
-        // SAFETY: null, or stored by `set_place` of a `&'static`.
-        unsafe { core::ptr::with_exposed_provenance::<Mailbox<B>>(address).as_ref() }
-            .map_or(Place::Nowhere, Place::Mailbox)
+        // SAFETY: the bit says that `set_place_published` stored it, of a `&'static`.
+        Place::Published(unsafe { &*core::ptr::with_exposed_provenance(address) })
     }
 
     /// Notes the queue that the message goes into; none if it is kept.

@@ -43,12 +43,14 @@ fn memory_that_is_assigned_comes_back() {
     explore(1, 10, |cx| {
         let other = sim::spawn(0, "other", |_| ());
         let memory = core::ptr::from_mut(leak(ThreadPort::<Double>::new()));
-        // SAFETY: leaked; nothing else uses it when it is opened.
+        // SAFETY: leaked.
         #[allow(unsafe_code)]
-        unsafe {
-            assert!((*memory).assign(other.thread()));
-            assert!(place().open(cx, &mut *memory).is_err());
-        }
+        let port = unsafe { &*memory };
+        assert!(port.assign(other.thread()));
+        // SAFETY: nothing else uses it any more.
+        #[allow(unsafe_code)]
+        let memory = unsafe { &mut *memory };
+        assert!(place().open(cx, memory).is_err());
         other.join(cx);
     });
 }

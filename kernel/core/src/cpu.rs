@@ -47,8 +47,8 @@ pub struct Cpu {
     pub(crate) spin_places: [Place; u32::BITS as usize],
     /// Until the running thread looks whether another should run (see [`thread::breathe`](crate::thread::breathe)). Own CPU only.
     pub(crate) breaths: AtomicU32,
-    /// Whether another should run. Own CPU only.
-    pub(crate) turn_over: AtomicBool,
+    /// The thread whose turn is over, as a word; 0 for none. Own CPU only.
+    pub(crate) turn_over: AtomicUsize,
     /// What its timer is armed for, in nanoseconds since boot; [`timer::NEVER`] for nothing. Written by its own CPU.
     pub(crate) deadline: AtomicU64,
     pub(crate) waiters: Own<Waiters>,
@@ -145,7 +145,7 @@ impl Cpu {
             spin_ranks: AtomicU32::new(0),
             spin_places: [const { Place::new() }; u32::BITS as usize],
             breaths: AtomicU32::new(1),
-            turn_over: AtomicBool::new(false),
+            turn_over: AtomicUsize::new(0),
             deadline: AtomicU64::new(timer::NEVER),
             waiters: own!(Waiters::new()),
             callouts: own!(Callouts::new()),

@@ -22,7 +22,7 @@ mod trap;
 
 pub(crate) use attention::Attention;
 pub use carrier::Carrier;
-pub(crate) use carrier::arrive;
+pub(crate) use carrier::{arrive, is_current};
 pub use end::{Ended, How};
 pub use layer::{LayerError, init as init_layer, programs};
 pub use object::{Objects, table_bytes};

@@ -4,7 +4,7 @@
 //! ```text
 //!   static TABLE: Published<Table> = Published::new();
 //!   TABLE.publish(Box::leak(table));                       // any CPU
-//!   TABLE.read(cx, |table| table.map(Table::first));       // any CPU: no lock, no locked instruction
+//!   TABLE.read(cx, |table| table.map(Table::first));       // any CPU: no lock, and no locked instruction but in its first look since one was taken
 //!   let table = TABLE.take().unwrap().reclaim(cx);         // when nobody can be at it any more
 //! ```
 

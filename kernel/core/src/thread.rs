@@ -16,6 +16,7 @@ pub use life::{
 pub(crate) use migrate::give_some;
 pub use migrate::{MoveError, ask_for_one, deschedule, migrate, pull, schedule};
 pub use spares::{Kept, Spares};
+pub(crate) use turns::next_turn;
 pub(crate) use turns::tick;
 pub use turns::{breathe, take_turn};
 

@@ -26,6 +26,8 @@ const LONGEST: u64 = 1 << 30;
 /// The deadlines of a CPU other than its sleeping threads', in nanoseconds since boot.
 pub struct Timer {
     tick: u64,
+    /// The tick ends the turn of a thread that was [granted](grant_turn) one: another thread finds a tick that is not its own.
+    granted: bool,
     chaos: u64,
     callout: u64,
     watch: u64,
@@ -38,7 +40,15 @@ pub struct Timer {
 impl Timer {
     pub(crate) const fn new() -> Self {
         let late = [NEVER; ::faults::ONE];
-        Self { tick: NEVER, chaos: NEVER, callout: NEVER, watch: NEVER, late, seldom: NEVER }
+        Self {
+            tick: NEVER,
+            granted: false,
+            chaos: NEVER,
+            callout: NEVER,
+            watch: NEVER,
+            late,
+            seldom: NEVER,
+        }
     }
 
     fn change<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
@@ -74,16 +84,38 @@ pub(crate) fn clock_scale() -> (u64, u64) {
     (TSC_AT_BOOT.load(Ordering::Relaxed), NANOS_PER_TSC.load(Ordering::Relaxed))
 }
 
-/// Sets or clears the tick that ends the turn of what runs here: of user threads, or of a thread that has equals.
+/// Sets or clears the tick of the CPU process that runs here: for its user threads, or its equals.
 pub(crate) fn set_tick(crit: &Crit, deadline: Option<u64>) {
-    here().timer.with(crit, |timer| timer.tick = deadline.unwrap_or(NEVER));
+    here()
+        .timer
+        .with(crit, |timer| (timer.tick, timer.granted) = (deadline.unwrap_or(NEVER), false));
     rearm(crit);
 }
 
-/// Has the tick come at `latest`, if it would not before.
+/// Has the tick of the CPU process that runs here come at `latest`, if it would not before.
 pub(crate) fn tick_by(crit: &Crit, latest: u64) {
-    if here().timer.with(crit, |timer| timer.tick > latest) {
+    if latest < tick_at(crit) {
         set_tick(crit, Some(latest));
+    }
+}
+
+/// When the tick comes; [`NEVER`], if it does not.
+pub(crate) fn tick_at(crit: &Crit) -> u64 {
+    here().timer.with(crit, |timer| timer.tick)
+}
+
+/// Has the turn of a thread that is no CPU process, but has equals, end at `latest`, or before if it was granted before. A tick that a
+/// CPU process has left behind is not its.
+pub(crate) fn grant_turn(crit: &Crit, latest: u64) {
+    let is_new = here().timer.with(crit, |timer| {
+        let is_new = !timer.granted || latest < timer.tick;
+        if is_new {
+            (timer.tick, timer.granted) = (latest, true);
+        }
+        is_new
+    });
+    if is_new {
+        rearm(crit);
     }
 }
 
@@ -143,18 +175,26 @@ pub(crate) fn fired(crit: &Crit) {
     cpu.deadline.store(NEVER, Ordering::Relaxed);
     let take =
         |deadline: &mut u64| *deadline <= now && core::mem::replace(deadline, NEVER) != NEVER;
-    let (tick, turn, call, look) = cpu.timer.with(crit, |timer| {
+    let (tick, granted, turn, call, look) = cpu.timer.with(crit, |timer| {
         timer.change(|t| {
             if t.late.iter_mut().any(take) {
                 faults::ring_in_time(crit);
             }
-            (take(&mut t.tick), take(&mut t.chaos), take(&mut t.callout), take(&mut t.watch))
+            let granted = t.granted;
+            t.granted &= t.tick > now;
+            (
+                take(&mut t.tick),
+                granted,
+                take(&mut t.chaos),
+                take(&mut t.callout),
+                take(&mut t.watch),
+            )
         })
     });
     if tick {
         probe::tick();
-        process::tick(crit);
-        thread::tick(crit);
+        let is_its = process::tick(crit) || granted;
+        thread::tick(crit, is_its);
     }
     if turn {
         chaos::next_turn(crit);

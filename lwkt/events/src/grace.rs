@@ -1,7 +1,8 @@
 //! When memory that other CPUs may look at is nobody's again: after a time of grace, in which each of them is seen outside of its sections.
 //!
 //! What `exis_hold` and `exis_drop` are in DragonFly BSD, with no clock and no count that all CPUs watch: who takes something back asks
-//! the CPUs that have looked at it, one after the other. Readers pay two counts of their own CPU and no locked instruction.
+//! the CPUs that have looked at it, one after the other. Readers pay two counts of their own CPU, and a locked instruction and a fence
+//! each time they look for the first time since something was taken away.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -70,7 +71,7 @@ impl Sections {
 /// | 3 | uses the value; the section ends | | sends the errand to the next CPU of the set; after the last: an answer |
 /// | 4 | | has the value to itself | |
 ///
-/// Forbidden: that W is at step 4 while C is at step 3. Either W's fence comes before C's: then C reads that there is nothing. Or W
+/// Forbidden: that W is at step 4 while C is at step 3. Either W's fence comes before C's: then C reads that there is nothing, or the next. Or W
 /// reads C in the set, and the errand comes to C between two sections. A section does not block, but may wait, for room in a ring
 /// say, and serve messages meanwhile: hence the count. Taking C out is as it is in [`WaitQueue`](crate::WaitQueue): its next reader adds
 /// it anew, so a value that is read seldom is taken back at the cost of as many messages as CPUs have read it. Checked by the models
@@ -78,12 +79,15 @@ impl Sections {
 pub struct Published<X: Grace, T: 'static> {
     value: AtomicPtr<T>,
     readers: AtomicCpuSet,
-    kernel: PhantomData<fn() -> X>,
+    kernel: PhantomData<(fn() -> X, *mut T)>,
 }
 
 // SAFETY: many CPUs look at the value at once, and another one than has published it takes it back.
 #[allow(unsafe_code)]
 unsafe impl<X: Grace, T: Send + Sync> Sync for Published<X, T> {}
+// SAFETY: as above: whoever has this has the value.
+#[allow(unsafe_code)]
+unsafe impl<X: Grace, T: Send + Sync> Send for Published<X, T> {}
 
 impl<X: Grace, T> Published<X, T> {
     maybe_const! {

@@ -91,6 +91,11 @@ impl<B: Body> Mailbox<B> {
         }
     }
 
+    #[cfg(all(test, feature = "loom"))]
+    pub fn seize(&mut self) {
+        self.owner.with_mut(|owner| assert_eq!(*owner, 0));
+    }
+
     /// The running thread receives from now on. Fails if another owns it, or it does so already.
     pub fn claim(&self, crit: &Crit) -> bool {
         let me = B::Exec::current(crit);

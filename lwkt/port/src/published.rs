@@ -21,7 +21,8 @@ use crate::{Body, Error, Exec, Offered, Outcome, Port, ThreadPort};
 /// A place at which one thread at a time receives, in a port whose memory it brings and gets back.
 ///
 /// What is sent here is answered [`Error::Closed`] while nobody has it open, and when who has it open closes it. What is on its way
-/// then may be received by the next who opens it. A server of such a port joins no set and holds no message.
+/// then may be received by the next who opens it. Who has it open waits at it alone: it is in no set and no batch, has no priority
+/// messages, and holds none.
 pub struct PublishedPort<B: Body> {
     port: Published<B::Exec, ThreadPort<B>>,
 }
@@ -41,28 +42,19 @@ impl<B: Body> PublishedPort<B> {
     /// The running thread receives here from now on, in `memory`.
     ///
     /// # Errors
-    /// Another thread does, or another is to receive at that port: the memory comes back.
+    /// Another thread does: the memory comes back.
     pub fn open(
         &'static self,
-        cx: &mut MayBlock,
+        _: &mut MayBlock,
         memory: &'static mut ThreadPort<B>,
     ) -> Result<Opened<B>, &'static mut ThreadPort<B>> {
         self.port.publish(memory)?;
-        let claimed = B::Exec::crit(|crit| {
+        let port = B::Exec::crit(|crit| {
             look(crit, self, |port| port.filter(|port| port.mailbox().claim(crit)))
         });
-        match claimed {
-            Some(port) => {
-                Ok(Opened { place: self, server: Some(port.server()), thread: PhantomData })
-            }
-            None => Err(self.take_back(cx)),
-        }
-    }
-
-    /// By the thread that has published it.
-    fn take_back(&self, cx: &mut MayBlock) -> &'static mut ThreadPort<B> {
-        let taken = self.port.take();
-        taken.expect("who has it open alone takes it away").reclaim(cx)
+        // It was this thread's alone: nobody was assigned to it, and nobody else takes it away.
+        let server = port.map(ThreadPort::server).expect("memory that was given up is unclaimed");
+        Ok(Opened { place: self, server: Some(server), thread: PhantomData })
     }
 
     /// Edges 1, 2 and 6: as [`Mailbox::deliver`](crate::mailbox::Mailbox::deliver), by way of the place.

@@ -44,6 +44,12 @@ impl<B: Body> ThreadPort<B> {
         &self.urgent.mailbox
     }
 
+    /// Touches what any CPU may look at while the port is published.
+    #[cfg(all(test, feature = "loom"))]
+    pub(crate) fn seize(&mut self) {
+        self.urgent.mailbox.seize();
+    }
+
     /// The receiving side, of the thread that has claimed its mailbox.
     pub(crate) fn server(&'static self) -> Server<B> {
         Server { port: self, thread: PhantomData }

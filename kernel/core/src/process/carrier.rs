@@ -368,6 +368,11 @@ pub(crate) fn current(crit: &Crit) -> Option<&'static Carrier> {
     of(thread::body(crit))
 }
 
+/// Whether the running thread is a CPU process.
+pub(crate) fn is_current(crit: &Crit) -> bool {
+    current(crit).is_some()
+}
+
 pub(super) fn of(body: &Body) -> Option<&'static Carrier> {
     // SAFETY: set while its thread lives (`attach`, `end::leave`).
     unsafe { body.carrier.get().as_ref() }

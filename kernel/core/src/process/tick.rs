@@ -42,13 +42,11 @@ pub(super) fn share(crit: &Crit, carrier: &Carrier) {
 
 /// The CPU process asks for a tick every `interval` nanoseconds, 0 for none.
 pub(super) fn set_interval(crit: &Crit, carrier: &Carrier, interval: u64) {
-    let due = carrier.own.with(crit, |own| {
-        own.interval = interval;
-        own.due
-    });
+    carrier.own.with(crit, |own| own.interval = interval);
+    let armed = timer::tick_at(crit);
     start(crit, carrier);
     if contended(crit) {
-        come_by(crit, carrier, due);
+        come_by(crit, carrier, armed);
     }
 }
 
@@ -63,11 +61,11 @@ fn contended(crit: &Crit) -> bool {
     here().scheduler.with(crit, |s| s.contended(crit))
 }
 
-/// The tick came: the CPU process that runs here looks at it on its way to ring 3.
-pub(crate) fn tick(crit: &Crit) {
+/// The tick came: the CPU process that runs here looks at it on its way to ring 3. False if none does.
+pub(crate) fn tick(crit: &Crit) -> bool {
     // In whose time it came: an interrupt's thread may have borrowed the CPU.
-    if let Some(carrier) = thread::lender_body(crit).and_then(carrier::of) {
-        carrier.own.with(crit, |own| own.due = timer::NEVER);
-        carrier.attention.add(Attention::TICK);
-    }
+    let Some(carrier) = thread::lender_body(crit).and_then(carrier::of) else { return false };
+    carrier.own.with(crit, |own| own.due = timer::NEVER);
+    carrier.attention.add(Attention::TICK);
+    true
 }

@@ -78,7 +78,7 @@ pub(crate) fn before_ring3(cx: &mut MayBlock, carrier: &Carrier) -> u32 {
     loop {
         let seen = carrier.look(cx);
         if seen & Attention::TICK != 0 {
-            thread::yield_now(cx);
+            thread::next_turn(cx);
             critical(|crit| tick::start(crit, carrier));
         } else {
             thread::give_way(cx);

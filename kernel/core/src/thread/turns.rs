@@ -40,11 +40,18 @@ pub fn take_turn(cx: &mut MayBlock) -> bool {
             return false;
         }
         cpu.breaths.store(BREATHS, Ordering::Relaxed);
-        let over = cpu.turn_over.load(Ordering::Relaxed);
-        cpu.turn_over.store(false, Ordering::Relaxed);
+        let me = cpu.scheduler.with(crit, |s| s.current());
+        // A mark that another thread left, which has not breathed since, says nothing of this one's turn.
+        let over = cpu.turn_over.load(Ordering::Relaxed) == me.into_word();
+        cpu.turn_over.store(0, Ordering::Relaxed);
         let contended = cpu.scheduler.with(crit, |s| s.contended(crit));
         if contended && !over {
-            timer::tick_by(crit, timer::now() + TURN);
+            let latest = timer::now() + TURN;
+            // A CPU process has a tick of its own.
+            match process::is_current(crit) {
+                true => timer::tick_by(crit, latest),
+                false => timer::grant_turn(crit, latest),
+            }
         }
         over
     });
@@ -54,9 +61,15 @@ pub fn take_turn(cx: &mut MayBlock) -> bool {
     over
 }
 
-/// The tick came: asks the policy whether another should run.
-pub(crate) fn tick(crit: &Crit) {
-    if here().scheduler.with(crit, |s| s.tick(crit)) {
+/// The running thread gives way, since its turn is over.
+pub(crate) fn next_turn(cx: &mut MayBlock) {
+    critical(|_| here().turn_over.store(0, Ordering::Relaxed));
+    yield_now(cx);
+}
+
+/// The tick came: asks the policy whether another should run; but one that a CPU process has left behind ends no other's turn.
+pub(crate) fn tick(crit: &Crit, is_its: bool) {
+    if is_its && here().scheduler.with(crit, |s| s.tick(crit)) {
         end_turn(crit);
     }
 }
@@ -64,7 +77,8 @@ pub(crate) fn tick(crit: &Crit) {
 /// The running thread, or the victim whose CPU is lent out, gives way where it next may.
 pub(super) fn end_turn(crit: &Crit) {
     let cpu = here();
-    cpu.turn_over.store(true, Ordering::Relaxed);
+    let lender = cpu.scheduler.with(crit, |s| s.lender());
+    cpu.turn_over.store(lender.into_word(), Ordering::Relaxed);
     cpu.breaths.store(1, Ordering::Relaxed);
     process::tick(crit);
 }

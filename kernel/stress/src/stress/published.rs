@@ -134,8 +134,13 @@ fn serve(cx: &mut MayBlock, shared: &Shared, dice: &mut Dice) {
             memory
         }
     };
-    // SAFETY: leaked above; it is this thread's again, whole.
-    drop(unsafe { Box::from_raw(core::ptr::from_mut(memory)) });
+    // Whoever still found it there would wait for good.
+    let memory = core::ptr::from_mut(memory);
+    // SAFETY: leaked above, and freed below.
+    let trap = unsafe { &*memory };
+    assert!(trap.assign(thread::current()), "memory that came back is whole");
+    // SAFETY: leaked above; it is this thread's again.
+    drop(unsafe { Box::from_raw(memory) });
     shared.freed.fetch_add(1, Relaxed);
 }
 

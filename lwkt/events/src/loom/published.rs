@@ -54,6 +54,29 @@ fn reading_against_reclaiming() {
     });
 }
 
+/// Two take it away in turn, each from whom the other's errand has just been to.
+#[test]
+fn two_take_it_away() {
+    model::<Job, 3>(2, || {
+        let place = place::<false>();
+        let take = move |cx: &mut MayBlock| {
+            let Some(taken) = place.take() else { return };
+            let memory = taken.reclaim(cx);
+            memory.0.with_mut(|_| ());
+            assert!(place.publish(memory).is_ok());
+        };
+        [
+            Box::new(take),
+            Box::new(move |cx| {
+                for _ in 0..2 {
+                    place.read(cx, |memory| memory.map(Memory::look));
+                }
+            }),
+            Box::new(take),
+        ]
+    });
+}
+
 #[allow(unsafe_code)]
 fn read_there<const EARLY: bool>(crit: &Crit, word: usize, _: usize, _: usize) {
     // SAFETY: the model below made the word of a `&'static`.

@@ -8,6 +8,8 @@ program::main!(greedy);
 
 /// A tick that never comes.
 const NEVER: u64 = 1 << 60;
+/// Nanoseconds of the turn of a CPU process that has equals.
+const TURN: u64 = 1_000_000;
 
 fn greedy() -> i64 {
     let set = process::set_tick(NEVER);
@@ -17,8 +19,15 @@ fn greedy() -> i64 {
         1 => loop {
             let _ = process::set_tick(NEVER);
         },
-        _ => loop {
+        2 => loop {
             thread::sleep(NEVER);
+        },
+        // Is away for a moment, shortly before its turn is over: its tick comes in the turn of another.
+        _ => loop {
+            let _ = process::set_tick(0);
+            let over = process::clock() + TURN - TURN / 20;
+            while process::clock() < over {}
+            thread::sleep(10_000);
         },
     }
 }

@@ -79,7 +79,7 @@ impl Sections {
 pub struct Published<X: Grace, T: 'static> {
     value: AtomicPtr<T>,
     readers: AtomicCpuSet,
-    kernel: PhantomData<(fn() -> X, *mut T)>,
+    kernel: PhantomData<fn() -> X>,
 }
 
 // SAFETY: many CPUs look at the value at once, and another one than has published it takes it back.

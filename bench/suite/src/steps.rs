@@ -15,7 +15,7 @@ use kernel_core::cpu::critical;
 use kernel_core::exec::Threads;
 use kernel_core::ipi;
 use kernel_core::thread::{self, Handle};
-use lwkt_port::{Body, Handler, Message, Offered, Outcome, Owned, Port, ThreadPort};
+use lwkt_port::{Body, Handler, Message, Offered, Outcome, Owned, Port, Received, ThreadPort};
 use lwkt_sched::{MayBlock, Name, Priority, Reason, ThreadRef, Why};
 use percpu::{CpuId, Crit};
 
@@ -196,11 +196,6 @@ impl Ask {
         Message::new(Ask { number: 0, last: true })
     }
 
-    /// Whether it is.
-    pub(crate) fn is_last(&self) -> bool {
-        self.last
-    }
-
     /// Asks for the number after this one.
     pub(crate) fn go_on(&mut self, number: u64) {
         self.number = number;
@@ -228,10 +223,10 @@ impl Handler<Ask> for Successor {
 /// The port at which the partner of [`with_server`] receives.
 static PORT: ThreadPort<Ask> = ThreadPort::new();
 
-fn serve(cx: &mut MayBlock) {
-    let mut server = PORT.claim(cx).expect("its port is assigned to this thread");
+/// Answers what comes, to the last.
+pub(crate) fn answer_all(mut next: impl FnMut() -> Received<Ask>) {
     loop {
-        let message = server.receive(cx);
+        let message = next();
         let (answer, last) = (message.body().answer(), message.body().last);
         message.reply(answer);
         if last {
@@ -240,15 +235,38 @@ fn serve(cx: &mut MayBlock) {
     }
 }
 
+/// Measures `do` to a port at which `server` answers all.
+pub(crate) fn measure_do(b: &mut Bencher<'_>, port: &'static impl Port<Ask>, server: Handle) {
+    let mut cx = may_block();
+    let mut message = Ask::after(0);
+    b.iter(|| {
+        let reply = port.do_(&mut cx, &mut message).unwrap_or(0);
+        message.body().go_on(reply);
+    });
+    let rounds = message.body().answer();
+    b.check(rounds > 2, "each message was answered, with the number after its own");
+    dismiss(&mut cx, port, server);
+}
+
+/// Has `server` answer its last message, and end.
+fn dismiss(cx: &mut MayBlock, port: &'static impl Port<Ask>, server: Handle) {
+    let goodbye = port.do_(cx, &mut Ask::last());
+    assert!(goodbye == Ok(1), "the server answers its last message");
+    server.join(cx);
+}
+
+fn serve(cx: &mut MayBlock) {
+    let mut server = PORT.claim(cx).expect("its port is assigned to this thread");
+    answer_all(|| server.receive(cx));
+}
+
 /// Runs `body` while a thread of `cpu` answers at the port.
 pub(crate) fn with_server(cpu: CpuId, body: impl FnOnce(&mut MayBlock, &'static ThreadPort<Ask>)) {
     let mut cx = may_block();
     let server = partner(cpu, serve);
     assert!(PORT.assign(server.thread()), "the port of benchmarks has no other owner");
     body(&mut cx, &PORT);
-    let goodbye = PORT.do_(&mut cx, &mut Message::new(Ask { number: 0, last: true }));
-    assert!(goodbye == Ok(1), "the server answers its last message");
-    server.join(&mut cx);
+    dismiss(&mut cx, &PORT, server);
 }
 
 /// Measures a message to a thread of `cpu` that is waited for: `do`.

@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 
 use lwkt_sched::{Exec, MayBlock, Reason, Why};
 use percpu::sync::{AtomicPtr, Ordering, fence};
-use percpu::{AtomicCpuSet, CpuId, Crit, MAX_CPUS, maybe_const};
+use percpu::{AtomicCpuSet, CpuId, Crit, maybe_const};
 
 use crate::Key;
 use crate::answer::Answer;
@@ -265,11 +265,7 @@ fn leave<X: Grace>(crit: &Crit, errand: ErrandRef) {
 
 /// On to the next.
 fn go_on<X: Grace>(crit: &Crit, errand: ErrandRef) {
-    let here = X::here(crit);
-    let origin = errand.origin.index();
-    // How far it has come since it began.
-    let so_far = |cpu: CpuId| (cpu.index() + MAX_CPUS - origin) % MAX_CPUS;
-    match errand.readers().next_after(here).filter(|next| so_far(*next) > so_far(here)) {
+    match errand.readers().next_on_round(errand.origin, X::here(crit)) {
         Some(next) => {
             X::call(crit, next, visit::<X>, [errand.0.as_ptr().expose_provenance(), 0, 0])
         }

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use lwkt_sched::{MayBlock, Reason, Why};
 use percpu::sync::{Ordering, fence};
-use percpu::{AtomicCpuSet, CpuId, Crit, MAX_CPUS, maybe_const};
+use percpu::{AtomicCpuSet, CpuId, Crit, maybe_const};
 
 use crate::answer::Answer;
 use crate::waiters::Waiter;
@@ -240,9 +240,7 @@ fn one_here<X: Events>(crit: &Crit, queue: usize, origin: usize, answer: usize) 
         return give::<X>(crit, answer, WOKEN);
     }
     queue.cpus.remove(here);
-    // How far the wake has come since it began.
-    let so_far = |cpu: CpuId| (cpu.index() + MAX_CPUS - origin) % MAX_CPUS;
-    match queue.cpus.next_after(here).filter(|next| so_far(*next) > so_far(here)) {
+    match queue.cpus.next_on_round(CpuId::at(origin), here) {
         Some(next) => X::call(crit, next, one_here::<X>, [queue.word(), origin, answer]),
         None => give::<X>(crit, answer, NOBODY),
     }

@@ -277,6 +277,14 @@ impl AtomicCpuSet {
             .or_else(|| lowest(first, own & (bit - 1)))
     }
 
+    /// Returns where something goes next that visits the CPUs of the set one after the other, in the order of their numbers, beginning
+    /// after `origin`'s, and is at `here`; none when it has come around.
+    #[inline]
+    pub fn next_on_round(&self, origin: CpuId, here: CpuId) -> Option<CpuId> {
+        let so_far = |cpu: CpuId| (cpu.index() + MAX_CPUS - origin.index()) % MAX_CPUS;
+        self.next_after(here).filter(|next| so_far(*next) > so_far(here))
+    }
+
     /// Returns the set; each word of it is of one instant, the words together need not be.
     pub fn load(&self) -> CpuSet {
         // Pairs with: `insert` and `remove`, release.

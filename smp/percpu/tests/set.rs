@@ -91,3 +91,17 @@ fn the_next_cpu_of_a_set_is_the_iterators() {
         }
     }
 }
+
+/// From each origin, over the ends of words too: each other member once, in order, and none after the round.
+#[test]
+fn a_round_visits_each_other_member_once() {
+    let members = [0, 5, 63, 64, 130, 255].map(CpuId::at);
+    let set = AtomicCpuSet::default();
+    members.iter().for_each(|member| assert!(set.insert(*member)));
+    for origin in [0, 1, 63, 64, 100, 255].map(CpuId::at) {
+        let mut expected: Vec<_> = set.load().starting_at(origin).collect();
+        expected.retain(|cpu| *cpu != origin);
+        let round = std::iter::successors(Some(origin), |here| set.next_on_round(origin, *here));
+        assert_eq!(round.skip(1).collect::<Vec<_>>(), expected, "from {origin}");
+    }
+}

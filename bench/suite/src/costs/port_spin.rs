@@ -1,37 +1,16 @@
 //! What a message to a port with a lock and its reply cost.
 
-use crate::environment::may_block;
-use crate::steps::{Ask, here, other, partner};
+use crate::steps::{Ask, answer_all, here, measure_do, other, partner};
 use bench_api::Bencher;
-use lwkt_port::{Port, SpinPort};
+use lwkt_port::SpinPort;
 use percpu::CpuId;
 
 static PORT: SpinPort<Ask> = SpinPort::new();
 
 fn spin(b: &mut Bencher<'_>, cpu: CpuId) {
-    let (mut cx, mut receiver) = (may_block(), PORT.receiver());
-    let server = partner(cpu, move |cx| {
-        loop {
-            let message = receiver.receive(cx);
-            let (answer, last) = (message.body().answer(), message.body().is_last());
-            message.reply(answer);
-            if last {
-                return;
-            }
-        }
-    });
-    let mut message = Ask::after(0);
-    b.iter(|| {
-        let reply = PORT.do_(&mut cx, &mut message).unwrap_or(0);
-        message.body().go_on(reply);
-    });
-    b.check(
-        message.body().answer() > 2,
-        "each message was answered, with the number after its own",
-    );
-    let goodbye = PORT.do_(&mut cx, &mut Ask::last());
-    assert!(goodbye == Ok(1), "the server answers its last message");
-    server.join(&mut cx);
+    let mut receiver = PORT.receiver();
+    let server = partner(cpu, move |cx| answer_all(|| receiver.receive(cx)));
+    measure_do(b, &PORT, server);
 }
 
 bench_api::bench! {

@@ -1,7 +1,7 @@
 //! What looking at something costs that may be taken away, taking it away, and sending to a port that is.
 
 use crate::environment::may_block;
-use crate::steps::{Ask, here, other, partner};
+use crate::steps::{Ask, answer_all, here, measure_do, other, partner};
 use alloc::boxed::Box;
 use core::hint::black_box;
 use kernel_core::published::Published;
@@ -72,14 +72,7 @@ bench_api::bench! {
         let memory = Box::leak(Box::new(ThreadPort::new()));
         let server = partner(here(), move |cx| {
             let mut opened = PLACE.open(cx, memory).unwrap_or_else(|_| unreachable!("one opens it"));
-            loop {
-                let message = opened.receive(cx);
-                let (answer, last) = (message.body().answer(), message.body().is_last());
-                message.reply(answer);
-                if last {
-                    break;
-                }
-            }
+            answer_all(|| opened.receive(cx));
             let memory = opened.close(cx);
             // SAFETY: leaked above; it is back.
             drop(unsafe { Box::from_raw(core::ptr::from_mut(memory)) });
@@ -88,14 +81,6 @@ bench_api::bench! {
         while PLACE.do_(&mut cx, &mut Ask::after(0)).is_err() {
             thread::yield_now(&mut cx);
         }
-        let mut message = Ask::after(0);
-        b.iter(|| {
-            let reply = PLACE.do_(&mut cx, &mut message).unwrap_or(0);
-            message.body().go_on(reply);
-        });
-        b.check(message.body().answer() > 2, "each message was answered, with the number after its own");
-        let goodbye = PLACE.do_(&mut cx, &mut Ask::last());
-        assert!(goodbye == Ok(1), "the server answers its last message");
-        server.join(&mut cx);
+        measure_do(b, &PLACE, server);
     },
 }

@@ -1,10 +1,10 @@
 //! A port, and an aborter, whose owner leaves it and moves to the CPU that is just looking where it is.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use lwkt_sched::sim;
+use lwkt_sched::{MayBlock, sim};
 
 use super::{Double, Sim, explore, leak, message};
-use crate::{Aborter, Body, Error, Message, Port, ThreadPort};
+use crate::{Aborter, Body, Error, Message, Port, PublishedPort, Received, ThreadPort};
 
 /// T1 owns the port on CPU 1, gives it up and moves to CPU 0, where the sender is; T2 takes the port over on CPU 2.
 #[test]
@@ -109,35 +109,53 @@ fn an_aborter_changes_hands() {
     });
 }
 
+/// A message whose receipt is counted, and serves messages.
+struct Serving(&'static AtomicUsize);
+
+impl Body for Serving {
+    type Reply = usize;
+    type Exec = Sim;
+    const RECEIPT: Option<fn(&Self)> = Some(|serving| {
+        serving.0.fetch_add(1, SeqCst);
+        sim::crit(sim::serve);
+    });
+}
+
 /// A receipt serves messages, by one of which the owner of the port is given away: the message goes after it, with no second receipt.
-#[test]
-fn an_owner_goes_in_the_time_of_a_receipt() {
-    static QUEUED: AtomicUsize = AtomicUsize::new(0);
-    static LEFT: AtomicUsize = AtomicUsize::new(0);
-    struct Serving;
-    impl Body for Serving {
-        type Reply = usize;
-        type Exec = Sim;
-        const RECEIPT: Option<fn(&Self)> = Some(|_| {
-            QUEUED.fetch_add(1, SeqCst);
-            sim::crit(sim::serve);
-        });
-    }
-    explore(2, 500, |cx| {
-        QUEUED.store(0, SeqCst);
-        let port: &'static ThreadPort<Serving> = leak(ThreadPort::new());
+fn an_owner_goes_in_the_time_of_a_receipt<P: Port<Serving>>(
+    new: fn() -> P,
+    receive: fn(&mut MayBlock, &'static P, &dyn Fn(Received<Serving>)),
+) {
+    let left = &*leak(AtomicUsize::new(0));
+    explore(2, 500, move |cx| {
+        let (port, queued) = (&*leak(new()), &*leak(AtomicUsize::new(0)));
         let owner = sim::spawn(0, "owner", move |cx| {
-            let mut server = port.claim(cx).unwrap();
-            let message = server.receive(cx);
-            LEFT.fetch_add(sim::here().index(), SeqCst);
-            message.reply(QUEUED.load(SeqCst));
+            receive(cx, port, &|message| {
+                left.fetch_add(sim::here().index(), SeqCst);
+                let receipts = message.body().0.load(SeqCst);
+                message.reply(receipts);
+            });
         });
         let thread = owner.thread();
-        assert!(port.assign(thread));
+        sim::yield_now(cx);
         let pulls = sim::spawn(1, "pulls", move |_| sim::crit(|crit| sim::pull(crit, thread, 1)));
-        assert_eq!(port.do_(cx, &mut Message::new(Serving)), Ok(1), "receipts");
+        assert_eq!(port.do_(cx, &mut Message::new(Serving(queued))), Ok(1), "receipts");
         pulls.join(cx);
         owner.join(cx);
     });
-    assert!(LEFT.load(SeqCst) > 0, "it never went");
+    assert!(left.load(SeqCst) > 0, "it never went");
+}
+
+#[test]
+fn an_owner_goes_in_the_time_of_a_receipt_at_its_port() {
+    an_owner_goes_in_the_time_of_a_receipt(ThreadPort::new, |cx, port, answer| {
+        answer(port.claim(cx).unwrap().receive(cx));
+    });
+}
+
+#[test]
+fn an_owner_goes_in_the_time_of_a_receipt_at_a_place() {
+    an_owner_goes_in_the_time_of_a_receipt(PublishedPort::new, |cx, place, answer| {
+        answer(place.open(cx, leak(ThreadPort::new())).unwrap().receive(cx));
+    });
 }

@@ -5,8 +5,8 @@ use std::vec::Vec;
 
 use lwkt_sched::sim;
 
-use super::{Double, Sim, explore, leak, message, owned};
-use crate::{Body, Error, Message, Port, PublishedPort, ThreadPort};
+use super::{Double, explore, leak, message, owned};
+use crate::{Error, Port, PublishedPort, ThreadPort};
 
 fn place() -> &'static PublishedPort<Double> {
     leak(PublishedPort::new())
@@ -79,37 +79,4 @@ fn ports_come_and_go_while_messages_come() {
         clients.into_iter().for_each(|client| client.join(cx));
         server.join(cx);
     });
-}
-
-/// A receipt serves messages, by one of which the owner goes away: the message goes after it, with no second receipt.
-#[test]
-fn an_owner_goes_in_the_time_of_a_receipt() {
-    static QUEUED: AtomicUsize = AtomicUsize::new(0);
-    static LEFT: AtomicUsize = AtomicUsize::new(0);
-    struct Serving;
-    impl Body for Serving {
-        type Reply = usize;
-        type Exec = Sim;
-        const RECEIPT: Option<fn(&Self)> = Some(|_| {
-            QUEUED.fetch_add(1, SeqCst);
-            sim::crit(sim::serve);
-        });
-    }
-    explore(2, 500, |cx| {
-        QUEUED.store(0, SeqCst);
-        let place: &'static PublishedPort<Serving> = leak(PublishedPort::new());
-        let owner = sim::spawn(0, "owner", move |cx| {
-            let mut opened = place.open(cx, leak(ThreadPort::new())).unwrap();
-            let message = opened.receive(cx);
-            LEFT.fetch_add(sim::here().index(), SeqCst);
-            message.reply(QUEUED.load(SeqCst));
-        });
-        let thread = owner.thread();
-        sim::yield_now(cx);
-        let pulls = sim::spawn(1, "pulls", move |_| sim::crit(|crit| sim::pull(crit, thread, 1)));
-        assert_eq!(place.do_(cx, &mut Message::new(Serving)), Ok(1), "receipts");
-        pulls.join(cx);
-        owner.join(cx);
-    });
-    assert!(LEFT.load(SeqCst) > 0, "it never went");
 }

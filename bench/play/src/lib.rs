@@ -72,23 +72,28 @@ fn run(cx: &mut MayBlock, workload: Workload, seed: u64) -> Result<bool, String>
     thread::sleep(cx, start.saturating_sub(REST + timer::now()));
     let ready = stage.players().all(|(number, index)| stage.group(number).member(index).is_ready());
     let counts = ready.then(|| {
-        let window = Window::open();
         let end = start + stage.workload().duration;
-        thread::sleep(cx, end.saturating_sub(timer::now()));
-        window.close(stage.places().count() as u64)
+        // It has a deadline itself, so that no deadlock is without end.
+        cpu::unwatched(|| {
+            let window = Window::open();
+            // The start ends a rest of each CPU that has somebody.
+            let rests = cpu::rests() + stage.places().count() as u64;
+            thread::sleep(cx, end.saturating_sub(timer::now()));
+            (rests, window.close())
+        })
     });
     stage.dismiss(cx);
     handles.into_iter().for_each(|handle| handle.join(cx));
     counts
-        .map(|counts| report(stage, counts))
+        .map(|(rests, counts)| report(stage, rests, counts))
         .ok_or("its threads were not ready in time".to_string())
 }
 
-/// Sends out what came of it; whether it is over.
-fn report(stage: &'static Stage, counts: window::Counts) -> bool {
+/// Sends out what came of it; whether it is over. So many rests were over when it began.
+fn report(stage: &'static Stage, before: u64, counts: window::Counts) -> bool {
     let name = &*stage.workload().name;
     let mut over = true;
-    let (mut last, mut turns) = (0, 0);
+    let (mut last, mut turns, mut rests) = (0, 0, 0);
     for number in 0..stage.workload().groups.len() {
         let group = stage.group(number);
         let (mut wakes, mut shares) = (Vec::new(), Vec::new());
@@ -101,6 +106,7 @@ fn report(stage: &'static Stage, counts: window::Counts) -> bool {
             service += tally.service;
             turns += tally.turns;
             last = last.max(tally.last);
+            rests = rests.max(tally.rests);
             shares.push(tally.cpu_time);
             wakes.extend(tally.wakes);
         }
@@ -124,7 +130,7 @@ fn report(stage: &'static Stage, counts: window::Counts) -> bool {
         let group = &*group.said(stage).name;
         records::emit(&Record::PlayedGroup { name, group, counts: Named::Plain(&counts) });
     }
-    let all = [("duration", last), ("ticks", turns)];
+    let all = [("duration", last), ("ticks", turns), ("rests", rests.saturating_sub(before))];
     let counts: Vec<_> = all.into_iter().chain(counts).collect();
     let message = if over {
         String::new()

@@ -62,7 +62,7 @@ pub(crate) fn live(cx: &mut MayBlock, stage: &'static Stage, number: usize, inde
     }
     player.tally.ended = server.is_some() || !stage.is_over();
     if server.is_none() {
-        player.tally.last = player.now();
+        (player.tally.last, player.tally.rests) = (player.now(), cpu::rests());
     }
     if let Some(send) = said.send {
         stage.group(send.to).note_came(player.tally.sent);

@@ -41,6 +41,8 @@ pub(crate) struct Tally {
     pub wakes: Vec<u64>,
     /// When it did something last, since the start.
     pub last: u64,
+    /// Rests of all CPUs that were over when it had no more to do: what comes after the last of all is the end's alone.
+    pub rests: u64,
     /// It has done all that it had to do.
     pub ended: bool,
 }

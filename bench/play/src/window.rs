@@ -3,15 +3,14 @@
 use kernel_core::{cpu, ipi, thread};
 
 /// By name, as the simulator calls them.
-pub(crate) type Counts = [(&'static str, u64); 8];
+pub(crate) type Counts = [(&'static str, u64); 7];
 
 /// What was counted up to its beginning.
 pub(crate) struct Window(Counts);
 
-/// What the player adds between its two looks: it waits once, and then has its CPU back, which rested or did not.
+/// What the player adds between its two looks: it waits once, and then has its CPU back.
 const OWN_WAITS: u64 = 1;
 const OWN_SWITCHES: u64 = OWN_WAITS + 1;
-const OWN_RESTS: u64 = 1;
 
 impl Window {
     /// Opens it: what is asked for by messages first.
@@ -20,15 +19,14 @@ impl Window {
         Self(counts(asked))
     }
 
-    /// Closes it: what is asked for by messages last. So many CPUs rested until the start, which ended that.
-    pub fn close(self, started: u64) -> Counts {
+    /// Closes it: what is asked for by messages last.
+    pub fn close(self) -> Counts {
         let mut now = counts(thread::Counted::default());
         let asked = thread::counted();
         for (name, value) in &mut now {
             match *name {
                 "switches" => *value = asked.switches - OWN_SWITCHES,
                 "waits" => *value = asked.waits - OWN_WAITS,
-                "rests" => *value -= OWN_RESTS + started,
                 _ => {}
             }
         }
@@ -43,7 +41,6 @@ fn counts(asked: thread::Counted) -> Counts {
     let mut counts = [
         ("switches", asked.switches),
         ("waits", asked.waits),
-        ("rests", cpu::rests()),
         ("migrations", 0),
         ("ring_messages", 0),
         ("ipi_sent", 0),
@@ -54,7 +51,7 @@ fn counts(asked: thread::Counted) -> Counts {
         let messages: &ipiq::Counters = ipi::fabric().counters(cpu.id());
         let migrations = &cpu.counters.migrations;
         let of = [migrations, &messages.sent, &messages.rung, &messages.avoided, &messages.full];
-        for ((_, sum), counter) in counts[3..].iter_mut().zip(of) {
+        for ((_, sum), counter) in counts[2..].iter_mut().zip(of) {
             *sum += counter.get();
         }
     }

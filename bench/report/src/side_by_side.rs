@@ -3,22 +3,30 @@
 //! ```text
 //! compare A runq=bitmap
 //!         B runq=list
-//! benchmark                  A                B
-//! kernel/switch             36       43 (+7)
+//! benchmark            of            A                B
+//! kernel/switch        min          36          43 (+7)
+//! kernel/wake_turns    max          65                5
 //! ```
 
-use crate::BenchResult;
 use crate::table::{Rows, Style};
+use crate::{BenchResult, Goals, Stat};
 use bench_api::stats::PerOp;
 
 const NAME: usize = 20;
+const STAT: usize = 6;
 const FIRST: usize = 9;
 const FURTHER: usize = 17;
 
-/// The least figures of each benchmark, a column for each setting, and how far the further ones are from the first.
+/// The figure that stands for each benchmark ([`Goals::stat`]), a column for each setting, and how far the further ones are
+/// from the first.
 ///
 /// With [`Rows::Goals`] only those that are not the same in all.
-pub fn table(settings: &[(&str, &[BenchResult])], rows: Rows, style: Style) -> String {
+pub fn table(
+    settings: &[(&str, &[BenchResult])],
+    goals: &Goals,
+    rows: Rows,
+    style: Style,
+) -> String {
     let letters = ('A'..='Z').chain('a'..='z');
     let mut text = String::new();
     for (at, (letter, (name, _))) in letters.clone().zip(settings).enumerate() {
@@ -26,7 +34,7 @@ pub fn table(settings: &[(&str, &[BenchResult])], rows: Rows, style: Style) -> S
     }
     let names = names(settings);
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(NAME);
-    let mut head = format!("{:<longest$}{:>FIRST$}", "benchmark", "A");
+    let mut head = format!("{:<longest$} {:<STAT$}{:>FIRST$}", "benchmark", "of", "A");
     for letter in letters.take(settings.len()).skip(1) {
         head += &format!("{letter:>FURTHER$}");
     }
@@ -34,13 +42,16 @@ pub fn table(settings: &[(&str, &[BenchResult])], rows: Rows, style: Style) -> S
     text.push('\n');
     let mut same = 0;
     for name in names {
+        let Some(stat) = settings.iter().find_map(|(_, results)| stat(goals, results, name)) else {
+            continue;
+        };
         let figures: Vec<Option<PerOp>> =
-            settings.iter().map(|(_, results)| figure(results, name)).collect();
+            settings.iter().map(|(_, results)| figure(results, name, stat)).collect();
         if rows == Rows::Goals && figures.iter().all(|one| printed(*one) == printed(figures[0])) {
             same += 1;
             continue;
         }
-        text += &row(name, &figures, longest, style);
+        text += &row((name, longest), stat, &figures, style);
     }
     if same > 0 {
         text += &format!("     {same} are the same in all: --all\n");
@@ -59,15 +70,25 @@ fn names<'a>(settings: &[(&str, &'a [BenchResult])]) -> Vec<&'a str> {
     names
 }
 
-/// The least sample of a benchmark that passed.
-fn figure(results: &[BenchResult], name: &str) -> Option<PerOp> {
-    let result = results.iter().find(|result| result.name == name && result.ok)?;
-    Some(PerOp { value: result.summary.min, ops: result.ops.max(1) })
+/// What stands for the benchmark of that name.
+fn stat(goals: &Goals, results: &[BenchResult], name: &str) -> Option<Stat> {
+    results.iter().find(|result| result.name == name).map(|result| goals.stat(result))
 }
 
-fn row(name: &str, figures: &[Option<PerOp>], longest: usize, style: Style) -> String {
+/// The figure of a benchmark that passed.
+fn figure(results: &[BenchResult], name: &str, stat: Stat) -> Option<PerOp> {
+    let result = results.iter().find(|result| result.name == name && result.ok)?;
+    Some(PerOp { value: stat.of(&result.summary), ops: result.ops.max(1) })
+}
+
+fn row(
+    (name, longest): (&str, usize),
+    stat: Stat,
+    figures: &[Option<PerOp>],
+    style: Style,
+) -> String {
     let said = |one: &Option<PerOp>| one.map_or("-".to_owned(), |one| one.to_string());
-    let mut line = format!("{name:<longest$}{:>FIRST$}", said(&figures[0]));
+    let mut line = format!("{name:<longest$} {:<STAT$}{:>FIRST$}", stat.name(), said(&figures[0]));
     for one in &figures[1..] {
         let change = figures[0].zip(*one).map_or(0.0, |(first, one)| tenths(one) - tenths(first));
         let text = match change {

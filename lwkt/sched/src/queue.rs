@@ -1,9 +1,14 @@
 //! Run queues: the policy of who is next, behind one trait so that another can be tried.
 //!
-//! Law of every policy: the running thread stays in the queue, first among its equals, until it leaves the CPU for
-//! good; the idle thread is always in the queue, so that there always is a best one. A policy decides about threads
-//! of its own CPU alone. Another policy is another file here and one line of the table below; `./x bench --set
-//! runq=NAME` builds the kernel with it and measures.
+//! Law of every policy, which `tests/law.rs` holds each of the table below to: every ready thread of the CPU is in the
+//! queue once, and the idle thread always, so that there is a best one; the idle thread is best only when it is alone. The running
+//! thread stays in the queue, and is visited before its equals, until it leaves the CPU for good. A policy decides about threads
+//! of its own CPU alone.
+//!
+//! No law, but what the policies here promise: better threads go first, and equals take turns.
+//!
+//! Another policy is another file here and one line of the table; `./x bench --set runq=NAME` builds the kernel with it and
+//! measures.
 
 use crate::ThreadRef;
 
@@ -12,7 +17,7 @@ pub trait RunQueue: Sized {
     /// A queue of the idle thread alone. `clock` counts time on this CPU, in a unit of its own, for who wants to know.
     fn new(idle: ThreadRef, clock: fn() -> u64) -> Self;
 
-    /// `thread` is ready: it goes last among its equals.
+    /// `thread` is ready: it goes behind the running thread, if they are equals; with the policies here, last among its equals.
     fn push(&mut self, thread: ThreadRef);
 
     /// `thread`, which runs, is put (back) first among its equals.

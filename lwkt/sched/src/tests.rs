@@ -1,6 +1,7 @@
 //! Tests: each call by itself, all of them against a model, and several CPUs under shuttle.
 
 mod fair;
+mod law;
 mod limit;
 mod model;
 mod orders;

@@ -15,7 +15,7 @@ use crate::{
 
 const WHY: Why = Why { reason: Reason::Event, address: 0x10 };
 
-/// Runs a test with each policy.
+/// Runs a test with each policy in which better threads go first and equals take turns.
 macro_rules! each_policy {
     ($($name:ident)*) => {
         mod bitmap { $(#[test] fn $name() { super::$name::<crate::queue::Bitmap>() })* }

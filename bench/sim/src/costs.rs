@@ -40,6 +40,8 @@ pub struct Accepted {
     pub file: String,
     /// What is in it.
     pub baseline: Baseline,
+    /// They are of another policy, as the one that was asked for has none: the usual one.
+    pub are_borrowed: bool,
 }
 
 /// Where costs come from.
@@ -49,6 +51,8 @@ pub struct Origin {
     pub key: String,
     /// The file that they are in.
     pub file: String,
+    /// They are the usual policy's, as this one has none.
+    pub are_borrowed: bool,
 }
 
 /// What a policy does costs what a kernel with it needs.
@@ -81,7 +85,7 @@ macro_rules! costs {
                     doorbell: doorbell.origin(),
                     $($name: {
                         let formula: fn(&Figures<'_>) -> Result<f64, String> = $formula;
-                        let Accepted { file, baseline } = sources.$whose;
+                        let Accepted { file, baseline, .. } = sources.$whose;
                         let cost = formula(&Figures(baseline));
                         cost.and_then(|cost| whole(stringify!($name), cost))
                             .map_err(|why| format!("{file}: {why}"))?
@@ -139,7 +143,11 @@ fn whole(name: &str, cost: f64) -> Result<u64, String> {
 
 impl Accepted {
     fn origin(&self) -> Origin {
-        Origin { key: self.baseline.run.baseline_name(), file: self.file.clone() }
+        Origin {
+            key: self.baseline.run.baseline_name(),
+            file: self.file.clone(),
+            are_borrowed: self.are_borrowed,
+        }
     }
 
     /// Reads a baseline of instructions.
@@ -155,7 +163,7 @@ impl Accepted {
         if baseline.run.mode != "insns" {
             return Err(named(format!("figures in mode {}, not insns", baseline.run.mode)));
         }
-        Ok(Self { file, baseline })
+        Ok(Self { file, baseline, are_borrowed: false })
     }
 }
 
@@ -168,11 +176,14 @@ impl Costs {
     pub fn read(path: &Path, Policies { runq, ipi }: Policies<'_>) -> Result<Self, String> {
         let usual = if path.is_dir() { last_in(path)? } else { path.to_owned() };
         let stem = usual.file_stem().unwrap_or_default().to_string_lossy();
-        let of = |key: &str, name: &str| {
+        let of = |key: &str, name: &str, usual_name: &str| {
             let own = usual.with_file_name(format!("{stem}_{key}={name}.json"));
-            Accepted::read(if own.is_file() { &own } else { &usual })
+            let there = own.is_file();
+            let accepted = Accepted::read(if there { &own } else { &usual })?;
+            Ok::<_, String>(Accepted { are_borrowed: !there && name != usual_name, ..accepted })
         };
-        Self::of(&of("runq", runq)?, &of("ipi", ipi)?)
+        let (usual_runq, usual_ipi) = (Policies::usual().runq, Policies::usual().ipi);
+        Self::of(&of("runq", runq, usual_runq)?, &of("ipi", ipi, usual_ipi)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The look of all workloads at once: a row for each run queue, with what tells them apart.
 
-use crate::table::{time, wake};
+use crate::table::{borrowed, time, wake};
 use crate::{Group, Run, Setting, Workload};
 
 /// Above the rows.
@@ -15,8 +15,21 @@ pub fn head(setting: Setting) -> String {
     )
 }
 
-/// Below them.
-pub const FOOT: &str = "         * idle while work waits elsewhere. One of them with all its figures: ./x sim WORKLOAD\n";
+/// Below them: what stands there, and which of these policies has no costs of its own.
+pub fn foot(runs: &[Run<'_>]) -> String {
+    let first = "         * idle while work waits elsewhere. One of them with all its figures: ./x sim WORKLOAD\n";
+    let mut lines = vec![first.to_owned()];
+    for run in runs {
+        let queue = borrowed("runq", run.policies.runq, &run.costs.threads);
+        let doorbell = borrowed("ipi", run.policies.ipi, &run.costs.doorbell);
+        for line in [queue, doorbell] {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines.concat()
+}
 
 /// The rows of one workload, which all policies met.
 pub fn rows(workload: &Workload, runs: &[Run<'_>]) -> String {

@@ -54,6 +54,13 @@ pub struct Policies<'a> {
     pub ipi: &'a str,
 }
 
+impl Policies<'static> {
+    /// What a kernel has that nobody asked anything of.
+    pub fn usual() -> Self {
+        Self::of(queue::NAMES[0])
+    }
+}
+
 impl<'a> Policies<'a> {
     /// This run queue, and the usual doorbell.
     pub fn of(runq: &'a str) -> Self {

@@ -110,13 +110,16 @@ fn run_all(options: &Options) -> Result<(), Wrong> {
     }
     let setting = setting(options, Streams::Each);
     let (mut text, mut lines) = (digest::head(setting), String::new());
+    let mut foot = String::new();
     for file in shipped(&options.workloads)? {
         let workload = workload_of(&file, options)?;
         let (runs, more) = under_each(&workload, setting, options)?;
         text += &digest::rows(&workload, &runs);
         lines += &more;
+        // They have the same costs under each workload.
+        foot = digest::foot(&runs);
     }
-    tell(&(text + digest::FOOT), &lines, options)
+    tell(&(text + &foot), &lines, options)
 }
 
 fn setting(options: &Options, streams: Streams) -> Setting {

@@ -5,7 +5,7 @@
 //! worker  wake to run p50         1.2 us      1.2 us
 //! ```
 
-use crate::costs::DECLARED;
+use crate::costs::{DECLARED, Origin};
 use crate::{Group, Policies, Report, Run, Setting, Workload};
 
 const LABEL: usize = 38;
@@ -47,6 +47,13 @@ pub fn table(runs: &[Run<'_>]) -> String {
     if runs.iter().any(|run| run.policies != Policies::of(run.policies.runq)) {
         text += &row("", runs.iter().map(|run| run.policies.ipi.to_owned()));
     }
+    if runs.iter().any(|run| run.costs.threads.are_borrowed) {
+        let whose = |run: &Run<'_>| match run.costs.threads.are_borrowed {
+            true => Policies::usual().runq.to_owned(),
+            false => run.policies.runq.to_owned(),
+        };
+        text += &row("with the costs of", runs.iter().map(whose));
+    }
     let Some(first) = runs.first() else { return text };
     for (at, group) in first.report.groups.iter().enumerate() {
         for (label, figure) in OF_A_GROUP {
@@ -62,16 +69,28 @@ pub fn table(runs: &[Run<'_>]) -> String {
         let label = format!("cost of '{cost}', instructions");
         text += &row(&label, runs.iter().map(|run| run.costs.each()[at].1.to_string()));
     }
-    let threads = runs.iter().map(|run| (run.policies.runq, &run.costs.threads));
-    let doorbells = runs.iter().map(|run| (run.policies.ipi, &run.costs.doorbell));
+    let threads = runs.iter().map(|run| ("runq", run.policies.runq, &run.costs.threads));
+    let doorbells = runs.iter().map(|run| ("ipi", run.policies.ipi, &run.costs.doorbell));
     let mut said = Vec::new();
     for one in threads.chain(doorbells) {
         if !said.contains(&one) {
-            text += &format!("costs    {} by {}\n", one.0, one.1.file);
+            let (key, name, origin) = one;
+            text += &format!("costs    {name} by {}\n", origin.file);
+            text += &borrowed(key, name, origin);
             said.push(one);
         }
     }
     text
+}
+
+/// A line where a policy has no costs of its own.
+pub(crate) fn borrowed(key: &str, name: &str, origin: &Origin) -> String {
+    match origin.are_borrowed {
+        true => format!(
+            "         {name} has none of its own: ./x bench --set {key}={name} --bless 'why'\n"
+        ),
+        false => String::new(),
+    }
 }
 
 type OfGroup = fn(&Group, &Report) -> String;
@@ -151,8 +170,11 @@ mod tests {
             cpu_time: 7,
         };
         let report = Report { duration: 1_000_000_000, groups: vec![group], ..Report::default() };
-        let origin =
-            |file: &str| crate::costs::Origin { key: "key".to_owned(), file: file.to_owned() };
+        let origin = |file: &str| Origin {
+            key: "key".to_owned(),
+            file: file.to_owned(),
+            are_borrowed: file == "borrowed",
+        };
         let costs = crate::Costs {
             threads: origin("queues"),
             doorbell: origin("doorbells"),
@@ -184,5 +206,13 @@ mod tests {
                      costs    loud by doorbells\n";
         assert!(text.ends_with(costs), "{text}");
         assert!(text.lines().all(|line| line.len() <= 94));
+        assert!(!text.contains("with the costs of"));
+        let mut new = run("new", Policies::usual().ipi);
+        new.costs.threads = origin("borrowed");
+        let text = table(&[run("one", Policies::usual().ipi), new]);
+        let whose: Vec<_> =
+            text.lines().nth(1).into_iter().flat_map(str::split_whitespace).collect();
+        assert_eq!(whose, ["with", "the", "costs", "of", "one", Policies::usual().runq]);
+        assert!(text.contains("new has none of its own: ./x bench --set runq=new"), "{text}");
     }
 }

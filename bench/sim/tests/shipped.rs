@@ -150,8 +150,8 @@ fn an_unknown_policy_is_named() {
         let setting = Setting { cpus: 1, seed: 1, streams: Streams::Each };
         sim::run(Policies { runq, ipi }, &workload, &costs(NAMES[0]), setting).unwrap_err()
     };
-    let there_are = |names: &[&str]| format!("is called mine; there are {}", names.join(", "));
-    assert_eq!(said("mine", "elide"), format!("no run queue {}", there_are(NAMES)));
+    let there_are = |names: &[&str]| format!("is called unheard; there are {}", names.join(", "));
+    assert_eq!(said("unheard", "elide"), format!("no run queue {}", there_are(NAMES)));
     let doorbells = ipiq::knocking::NAMES;
-    assert_eq!(said(NAMES[0], "mine"), format!("no doorbell {}", there_are(doorbells)));
+    assert_eq!(said(NAMES[0], "unheard"), format!("no doorbell {}", there_are(doorbells)));
 }

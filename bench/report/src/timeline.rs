@@ -6,6 +6,7 @@
 //!   CPU 1          ▐ rests      ▌▐ sleeper ▌        ╲
 //!   CPU 1 events                 ▐ wake_here ▌◀──────      an arrow from each send to where it ran; so of messages, replies, moves, lines
 //!   CPU 1 user threads           ▐ echo 0x4e40 ▌           what a process's thread runs in ring 3
+//!   CPU 0 IPIs     ▁▁▂▂▃▃▃▃                                curves: how many it has sent since the file begins, and avoided
 //! ```
 //! Law: nothing is guessed. What began before the log, or came out of its sight, has no slice and no arrow.
 

@@ -47,6 +47,8 @@ struct State {
     /// A call of another CPU, which runs until the next event.
     call: Option<Open>,
     user: Option<Open>,
+    /// IPIs that it has sent since the file begins, and avoided.
+    ipis: [u64; 2],
 }
 
 /// Writes one event after the other.
@@ -146,6 +148,9 @@ impl<'a> Writer<'a> {
             kind => {
                 let name = self.words(kind, event);
                 self.instant(cpu, &name, "t", event)?;
+                if let Kind::rung | Kind::avoided = kind {
+                    self.count_ipi(cpu, kind, event.tick)?;
+                }
             }
         }
         // A line is one of its CPU's.
@@ -272,6 +277,17 @@ impl<'a> Writer<'a> {
         self.object(&json!({
             "ph": "i", "s": scope, "pid": 1, "tid": Track::Events.of(cpu), "name": name,
             "ts": self.at(event.tick), "args": args,
+        }))
+    }
+
+    /// A point of the curves of a CPU.
+    fn count_ipi(&mut self, cpu: u64, kind: Kind, tick: u64) -> io::Result<()> {
+        let ipis = &mut self.state(cpu).ipis;
+        ipis[usize::from(kind == Kind::avoided)] += 1;
+        let [sent, avoided] = *ipis;
+        self.object(&json!({
+            "ph": "C", "pid": 1, "name": format!("CPU {cpu} IPIs"), "ts": self.at(tick),
+            "args": { "sent": sent, "avoided": avoided },
         }))
     }
 

@@ -48,6 +48,7 @@ fn a_wake_of_another_cpu() {
         record(20, Kind::switched, [0xa0, 0, 0]),
         record(30, Kind::sent, [0x40, 0x1000, 7]),
         record(31, Kind::rung, [1, 0, 0]),
+        record(32, Kind::avoided, [1, 0, 0]),
         record(50, Kind::rests, [0, 0, 0]),
     ]);
     timeline.begin(1, 0, vec![("sent".to_owned(), 1)]);
@@ -75,8 +76,17 @@ fn a_wake_of_another_cpu() {
     assert_eq!((&tail["ph"], &head["ph"], &tail["id"]), (&"s".into(), &"f".into(), &head["id"]));
     let names: Vec<_> =
         all.iter().filter(|one| one["ph"] == "i").map(|one| one["name"].clone()).collect();
-    assert_eq!(names, ["rung CPU 1", "woke sleeper", "waits for time"]);
-    assert_eq!((timeline.events(), timeline.lost()), (12, (3, 0)));
+    assert_eq!(names, ["rung CPU 1", "avoided CPU 1", "woke sleeper", "waits for time"]);
+    let curves: Vec<_> =
+        all.iter().filter(|one| one["ph"] == "C").map(|one| &one["args"]).collect();
+    assert_eq!(
+        curves,
+        [
+            &serde_json::json!({ "sent": 1, "avoided": 0 }),
+            &serde_json::json!({ "sent": 1, "avoided": 1 })
+        ]
+    );
+    assert_eq!((timeline.events(), timeline.lost()), (13, (3, 0)));
     let sent = timeline.counts().into_iter().find(|(kind, _)| *kind == Kind::sent);
     assert_eq!(sent, Some((Kind::sent, 5)));
 }

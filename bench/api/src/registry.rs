@@ -74,6 +74,9 @@ macro_rules! bench {
         run: $run:expr $(,)?
     ) => {
         const _: () = {
+            $crate::wire::fits($doc);
+            $crate::wire::fits($lies);
+            $crate::wire::fits($shape);
             #[$crate::linkme::distributed_slice($crate::BENCHES)]
             #[linkme(crate = $crate::linkme)]
             static BENCH: $crate::Bench = {

@@ -6,7 +6,7 @@
 
 mod codec;
 
-pub use codec::{Error, Named, Values};
+pub use codec::{Error, MAX_TEXT, Named, Values};
 use codec::{Field, Reader, Writer};
 
 /// Changes whenever a record does.
@@ -15,6 +15,14 @@ pub const VERSION: u64 = 7;
 pub const MAX_BYTES: usize = 768;
 /// The text in front of the bytes in a decoded defmt frame.
 pub const FRAME_PREFIX: &str = "record ";
+
+/// In a constant, stops the compiler where a record would cut what is said of a benchmark or test.
+///
+/// # Panics
+/// The text is longer than [`MAX_TEXT`].
+pub const fn fits(text: &str) {
+    assert!(text.len() <= MAX_TEXT, "lists would cut this text: 160 bytes at most");
+}
 
 macro_rules! records {
     ($($(#[doc = $doc:literal])* $tag:literal $variant:ident {
@@ -27,7 +35,7 @@ macro_rules! records {
         }
 
         impl<'a> Record<'a> {
-            /// Encodes into `buffer` and returns the bytes used. Texts longer than 160 bytes are cut.
+            /// Encodes into `buffer` and returns the bytes used. Texts longer than [`MAX_TEXT`] are cut.
             ///
             /// # Errors
             /// [`Error::Full`] if the buffer is too small; [`MAX_BYTES`] is enough for what this crate sends.

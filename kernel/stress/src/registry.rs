@@ -109,6 +109,8 @@ impl<'a> Run<'a> {
 /// Declares and registers a check; no list to edit.
 macro_rules! check {
     (name: $name:expr, doc: $doc:expr, kind: $kind:ident, run: $run:expr $(,)?) => {
+        const _: () = bench_api::wire::fits($doc);
+
         #[linkme::distributed_slice($crate::registry::CHECKS)]
         static CHECK: $crate::registry::Check = $crate::registry::Check {
             name: $name,

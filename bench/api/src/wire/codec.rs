@@ -29,8 +29,8 @@ impl core::fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// Longest text in a record.
-const MAX_TEXT: usize = 160;
+/// Longest text in a record, in bytes; what is longer is cut.
+pub const MAX_TEXT: usize = 160;
 
 pub(crate) struct Writer<'b> {
     buffer: &'b mut [u8],

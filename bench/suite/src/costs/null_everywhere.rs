@@ -49,7 +49,7 @@ bench_api::bench! {
     goal: "S5",
     curve: Curve::Cpus,
     unit: Unit::Count("per mille of one CPU"),
-    lies: "Two readings of the clock are in both. A sample in which the emulator's slice ends has the turns of all others in it. Counts see a lock that is fought over, and no line that is shared; CPUs take turns between messages.",
+    lies: "Two looks at the clock are in both. Where the emulator's slice ends, all others' turns are in the sample. Counts see a lock that is fought over, no shared line.",
     shape: "flat: 1000, as nothing is shared",
     run: |b| {
         b.check(here() == CpuId::BOOT, "benchmarks run on the first CPU");

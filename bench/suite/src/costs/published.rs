@@ -43,8 +43,7 @@ bench_api::bench! {
 
 bench_api::bench! {
     name: "kernel/published_reclaim",
-    doc: "Another, halted CPU looks at a value, by a call that is waited for; it is taken away, reclaimed when that CPU has said that it is \
-          done, and published again: work of both CPUs.",
+    doc: "A halted CPU looks at a value, by a call that is waited for; the value is taken away, reclaimed when that CPU has looked, and published again: work of both.",
     cpus: 2,
     lies: "Counts work, says nothing of latency. One CPU has looked; each further one is another errand.",
     shape: "linear in CPUs that have looked since the last time",

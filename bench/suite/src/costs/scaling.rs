@@ -69,7 +69,7 @@ bench_api::bench! {
     cpus: 2,
     curve: Curve::Cpus,
     unit: Unit::Count("per mille of a pair"),
-    lies: "A count knows no caches: pairs that shared a line would look as well. With more than 62 CPUs the pair alone is dearer once all have sent to it (ipi/fan_in); --full has it measured before.",
+    lies: "A count knows no caches: pairs that shared a line would look as well. With over 62 CPUs a pair alone is dearer once all sent to it; --full measures it first.",
     shape: "flat: 1000, as pairs share nothing",
     run: |b| compare(b, 1, |me| (me.is_multiple_of(2) && me + 1 < cpu::count()).then_some(me + 1)),
 }

@@ -16,8 +16,7 @@ use percpu::CpuId;
 
 check! {
     name: "kernel/closing",
-    doc: "On each CPU a thread receives at one port after the other, closes it and moves to another CPU, while a thread of each CPU \
-          sends to the ports of all: each question comes back once, as nobody receives any more.",
+    doc: "A thread of each CPU receives at one port after the other, closes it and moves on, while others send to all ports: each question comes back once, unanswered.",
     kind: Stress,
     run: closing,
 }

@@ -24,7 +24,7 @@ use percpu::CpuId;
 
 check! {
     name: "kernel/migrate",
-    doc: "Threads move at random, and are pulled, descheduled and driven off their CPUs, while they are messaged, woken and joined: each message and wake comes once, and a token goes along.",
+    doc: "Threads move at random, are pulled, descheduled and driven off CPUs, while they are messaged, woken, joined: each message and wake comes once, tokens go along.",
     kind: Stress,
     run: migrate,
 }

@@ -15,8 +15,7 @@ use percpu::CpuId;
 
 check! {
     name: "kernel/parking",
-    doc: "One CPU after the other is taken away and given back, while threads of all start others everywhere, and move: \
-          none that is not bound runs on a CPU between its park and its release.",
+    doc: "CPUs are taken away and given back in turn, while threads start others everywhere and move: none that is not bound runs on a CPU from its park to its release.",
     kind: Stress,
     run: parking,
 }

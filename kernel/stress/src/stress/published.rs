@@ -17,8 +17,7 @@ use percpu::CpuId;
 
 check! {
     name: "kernel/published",
-    doc: "Threads open ports at places, close them and free their memory, while others send there, ask back and read what is published: \
-          each question is answered once, and nobody sees memory that was freed.",
+    doc: "Threads open ports at places, close and free them, while others send there, ask back and read: each question is answered once, nobody sees freed memory.",
     kind: Stress,
     run: published,
 }

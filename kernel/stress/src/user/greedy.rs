@@ -13,8 +13,7 @@ use percpu::CpuId;
 
 check! {
     name: "user/greedy",
-    doc: "Beside a program that asks for a tick which never comes, once, again and again, or before it sleeps, or that leaves its tick to \
-          others, its equals get their turns.",
+    doc: "Beside a program that asks for ticks which never come, once, again and again, or before it sleeps, or leaves its tick to others, its equals get their turns.",
     kind: Test,
     run: greedy,
 }

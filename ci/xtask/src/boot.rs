@@ -17,9 +17,8 @@ fn words(args: &BootArgs) -> guest::Words {
 
 /// Prints QEMU's command and runs it in this terminal.
 pub fn boot(args: &BootArgs) -> Result<Status> {
-    if let Some(refusal) = guest::refusal(&args.machine, settings::Most::One) {
-        crate::complain!("x: {refusal}");
-        return Ok(Status::Usage);
+    if let Some(status) = guest::refused(&args.machine, settings::Most::One, None) {
+        return Ok(status);
     }
     let mut request = guest::request(&args.machine, args.seed.seed, words(args))?;
     request.gdb = args.gdb;

@@ -22,9 +22,8 @@ const WALL: &str = "boot/wall";
 
 /// Runs all counts, in order; the exit status.
 pub fn run(args: &RunArgs, counts: &[u32]) -> Result<Status> {
-    if let Some(refusal) = guest::refusal(&args.machine, settings::Most::One) {
-        crate::complain!("x: {refusal}");
-        return Ok(Status::Usage);
+    if let Some(status) = guest::refused(&args.machine, settings::Most::One, Some(&args.choice)) {
+        return Ok(status);
     }
     let mut counts = counts.to_vec();
     counts.sort_unstable();

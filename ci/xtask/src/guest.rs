@@ -9,8 +9,8 @@ use runner::screen::Facts;
 use runner::{Apic, Request, probe};
 use sha2::{Digest, Sha256};
 
-use crate::cli::Machine;
-use crate::{build, place, settings, toolchain};
+use crate::cli::{Choice, Machine};
+use crate::{Status, build, names, place, settings, toolchain};
 
 /// Part of the kernel's command line: `run=` and what follows.
 pub type Words = Vec<String>;
@@ -31,8 +31,29 @@ pub fn request(machine: &Machine, seed: u64, words: Words) -> Result<Request> {
     Ok(request)
 }
 
-/// What makes no sense to ask of a machine: said before anything is built for it.
-pub fn refusal(machine: &Machine, most: settings::Most) -> Option<String> {
+/// Says before anything is built what cannot be: what makes no sense to ask of a machine, a name that nothing in the source has,
+/// a QEMU that is not there. The status to end with.
+pub fn refused(machine: &Machine, most: settings::Most, choice: Option<&Choice>) -> Option<Status> {
+    let filter = choice.and_then(|choice| choice.filter.as_deref());
+    let nameless = || {
+        // An image that somebody brought has names of its own.
+        let unknown = filter.filter(|filter| machine.image.is_none() && !names::may_choose(filter));
+        unknown.map(|filter| format!("nothing is called '{filter}'; --list says what there is"))
+    };
+    let line = refusal(machine, most).or_else(nameless);
+    let refused = match line {
+        Some(line) => (line, Status::Usage),
+        None => {
+            let missing = probe::is_there(&machine.qemu).err()?;
+            (missing.to_string(), Status::from_code(missing.status()))
+        }
+    };
+    crate::complain!("x: {}", refused.0);
+    Some(refused.1)
+}
+
+/// What makes no sense to ask of a machine.
+fn refusal(machine: &Machine, most: settings::Most) -> Option<String> {
     settings::refusal(machine, most).or_else(|| {
         let request = asked(machine, PathBuf::new());
         let checked = request.check().and_then(|()| match probe_for(&request) {

@@ -17,6 +17,7 @@ mod guest;
 mod host;
 mod hosted;
 mod list;
+mod names;
 mod out;
 mod place;
 mod run;

@@ -45,6 +45,9 @@ pub fn run(run: &Run<'_>) -> Result<Status> {
         crate::complain!("x: {refusal}");
         return Ok(Status::Usage);
     }
+    if let Some(status) = guest::refused(run.machine, settings::Most::Any, Some(run.choice)) {
+        return Ok(status);
+    }
     if run.choice.list {
         return list::list(run.parts, run.choice, run.machine);
     }
@@ -98,13 +101,12 @@ fn first_bad(mut all: impl Iterator<Item = Status>) -> Status {
     all.find(|status| *status != Status::Passed).unwrap_or(Status::Passed)
 }
 
-/// What makes no sense to ask.
+/// What makes no sense to ask of a run, whatever the machine.
 fn refusal(run: &Run<'_>) -> Option<String> {
     if run.rows.why && run.machine.mode != Mode::Insns {
         return Some("--why counts instructions, which only --mode insns does".to_owned());
     }
-    let baseline = run.baseline.and_then(|asked| gate::refusal(asked, run.machine, run.output));
-    baseline.or_else(|| guest::refusal(run.machine, settings::Most::Any))
+    run.baseline.and_then(|asked| gate::refusal(asked, run.machine, run.output))
 }
 
 /// The files for the records: always the same one, and the one that was asked for.
@@ -218,15 +220,16 @@ fn finish(
             .map(|(name, one)| (name.as_str(), one.collected.benches.as_slice()))
             .collect();
         let rows = if shows_all(run) { Rows::All } else { Rows::Goals };
-        screen.line(side_by_side::table(&all, rows, style(look)).trim_end());
+        screen.line(side_by_side::table(&all, &Goals::builtin(), rows, style(look)).trim_end());
     }
     if let Err(error) = lines.into_iter().try_for_each(Lines::close) {
         crate::complain!("x: {error}");
         return Ok(Status::Boot);
     }
+    let asked = run.output.json.as_deref().filter(|path| *path != Path::new("-"));
     if let Some((_, one)) = ran.last().filter(|(_, one)| !one.collected.is_empty()) {
         screen.items(&[
-            format!("records {}", place::shown(records)),
+            format!("records {}", place::shown(asked.unwrap_or(records))),
             next(&one.collected, status, run.rows.why),
         ]);
     }

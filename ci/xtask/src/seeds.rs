@@ -47,9 +47,8 @@ struct Batch<'a> {
 
 /// Runs every seed of the shard; a line for each that fails, with what to type to see it again.
 pub fn run(args: &StressArgs) -> Result<Status> {
-    if let Some(refusal) = guest::refusal(&args.machine, settings::Most::One) {
-        crate::complain!("x: {refusal}");
-        return Ok(Status::Usage);
+    if let Some(status) = guest::refused(&args.machine, settings::Most::One, Some(&args.choice)) {
+        return Ok(status);
     }
     if args.choice.list {
         return list::list("stress", &args.choice, &args.machine);

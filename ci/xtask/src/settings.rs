@@ -50,6 +50,9 @@ static KEYS: [Key; 7] = [
     Key { name: "faults", names: faults::NAMES, variable: "DAMSELFLY_FAULTS", in_ring_3: false },
 ];
 
+/// What makes a difference to a simulator.
+pub const SIMULATED: [&str; 2] = ["runq", "ipi"];
+
 /// One of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variant {
@@ -98,12 +101,23 @@ pub struct Axis {
 impl Axis {
     /// Reads what stands behind `--set`.
     pub fn parse(text: &str) -> Result<Axis, String> {
+        Self::parse_of(text, |_| true)
+    }
+
+    /// The same where a simulator is driven, which has no memory to free and no log.
+    pub fn parse_simulated(text: &str) -> Result<Axis, String> {
+        Self::parse_of(text, |key| SIMULATED.contains(&key.name))
+            .map_err(|why| format!("{why}; to what is simulated nothing else makes a difference"))
+    }
+
+    fn parse_of(text: &str, is_known: impl Fn(&Key) -> bool) -> Result<Axis, String> {
+        let known: Vec<_> = KEYS.iter().filter(|key| is_known(key)).collect();
         let there_are = || {
-            let keys = KEYS.iter().map(|key| format!("{}={}", key.name, key.names.join("|")));
+            let keys = known.iter().map(|key| format!("{}={}", key.name, key.names.join("|")));
             format!("there are {}", keys.collect::<Vec<_>>().join(" "))
         };
         let (key, names) = text.split_once('=').unwrap_or((text, ""));
-        let key = KEYS.iter().find(|one| one.name == key).ok_or_else(there_are)?;
+        let key = known.iter().find(|one| one.name == key).ok_or_else(there_are)?;
         let mut axis = Axis { key, names: Vec::new() };
         for name in names.split(',') {
             let name = key.names.iter().find(|one| **one == name).ok_or_else(there_are)?;
@@ -134,6 +148,12 @@ pub fn refusal(machine: &Machine, most: Most) -> Option<String> {
     if machine.image.is_some() && !machine.set.is_empty() {
         return Some("--set says how to build a kernel, and --image brings one".to_owned());
     }
+    let knows_faults = |axis: &Axis| axis.key.name == "faults" && axis.names == ["on"];
+    if machine.faults.is_some() && machine.image.is_none() && !machine.set.iter().any(knows_faults)
+    {
+        let why = "--faults says which may strike, in a kernel built with --set faults=on";
+        return Some(why.to_owned());
+    }
     if most == Most::One && machine.set.iter().any(|axis| axis.names.len() > 1) {
         return Some("this takes one value for each key of --set".to_owned());
     }
@@ -151,16 +171,6 @@ pub fn twice(set: &[Axis]) -> Option<String> {
 /// The values of a key that were asked for; without any, none.
 pub fn names_of(set: &[Axis], key: &str) -> Option<Vec<&'static str>> {
     set.iter().find(|axis| axis.key.name == key).map(|axis| axis.names.clone())
-}
-
-/// What makes no sense to ask of a verb to which only these keys make a difference.
-pub fn refusal_but(set: &[Axis], keys: &[&str]) -> Option<String> {
-    let other = set.iter().find(|axis| !keys.contains(&axis.key.name));
-    other.map(|axis| {
-        let known: Vec<_> = keys.iter().map(|key| format!("{key}=")).collect();
-        let (known, name) = (known.join(" and "), axis.key.name);
-        format!("this knows --set {known} only: {name}= makes no difference to what it does")
-    })
 }
 
 /// How many combinations a verb can do.

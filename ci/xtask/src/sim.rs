@@ -22,9 +22,6 @@ const STRETCH: u64 = 10;
 /// As many as a machine has that nobody said anything of.
 const USUAL: u32 = 4;
 
-/// What makes a difference to a simulator: it has no memory to free, and no log.
-const KEYS: [&str; 2] = ["runq", "ipi"];
-
 /// Each workload that ships in a few lines, under each run queue.
 pub fn all(seed: u64) -> Result<Status> {
     run(&SimArgs {
@@ -43,8 +40,7 @@ pub fn all(seed: u64) -> Result<Status> {
 
 /// The verb.
 pub fn run(args: &SimArgs) -> Result<Status> {
-    let wrong = settings::twice(&args.set).or_else(|| settings::refusal_but(&args.set, &KEYS));
-    if let Some(wrong) = wrong {
+    if let Some(wrong) = settings::twice(&args.set) {
         crate::complain!("x: {wrong}");
         return Ok(Status::Usage);
     }
@@ -56,7 +52,7 @@ pub fn run(args: &SimArgs) -> Result<Status> {
         sim.arg("--workloads").arg(tree.join("bench/sim/workloads"));
         let costs = args.costs.clone().unwrap_or_else(|| tree.join("bench/baselines"));
         sim.arg("--costs").arg(costs);
-        for key in KEYS {
+        for key in settings::SIMULATED {
             let names = settings::names_of(set, key).map(|names| names.join(","));
             sim.args(names.into_iter().flat_map(|names| [format!("--{key}"), names]));
         }

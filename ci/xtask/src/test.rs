@@ -26,7 +26,7 @@ mod side_by_side;
 mod startup;
 mod steps;
 mod timelines;
-mod workspace;
+pub mod workspace;
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};

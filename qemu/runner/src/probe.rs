@@ -81,6 +81,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const KEPT: usize = 20;
 const WIDEST: usize = 400;
 
+/// Whether `qemu` can be started at all: it is, and ended at once.
+///
+/// # Errors
+/// There is none at that place, or nothing that starts.
+pub fn is_there(qemu: &Path) -> Result<(), Refusal> {
+    let mut command = Command::new(qemu);
+    command.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Child::spawn(command, qemu).map(drop)
+}
+
 /// Asks `qemu`. Who watches for no signal is ended by one, and QEMU with it.
 pub fn ask(qemu: &Path) -> Result<Result<Probe, Unasked>, Refusal> {
     ask_within(PATIENCE, qemu, &|| None)

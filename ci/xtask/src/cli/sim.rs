@@ -37,7 +37,7 @@ pub struct SimArgs {
 
     /// Only these run queues (all without it), and each with these doorbells (the usual one without it): runq=NAME,..
     /// and ipi=NAME,.. With --kernel it is the usual one of each without it.
-    #[arg(long = "set", value_name = "KEY=NAME,..", value_parser = Axis::parse)]
+    #[arg(long = "set", value_name = "KEY=NAME,..", value_parser = Axis::parse_simulated)]
     pub set: Vec<Axis>,
 
     #[command(flatten)]

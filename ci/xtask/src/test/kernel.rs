@@ -11,7 +11,7 @@ use super::heard::{Heard, hear};
 use super::side_by_side;
 use super::steps::{Done, Step, step};
 use crate::settings::Axis;
-use crate::{build, place, settings};
+use crate::{build, names, place, settings};
 
 /// On how many CPUs the kernel's tests run.
 const CPUS: [u32; 4] = [1, 2, 4, 16];
@@ -41,6 +41,7 @@ pub fn steps() -> Vec<Step> {
         step("kernel-newest", "the same on the newest QEMU (ci/newest-qemu.sh)", || {
             machines(newest)
         }),
+        step("names", "what the kernel can run is found by its name in the source", named),
         step("bench", "every benchmark runs, quickly", || boot(&["run=bench", "quick"], &[1])),
         step(
             "variants",
@@ -56,6 +57,21 @@ pub fn steps() -> Vec<Step> {
             under_faults,
         ),
     ]
+}
+
+/// Each benchmark and stress test that the kernel lists: what `./x` would refuse nobody could run.
+fn named() -> Result<Done> {
+    let (mut done, known) = (Done::default(), names::all());
+    let mut request = Request::new(build::kernel(&[], &[])?);
+    request.words = ["run=bench,stress", "list"].map(str::to_owned).into();
+    let heard = hear(&request, "list")?;
+    done.output.push_str(&heard.told);
+    done.count(heard.collected.offers.len() > 100);
+    for offer in &heard.collected.offers {
+        done.count(known.contains(&offer.name));
+        done.output.push_str(&format!("{}\n", offer.name));
+    }
+    Ok(done)
 }
 
 /// A kernel that is built for faults, under each seed, quickly: every test passes, each sort of fault has struck, and the first seed

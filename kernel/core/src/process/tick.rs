@@ -33,7 +33,8 @@ pub(super) fn start(crit: &Crit, carrier: &Carrier) {
     timer::set_tick(crit, due);
 }
 
-/// Makes sure that an equal which became ready meanwhile gets its turn. On the way to ring 3.
+/// Makes sure that an equal which became ready meanwhile gets its turn. On the way to ring 3, with interrupts off: from here on they
+/// find it there.
 pub(super) fn share(crit: &Crit, carrier: &Carrier) {
     if contended(crit) {
         come_by(crit, carrier, timer::now() + QUANTUM);

@@ -82,11 +82,12 @@ pub(crate) fn before_ring3(cx: &mut MayBlock, carrier: &Carrier) -> u32 {
             critical(|crit| tick::start(crit, carrier));
         } else {
             thread::give_way(cx);
-            critical(|crit| tick::share(crit, carrier));
         }
         looked_at |= seen;
         arch::irq::disable();
         if !carrier.attention.any() {
+            // Not before: whoever was woken in between would find no tick, and nothing else that ends this turn.
+            critical(|crit| tick::share(crit, carrier));
             return looked_at;
         }
         // SAFETY: as when it came.

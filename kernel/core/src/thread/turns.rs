@@ -4,7 +4,7 @@
 //! [breathes](breathe). Nobody contending, no timer. Law: arming costs nothing where threads switch, wake and block; it is done
 //! from `breathe` itself, once in [`BREATHS`], and on the way to ring 3 (`process::tick`).
 
-use super::yield_now;
+use super::{Scheduler, yield_now};
 use crate::cpu::{Cpu, critical, here};
 use crate::{process, timer};
 use core::mem::offset_of;
@@ -68,8 +68,11 @@ pub(crate) fn next_turn(cx: &mut MayBlock) {
 }
 
 /// The tick came: asks the policy whether another should run; but one that a CPU process has left behind ends no other's turn.
+///
+/// Of a victim's turn the policy is not asked, since it would be of the borrower's: the turn is over, and there is no other tick for it.
 pub(crate) fn tick(crit: &Crit, is_its: bool) {
-    if is_its && here().scheduler.with(crit, |s| s.tick(crit)) {
+    let is_over = |s: &mut Scheduler| s.lender() != s.current() || s.tick(crit);
+    if is_its && here().scheduler.with(crit, is_over) {
         end_turn(crit);
     }
 }

@@ -10,6 +10,8 @@ program::main!(greedy);
 const NEVER: u64 = 1 << 60;
 /// Nanoseconds of the turn of a CPU process that has equals.
 const TURN: u64 = 1_000_000;
+/// Nanoseconds between two entries, at whose multiples they are.
+const PERIOD: u64 = 4_000_000;
 
 fn greedy() -> i64 {
     let set = process::set_tick(NEVER);
@@ -21,6 +23,12 @@ fn greedy() -> i64 {
         },
         2 => loop {
             thread::sleep(NEVER);
+        },
+        // Enters now and then for a moment, and has no tick: at moments that somebody else can foresee.
+        4 => loop {
+            let next = (process::clock() / PERIOD + 1) * PERIOD;
+            while process::clock() < next {}
+            let _ = process::set_tick(0);
         },
         // Is away for a moment, shortly before its turn is over: its tick comes in the turn of another.
         _ => loop {

@@ -30,6 +30,7 @@ impl Sorted {
         }
         let mut at = self.head;
         while after(at.next.get()) {
+            debug_assert!(at.next.get() != at, "{thread:?} would go behind the idle thread");
             at = at.next.get();
         }
         thread.next.set(at.next.replace(thread));
@@ -54,6 +55,11 @@ impl Sorted {
         self.head != running
             || running.next.get().priority.get() == running.priority.get()
                 && running.next.get() != running
+    }
+
+    /// Whether no thread is behind one of lower priority.
+    pub fn is_by_priority(&self) -> bool {
+        self.iter().is_sorted_by_key(|thread| core::cmp::Reverse(thread.priority.get()))
     }
 
     /// The threads, in order.

@@ -109,16 +109,9 @@ impl RunQueue for Fair {
         self.threads.iter().for_each(visit);
     }
 
+    /// In order of priority. Among equals more cannot be asked: who was first, and has had more, keeps its place when an interrupt's
+    /// thread or a change of priority puts another before it, until it runs.
     fn sound(&self) -> bool {
-        let mut first: Option<ThreadRef> = None;
-        self.threads.iter().is_sorted_by(|one, two| {
-            let equals = one.priority.get() == two.priority.get();
-            let is_first = first.is_none_or(|first| first.priority.get() != one.priority.get());
-            if is_first {
-                first = Some(*one);
-            }
-            let in_order = is_first || one.merit.get() <= two.merit.get();
-            one.priority.get() > two.priority.get() || equals && in_order
-        })
+        self.threads.is_by_priority()
     }
 }

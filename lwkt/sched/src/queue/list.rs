@@ -52,6 +52,6 @@ impl RunQueue for List {
     }
 
     fn sound(&self) -> bool {
-        self.threads.iter().is_sorted_by_key(|thread| core::cmp::Reverse(thread.priority.get()))
+        self.threads.is_by_priority()
     }
 }

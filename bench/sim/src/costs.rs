@@ -40,8 +40,8 @@ pub struct Accepted {
     pub file: String,
     /// What is in it.
     pub baseline: Baseline,
-    /// They are of another policy, as the one that was asked for has none: the usual one.
-    pub are_borrowed: bool,
+    /// The policy whose they are: the one that was asked for, if it has any.
+    pub policy: String,
 }
 
 /// Where costs come from.
@@ -51,8 +51,8 @@ pub struct Origin {
     pub key: String,
     /// The file that they are in.
     pub file: String,
-    /// They are the usual policy's, as this one has none.
-    pub are_borrowed: bool,
+    /// The policy whose they are.
+    pub policy: String,
 }
 
 /// What a policy does costs what a kernel with it needs.
@@ -146,15 +146,15 @@ impl Accepted {
         Origin {
             key: self.baseline.run.baseline_name(),
             file: self.file.clone(),
-            are_borrowed: self.are_borrowed,
+            policy: self.policy.clone(),
         }
     }
 
-    /// Reads a baseline of instructions.
+    /// Reads a baseline of instructions: of a kernel with this policy of a key, unless it says that it had another.
     ///
     /// # Errors
     /// The file, and what is wrong with it, in a line.
-    pub fn read(path: &Path) -> Result<Self, String> {
+    pub fn read(path: &Path, key: &str, usual: &str) -> Result<Self, String> {
         let file = path.display().to_string();
         let named = |why: String| format!("{file}: {why}");
         let bytes = std::fs::read(path).map_err(|error| named(error.to_string()))?;
@@ -163,7 +163,10 @@ impl Accepted {
         if baseline.run.mode != "insns" {
             return Err(named(format!("figures in mode {}, not insns", baseline.run.mode)));
         }
-        Ok(Self { file, baseline, are_borrowed: false })
+        let mut said = baseline.run.settings.split_whitespace();
+        let policy = said.find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        let policy = policy.unwrap_or(usual).to_owned();
+        Ok(Self { file, baseline, policy })
     }
 }
 
@@ -178,12 +181,10 @@ impl Costs {
         let stem = usual.file_stem().unwrap_or_default().to_string_lossy();
         let of = |key: &str, name: &str, usual_name: &str| {
             let own = usual.with_file_name(format!("{stem}_{key}={name}.json"));
-            let there = own.is_file();
-            let accepted = Accepted::read(if there { &own } else { &usual })?;
-            Ok::<_, String>(Accepted { are_borrowed: !there && name != usual_name, ..accepted })
+            Accepted::read(if own.is_file() { &own } else { &usual }, key, usual_name)
         };
-        let (usual_runq, usual_ipi) = (Policies::usual().runq, Policies::usual().ipi);
-        Self::of(&of("runq", runq, usual_runq)?, &of("ipi", ipi, usual_ipi)?)
+        let Policies { runq: queue, ipi: doorbell } = Policies::usual();
+        Self::of(&of("runq", runq, queue)?, &of("ipi", ipi, doorbell)?)
     }
 }
 

@@ -153,8 +153,8 @@ fn tell(text: &str, lines: &str, options: &Options) -> Result<(), Wrong> {
             say(lines)
         }
         Some(file) => {
-            std::fs::write(file, lines)
-                .map_err(|error| Wrong::Broken(format!("{}: {error}", file.display())))?;
+            let why = |error| format!("records cannot be written to {}: {error}", file.display());
+            std::fs::write(file, lines).map_err(|error| Wrong::Usage(why(error)))?;
             say(text)
         }
     }

@@ -47,12 +47,8 @@ pub fn table(runs: &[Run<'_>]) -> String {
     if runs.iter().any(|run| run.policies != Policies::of(run.policies.runq)) {
         text += &row("", runs.iter().map(|run| run.policies.ipi.to_owned()));
     }
-    if runs.iter().any(|run| run.costs.threads.are_borrowed) {
-        let whose = |run: &Run<'_>| match run.costs.threads.are_borrowed {
-            true => Policies::usual().runq.to_owned(),
-            false => run.policies.runq.to_owned(),
-        };
-        text += &row("with the costs of", runs.iter().map(whose));
+    if runs.iter().any(|run| run.costs.threads.policy != run.policies.runq) {
+        text += &row("with the costs of", runs.iter().map(|run| run.costs.threads.policy.clone()));
     }
     let Some(first) = runs.first() else { return text };
     for (at, group) in first.report.groups.iter().enumerate() {
@@ -85,11 +81,12 @@ pub fn table(runs: &[Run<'_>]) -> String {
 
 /// A line where a policy has no costs of its own.
 pub(crate) fn borrowed(key: &str, name: &str, origin: &Origin) -> String {
-    match origin.are_borrowed {
-        true => format!(
-            "         {name} has none of its own: ./x bench --set {key}={name} --bless 'why'\n"
+    match origin.policy == name {
+        true => String::new(),
+        false => format!(
+            "         {name} has those of {}; its own: ./x bench --set {key}={name} --bless 'why'\n",
+            origin.policy
         ),
-        false => String::new(),
     }
 }
 
@@ -173,7 +170,7 @@ mod tests {
         let origin = |file: &str| Origin {
             key: "key".to_owned(),
             file: file.to_owned(),
-            are_borrowed: file == "borrowed",
+            policy: String::new(),
         };
         let costs = crate::Costs {
             threads: origin("queues"),
@@ -186,10 +183,10 @@ mod tests {
             leave: 5,
             idle: 6,
         };
-        let run = |runq, ipi| Run {
-            policies: Policies { runq, ipi },
-            costs: costs.clone(),
-            report: report.clone(),
+        let run = |runq: &'static str, ipi: &'static str| {
+            let mut costs = costs.clone();
+            (costs.threads.policy, costs.doorbell.policy) = (runq.to_owned(), ipi.to_owned());
+            Run { policies: Policies { runq, ipi }, costs, report: report.clone() }
         };
         let text = table(&[run("one", "soft"), run("two", "loud"), run("two", "soft")]);
         let line = |label: &str| text.lines().find(|line| line.starts_with(label)).expect(label);
@@ -207,12 +204,13 @@ mod tests {
         assert!(text.ends_with(costs), "{text}");
         assert!(text.lines().all(|line| line.len() <= 94));
         assert!(!text.contains("with the costs of"));
-        let mut new = run("new", Policies::usual().ipi);
-        new.costs.threads = origin("borrowed");
-        let text = table(&[run("one", Policies::usual().ipi), new]);
-        let whose: Vec<_> =
-            text.lines().nth(1).into_iter().flat_map(str::split_whitespace).collect();
-        assert_eq!(whose, ["with", "the", "costs", "of", "one", Policies::usual().runq]);
-        assert!(text.contains("new has none of its own: ./x bench --set runq=new"), "{text}");
+        let usual = Policies::usual();
+        let mut new = run("new", usual.ipi);
+        new.costs.threads.policy = "one".to_owned();
+        let text = table(&[run("one", usual.ipi), new]);
+        let line = |label: &str| text.lines().find(|line| line.starts_with(label)).expect(label);
+        let whose: Vec<_> = line("with the costs of").split_whitespace().skip(4).collect();
+        assert_eq!(whose, ["one", "one"]);
+        assert!(text.contains("new has those of one; its own: ./x bench --set runq=new"), "{text}");
     }
 }

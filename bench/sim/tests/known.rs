@@ -328,7 +328,7 @@ fn usual(folder: &str) -> Accepted {
         let path = entry.ok()?.path();
         path.to_string_lossy().ends_with("_smp4.json").then_some(path)
     });
-    Accepted::read(&file.max().expect("one")).expect("a baseline")
+    Accepted::read(&file.max().expect("one"), "runq", NAMES[0]).expect("a baseline")
 }
 
 #[test]
@@ -349,17 +349,17 @@ fn costs_are_of_the_policy_that_has_them() {
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines"));
     let read = |runq, ipi| Costs::read(folder, Policies { runq, ipi }).expect("baselines");
     let default = read(NAMES[0], "elide");
-    assert_eq!(default.threads, default.doorbell);
+    assert_eq!(default.threads.file, default.doorbell.file);
     for runq in ["list", "fair"] {
         let costs = read(runq, "eager");
-        assert!(!costs.threads.are_borrowed && !costs.doorbell.are_borrowed);
+        assert_eq!((&*costs.threads.policy, &*costs.doorbell.policy), (runq, "eager"));
         assert!(costs.threads.key.ends_with(&format!("/runq={runq}")), "{}", costs.threads.key);
         assert!(costs.doorbell.key.ends_with("/ipi=eager"), "{}", costs.doorbell.key);
         assert!(costs.switch > default.switch, "{runq} is dearer: {} insns", costs.switch);
     }
     let unknown = read("unheard", "of");
-    assert_eq!(unknown.threads, Origin { are_borrowed: true, ..default.threads });
-    assert_eq!(unknown.doorbell, Origin { are_borrowed: true, ..default.doorbell });
+    assert_eq!((&unknown.threads, &unknown.doorbell), (&default.threads, &default.doorbell));
+    assert_eq!((&*unknown.threads.policy, &*unknown.doorbell.policy), (NAMES[0], "elide"));
 }
 
 /// A doorbell that never elides interrupts for every send; what is done is the same.

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::baseline::{Figure, Row, Verdict};
-use crate::{Baseline, BenchResult, Comparison, Goal, Goals, Match, RunKey};
+use crate::{Baseline, BenchResult, Comparison, Goal, Goals, Match, RunKey, Stat};
 use bench_api::stats::PerOp;
 
 /// How to draw.
@@ -120,7 +120,21 @@ pub fn goals_table(results: &[BenchResult], goals: &Goals, rows: Rows, style: St
             .is_some_and(|o| o.matches == Match::Nearest);
         text += &row(result, goal, &columns, style);
     }
-    text + &units(&shown, style) + &foot(results.len() - shown.len(), nearest && columns.opponent)
+    text + &judged(&shown, goals)
+        + &units(&shown, style)
+        + &foot(results.len() - shown.len(), nearest && columns.opponent)
+}
+
+/// The figures that goals are held to and that have no column.
+fn judged(shown: &[&BenchResult], goals: &Goals) -> String {
+    let lines = shown.iter().filter_map(|result| {
+        let goal = goals.of(&result.name).filter(|goal| goal.met(result).is_some())?;
+        let has_column = matches!(goal.stat, Stat::Min | Stat::Median);
+        let figure = PerOp { value: goal.stat.of(&result.summary), ops: result.ops };
+        let stat = goal.stat.name();
+        (!has_column).then(|| format!("     judged by its {stat}: {} {figure}\n", result.name))
+    });
+    lines.collect()
 }
 
 /// What the figures are that are no instructions or cycles, as the others: a line for each unit, or more.

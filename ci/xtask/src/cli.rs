@@ -140,7 +140,7 @@ pub struct Machine {
 /// Which of many.
 #[derive(Args, Clone, Debug)]
 pub struct Choice {
-    /// Only those whose name holds this.
+    /// Only those whose name holds this, or one of several with commas between.
     #[arg(value_name = "FILTER", value_parser = filter)]
     pub filter: Option<String>,
 

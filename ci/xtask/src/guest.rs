@@ -37,8 +37,9 @@ pub fn refused(machine: &Machine, most: settings::Most, choice: Option<&Choice>)
     let filter = choice.and_then(|choice| choice.filter.as_deref());
     let nameless = || {
         // An image that somebody brought has names of its own.
-        let unknown = filter.filter(|filter| machine.image.is_none() && !names::may_choose(filter));
-        unknown.map(|filter| format!("nothing is called '{filter}'; --list says what there is"))
+        let unknown = filter.filter(|_| machine.image.is_none()).and_then(names::unknown);
+        let where_to = "./x bench --list and ./x stress --list say what there is";
+        unknown.map(|part| format!("nothing is called '{part}'; {where_to}"))
     };
     let line = refusal(machine, most).or_else(nameless);
     let refused = match line {

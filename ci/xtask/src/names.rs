@@ -11,11 +11,11 @@ use crate::test::workspace::files;
 /// Where they are.
 const FOLDERS: [&str; 3] = ["bench/suite/src", "bench/user/src", "kernel/stress/src"];
 
-/// Whether the source has a name that a filter may choose.
-pub fn may_choose(filter: &str) -> bool {
-    let parts: Vec<_> = filter.split(',').filter(|part| !part.is_empty()).collect();
-    let chosen = |name: &String| parts.iter().any(|part| name.contains(part));
-    parts.is_empty() || all().iter().any(chosen)
+/// The first part of a filter that no name in the source has in it.
+pub fn unknown(filter: &str) -> Option<&str> {
+    let known = all();
+    let mut parts = filter.split(',').filter(|part| !part.is_empty());
+    parts.find(|part| !known.iter().any(|name| name.contains(part)))
 }
 
 /// All that stand behind `name:`.
@@ -41,10 +41,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_names_may_choose() {
-        for filter in ["kernel/switch", "nothing,switch", "storm", ""] {
-            assert!(may_choose(filter), "{filter}");
+    fn what_no_name_has_is_found() {
+        for filter in ["kernel/switch", "wake,switch", "storm", "", ","] {
+            assert_eq!(unknown(filter), None, "{filter}");
         }
-        assert!(!may_choose("kernel/no_such_thing"));
+        assert_eq!(unknown("kernel/no_such_thing"), Some("kernel/no_such_thing"));
+        assert_eq!(unknown("switch,nosuch,storm"), Some("nosuch"));
     }
 }

@@ -178,9 +178,11 @@ fn tell(done: &Done, args: &StressArgs) {
     if done.passed || nothing || done.interrupted() {
         return;
     }
-    let failed: Vec<&str> =
-        done.stress.iter().filter(|result| !result.ok).map(|result| result.name.as_str()).collect();
-    say!("seed {:<8} {}  {}", done.seed, done.outcome.name(), failed.join(" "));
+    let failed: Vec<_> = done.stress.iter().filter(|result| !result.ok).collect();
+    say!("seed {:<8} {}", done.seed, done.outcome.name());
+    for result in &failed {
+        say!("     {}: {}", result.name, result.message);
+    }
     let quick = args.output.quick;
     say!("     again: {}", again::line("stress", &args.choice, &args.machine, quick, done.seed));
     if failed.is_empty() {

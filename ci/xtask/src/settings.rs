@@ -151,7 +151,7 @@ pub fn refusal(machine: &Machine, most: Most) -> Option<String> {
     let knows_faults = |axis: &Axis| axis.key.name == "faults" && axis.names == ["on"];
     if machine.faults.is_some() && machine.image.is_none() && !machine.set.iter().any(knows_faults)
     {
-        let why = "--faults says which may strike, in a kernel built with --set faults=on";
+        let why = "--faults says which may strike in a kernel that is built for them: add --set faults=on";
         return Some(why.to_owned());
     }
     if most == Most::One && machine.set.iter().any(|axis| axis.names.len() > 1) {

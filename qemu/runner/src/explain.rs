@@ -215,7 +215,7 @@ fn next(report: &Report, request: &Request) -> Vec<String> {
     match &report.outcome {
         Outcome::Success | Outcome::Interrupted { .. } => Vec::new(),
         Outcome::TestFailed => {
-            vec!["run it again with -v, which shows the kernel's log meanwhile".into()]
+            vec!["what failed stands in the source behind an `ensure!` or `check`; ./x trace with its name and this seed shows what each CPU did".into()]
         }
         Outcome::Panic => {
             vec!["the first frame of ours above is where to look".into(), debugger]

@@ -97,6 +97,7 @@ fn published(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
         "{asked} questions, {answered} answers, {refused} refused"
     );
     let freed = of(&shared.freed);
+    ensure!(answered > 0 && freed > 0, "{answered} answers, {freed} ports and values freed");
     Ok(format!("{asked} questions, {answered} answered; {freed} ports and values were freed"))
 }
 

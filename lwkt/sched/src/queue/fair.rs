@@ -25,6 +25,22 @@ impl Fair {
         had.set(had.get() + now.saturating_sub(core::mem::replace(&mut self.since, now)));
     }
 
+    /// Whether equals are in order of merit, but for the first of each priority. So they are as long as nothing is put before another
+    /// that was first: no interrupt's thread, no change of priority.
+    #[cfg(test)]
+    pub(crate) fn is_by_merit(&self) -> bool {
+        let mut first: Option<ThreadRef> = None;
+        self.threads.iter().is_sorted_by(|one, two| {
+            let equals = one.priority.get() == two.priority.get();
+            let is_first = first.is_none_or(|first| first.priority.get() != one.priority.get());
+            if is_first {
+                first = Some(*one);
+            }
+            let in_order = is_first || one.merit.get() <= two.merit.get();
+            one.priority.get() > two.priority.get() || equals && in_order
+        })
+    }
+
     /// Threads of the same priority, in order.
     fn equals(&self, like: ThreadRef) -> impl Iterator<Item = ThreadRef> + use<> {
         let priority = like.priority.get();
@@ -109,8 +125,8 @@ impl RunQueue for Fair {
         self.threads.iter().for_each(visit);
     }
 
-    /// In order of priority. Among equals more cannot be asked: who was first, and has had more, keeps its place when an interrupt's
-    /// thread or a change of priority puts another before it, until it runs.
+    /// By priority alone: who was first, and has had more, keeps its place when an interrupt's thread or a change of priority puts
+    /// another before it, until it runs. Where there is neither, `is_by_merit` holds, too.
     fn sound(&self) -> bool {
         self.threads.is_by_priority()
     }

@@ -32,8 +32,8 @@ pub fn table(
     for (at, (letter, (name, _))) in letters.clone().zip(settings).enumerate() {
         text += &format!("{:<8}{letter} {name}\n", if at == 0 { "compare" } else { "" });
     }
-    let names = names(settings);
-    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(NAME);
+    let names = names(settings, goals);
+    let longest = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(NAME);
     let mut head = format!("{:<longest$} {:<STAT$}{:>FIRST$}", "benchmark", "of", "A");
     for letter in letters.take(settings.len()).skip(1) {
         head += &format!("{letter:>FURTHER$}");
@@ -41,10 +41,7 @@ pub fn table(
     text += &head;
     text.push('\n');
     let mut same = 0;
-    for name in names {
-        let Some(stat) = settings.iter().find_map(|(_, results)| stat(goals, results, name)) else {
-            continue;
-        };
+    for (name, stat) in names {
         let figures: Vec<Option<PerOp>> =
             settings.iter().map(|(_, results)| figure(results, name, stat)).collect();
         if rows == Rows::Goals && figures.iter().all(|one| printed(*one) == printed(figures[0])) {
@@ -59,20 +56,15 @@ pub fn table(
     text
 }
 
-/// The names of all benchmarks, in the order in which they first come.
-fn names<'a>(settings: &[(&str, &'a [BenchResult])]) -> Vec<&'a str> {
-    let mut names = Vec::new();
+/// The names of all benchmarks, in the order in which they first come, each with what stands for it.
+fn names<'a>(settings: &[(&str, &'a [BenchResult])], goals: &Goals) -> Vec<(&'a str, Stat)> {
+    let mut names: Vec<(&str, Stat)> = Vec::new();
     for result in settings.iter().flat_map(|(_, results)| results.iter()) {
-        if !names.contains(&result.name.as_str()) {
-            names.push(&result.name);
+        if !names.iter().any(|(name, _)| *name == result.name) {
+            names.push((&result.name, goals.stat(result)));
         }
     }
     names
-}
-
-/// What stands for the benchmark of that name.
-fn stat(goals: &Goals, results: &[BenchResult], name: &str) -> Option<Stat> {
-    results.iter().find(|result| result.name == name).map(|result| goals.stat(result))
 }
 
 /// The figure of a benchmark that passed.

@@ -23,7 +23,6 @@ pub fn foot(runs: &[Run<'_>]) -> String {
         let queue = borrowed("runq", run.policies.runq, &run.costs.threads);
         let doorbell = borrowed("ipi", run.policies.ipi, &run.costs.doorbell);
         for line in [queue, doorbell] {
-            let line = line.replacen("has those of", "has the costs of", 1);
             if !lines.contains(&line) {
                 lines.push(line);
             }

@@ -84,7 +84,7 @@ pub(crate) fn borrowed(key: &str, name: &str, origin: &Origin) -> String {
     match origin.policy == name {
         true => String::new(),
         false => format!(
-            "         {name} has those of {}; its own: ./x bench --set {key}={name} --bless 'why'\n",
+            "         {name} has the costs of {}; its own: ./x bench --set {key}={name} --bless 'why'\n",
             origin.policy
         ),
     }
@@ -211,6 +211,9 @@ mod tests {
         let line = |label: &str| text.lines().find(|line| line.starts_with(label)).expect(label);
         let whose: Vec<_> = line("with the costs of").split_whitespace().skip(4).collect();
         assert_eq!(whose, ["one", "one"]);
-        assert!(text.contains("new has those of one; its own: ./x bench --set runq=new"), "{text}");
+        assert!(
+            text.contains("new has the costs of one; its own: ./x bench --set runq=new"),
+            "{text}"
+        );
     }
 }

@@ -12,7 +12,9 @@ use std::boxed::Box;
 
 use percpu::{CpuId, Crit};
 
-use crate::{Context, Life, Name, Priority, RunQueue, Scheduler, Thread, ThreadRef, Unstarted};
+use crate::{
+    Context, Life, Name, Priority, RunQueue, Scheduler, State, Thread, ThreadRef, Unstarted,
+};
 
 fn crit() -> Crit {
     // SAFETY: a test's schedulers are used by this host thread alone.
@@ -53,4 +55,8 @@ fn thread(name: &str, priority: u8, life: Life) -> Unstarted {
 
 fn spawn<Q: RunQueue>(own: &mut Scheduler<Q>, name: &str, priority: u8) -> ThreadRef {
     own.spawn(&crit(), thread(name, priority, Life::Detached))
+}
+
+fn state<Q: RunQueue>(own: &Scheduler<Q>, thread: ThreadRef) -> State {
+    own.threads().find(|one| one.thread == thread).map_or(State::Unstarted, |one| one.state)
 }

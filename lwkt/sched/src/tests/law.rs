@@ -8,10 +8,10 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{boot_with, crit, spawn};
+use super::{boot_with, crit, spawn, state};
 use crate::queue::{self, NAMES, Use};
 use crate::{
-    Change, Conditions, Next, Priority, Reason, RunQueue, Scheduler, ThreadRef, Wake, Why,
+    Change, Conditions, Next, Priority, Reason, RunQueue, Scheduler, State, ThreadRef, Wake, Why,
 };
 
 std::thread_local! {
@@ -115,10 +115,7 @@ fn take<Q: RunQueue>(
                 prop_assert_eq!(own.block(&crit, LINE), Next::Switch(victim));
                 ready.remove(&at);
                 prop_assert_eq!(own.resumed(&crit), Next::Same);
-            } else if own
-                .threads()
-                .any(|one| one.thread == threads[at] && one.state == crate::State::Ready)
-            {
+            } else if state(own, threads[at]) == State::Ready {
                 // Refused: it was woken as others are.
                 ready.insert(at);
             }
@@ -131,12 +128,9 @@ fn take<Q: RunQueue>(
             prop_assert_eq!(own.deschedule(&crit, threads[at]), Change::Done);
         }
         Step::Schedule(at) if at < threads.len() => {
-            let states = |own: &Scheduler<Q>| {
-                own.threads().find(|one| one.thread == threads[at]).map(|one| one.state)
-            };
-            let was = states(own);
+            let was = state(own, threads[at]);
             prop_assert_eq!(own.schedule(&crit, threads[at]), Change::Done);
-            if was == Some(crate::State::Descheduled) {
+            if was == State::Descheduled {
                 ready.insert(at);
             }
         }

@@ -3,7 +3,7 @@
 use percpu::CpuId;
 
 use super::single::each_policy;
-use super::{boot, crit, spawn};
+use super::{boot, crit, spawn, state};
 use crate::queue::Chosen;
 use crate::{
     Change, Conditions, Give, Left, Next, Priority, Rare, Reason, Refusal, RunQueue, Scheduler,
@@ -32,10 +32,6 @@ fn waiting<Q: RunQueue>(own: &mut Scheduler<Q>, name: &str, priority: u8) -> Thr
     }
     assert_ne!(own.block(&crit(), LINE), Next::Same);
     thread
-}
-
-fn state<Q: RunQueue>(own: &Scheduler<Q>, thread: ThreadRef) -> State {
-    own.threads().find(|one| one.thread == thread).map_or(State::Unstarted, |one| one.state)
 }
 
 fn a_borrowed_switch_returns_to_its_victim<Q: RunQueue>() {

@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use percpu::CpuId;
 
-use super::{boot, crit, memory, spawn, thread};
+use super::{boot, crit, memory, spawn, state, thread};
 use crate::{
     Change, Chase, Give, Join, Left, Life, MOST_FORWARDS, Name, Next, Priority, Rare, Reason,
     RunQueue, Scheduler, State, Stays, ThreadCache, ThreadRef, Wake, Why,
@@ -34,10 +34,6 @@ each_policy! {
     descheduled_until_scheduled descheduled_while_it_waits_or_runs evicted_where_it_gives_way
     priorities_change_in_place rare_conditions_are_tested_once
     the_report_names_all
-}
-
-fn state<Q: RunQueue>(own: &Scheduler<Q>, thread: ThreadRef) -> State {
-    own.threads().find(|one| one.thread == thread).map_or(State::Unstarted, |one| one.state)
 }
 
 fn equals_take_turns<Q: RunQueue>() {

@@ -67,7 +67,7 @@ pub struct Cpu {
 pub struct Counters {
     /// Entries from ring 3 by `syscall`.
     pub entries: Counter,
-    /// Timer interrupts taken.
+    /// Times that its timer has fired.
     pub timers: Counter,
     /// Interrupts that nobody asked for.
     pub unexpected: Counter,

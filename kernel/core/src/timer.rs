@@ -169,6 +169,7 @@ pub(crate) fn rearm(crit: &Crit) {
 /// The timer has fired: does what is due. On its own CPU, after the interrupt handler.
 pub(crate) fn fired(crit: &Crit) {
     let cpu = here();
+    cpu.counters.timers.add(crit, 1);
     let now = now();
     cpu.scheduler.with(crit, |s| s.expire(crit, now).for_each(drop));
     interrupt::expired(crit);
@@ -235,8 +236,5 @@ extern "C" fn core_timer() {
     if arch::cpu::in_crit() {
         return cpu.leave_mark(|cpu| cpu.timer_due.store(true, Ordering::Relaxed));
     }
-    cpu::handle(|crit| {
-        cpu.counters.timers.add(crit, 1);
-        fired(crit);
-    });
+    cpu::handle(|crit| fired(crit));
 }

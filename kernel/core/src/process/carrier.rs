@@ -248,7 +248,13 @@ impl Carrier {
                     return Some(produced);
                 }
                 if !self.attention.any() {
-                    self.own.with(crit, |own| (own.waiting, own.due) = (own.thread, timer::NEVER));
+                    let far = self.own.with(crit, |own| {
+                        (own.waiting, own.due) = (own.thread, timer::NEVER);
+                        tick::is_far(own.interval)
+                    });
+                    if far {
+                        timer::set_tick(crit, None);
+                    }
                     let why = Why::on(Reason::Completion, self);
                     if deadline == abi::NO_DEADLINE {
                         thread::block(crit, cx, why)
@@ -256,6 +262,10 @@ impl Carrier {
                         thread::sleep_until(crit, cx, why, deadline)
                     }
                     self.own.with(crit, |own| own.waiting = None);
+                    if far {
+                        // Whoever goes on upon a stack that nobody else used meanwhile does not `arrive`.
+                        tick::go_on(crit, self);
+                    }
                 }
                 None
             });

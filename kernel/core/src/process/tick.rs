@@ -10,6 +10,17 @@ use percpu::Crit;
 /// How long a process runs before an equal on its CPU does, in nanoseconds.
 const QUANTUM: u64 = 1_000_000;
 
+/// In nanoseconds: ticks further apart than this do not stay in the timer when a turn ends by a wait.
+const FAR: u64 = 10_000_000;
+
+/// Whether a tick that is so many nanoseconds off is taken out of the timer for a wait. It comes for nobody then, which costs less
+/// than to take it out, once; but one that is far off would have the timer armed again and again, and look to whoever watches for
+/// deadlocks as if something was to come.
+#[inline]
+pub(super) fn is_far(interval: u64) -> bool {
+    interval > FAR
+}
+
 /// Arms the tick of a CPU process whose turn goes on, for what is left of it: others that come in between, however often, do not
 /// put the tick off.
 pub(super) fn go_on(crit: &Crit, carrier: &Carrier) {

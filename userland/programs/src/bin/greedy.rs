@@ -1,6 +1,7 @@
 //! Tries to keep the CPU from its equals by means of its own tick: it can only be ended from outside.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+use program::sync::Semaphore;
 use program::{process, thread};
 use programs::ensure;
 
@@ -29,6 +30,10 @@ fn greedy() -> i64 {
             let next = (process::clock() / PERIOD + 1) * PERIOD;
             while process::clock() < next {}
             let _ = process::set_tick(0);
+        },
+        // Waits for what never comes, without a time.
+        5 => loop {
+            Semaphore::new(0).wait();
         },
         // Is away for a moment, shortly before its turn is over: its tick comes in the turn of another.
         _ => loop {

@@ -4,7 +4,7 @@
 //!   probe::switched(t) ─▶ _damselfly_probe_switched ─▶ this CPU's log ─▶ end: out, as records for the runner
 //!                         (one instruction takes the place, the others fill and count it)
 //! ```
-//! Law: a log is its CPU's; it keeps the last [`RECORDS`] events, and counts all. Before [`begin`] and after [`end`] probes write to
+//! Law: a log is its CPU's; it keeps the last [`RECORDS`] events since [`begin`], and counts all of them. Before [`begin`] and after [`end`] probes write to
 //! a record that nobody reads. Of a kernel that ends before [`end`] the runner reads the logs out of memory ([`Directory`]).
 
 use crate::cpu::{self, Cpu};
@@ -193,7 +193,10 @@ pub fn begin() -> Result<(), NoMemory> {
         ipi::call(cpu.id(), |crit| {
             let cpu = cpu::here();
             for (log, all) in cpu.logs.iter().zip(&DIRECTORY) {
-                log.set(core::ptr::with_exposed_provenance_mut(base), records);
+                arch::irq::without(|| {
+                    log.set(core::ptr::with_exposed_provenance_mut(base), records);
+                    log.counts.iter().for_each(|one| one.add(crit, one.get().wrapping_neg()));
+                });
                 all.cpus[cpu.id().index()].store(core::ptr::from_ref(log).cast_mut(), Relaxed);
             }
             cpu.scheduler.with(crit, |s| s.threads().for_each(|one| started(one.thread, one.name)));
@@ -219,31 +222,33 @@ struct Kept {
     records: usize,
     /// Bytes written to it.
     written: u64,
+    counts: [u64; Kind::ALL.len()],
 }
 
 impl Kept {
     fn stop(log: &Log) -> Self {
         let (base, mask) = (log.base.load(Relaxed), log.mask.load(Relaxed));
-        let written = log.at.load(Relaxed);
-        log.set(NOWHERE.0.get(), 1);
+        let (written, counts) = arch::irq::without(|| {
+            let written = log.at.load(Relaxed);
+            log.set(NOWHERE.0.get(), 1);
+            (written, log.counts.each_ref().map(Counter::get))
+        });
         for all in &DIRECTORY {
             all.cpus[cpu::here().id().index()].store(core::ptr::null_mut(), Relaxed);
         }
-        Self { base: base.expose_provenance(), records: mask as usize / Record::BYTES + 1, written }
+        let records = mask as usize / Record::BYTES + 1;
+        Self { base: base.expose_provenance(), records, written, counts }
     }
 
     fn send(&self, cpu: &Cpu) {
         let events = self.written as usize / Record::BYTES;
         let first = events.saturating_sub(self.records);
-        for log in &cpu.logs {
-            let counts = Kind::ALL.iter().zip(&log.counts);
-            let counts: Vec<_> = counts.map(|(kind, count)| (kind.name(), count.get())).collect();
-            records::emit(&Out::Timeline {
-                cpu: cpu.id().index() as u64,
-                lost: first as u64,
-                counts: Named::Plain(&counts),
-            });
-        }
+        let counts: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).zip(self.counts).collect();
+        records::emit(&Out::Timeline {
+            cpu: cpu.id().index() as u64,
+            lost: first as u64,
+            counts: Named::Plain(&counts),
+        });
         let mut bytes = [0; Record::BYTES * EACH];
         let mut at = first;
         while at < events {

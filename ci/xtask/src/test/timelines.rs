@@ -75,6 +75,7 @@ fn all() -> Result<Done> {
             let came_to_pass = |event: &&str| said.lines().any(|line| is_count_of(line, event));
             let missing = traced.events.iter().filter(|event| !came_to_pass(event));
             wrong.extend(missing.map(|event| format!("no event {event}")));
+            wrong.extend(unaccounted(&said));
             done.count(wrong.is_empty());
             let name = traced.name;
             wrong.iter().for_each(|what| done.output.push_str(&format!("{name}: {what}\n")));
@@ -87,8 +88,8 @@ fn all() -> Result<Done> {
 
 /// Traces, and comes back with what was printed and the file.
 fn trace(words: &[&str], passes: bool, done: &mut Done) -> Result<Option<(String, Value)>> {
-    let path = place::made().join("timeline.json");
-    let _ = std::fs::remove_file(&path);
+    let folder = tempfile::tempdir().context("a folder for a timeline")?;
+    let path = folder.path().join("timeline.json");
     let mut own = Command::new(place::myself());
     own.current_dir(place::root()).arg("trace").args(words).arg("-o").arg(&path);
     let (fine, output) = run(&mut own)?;
@@ -99,6 +100,20 @@ fn trace(words: &[&str], passes: bool, done: &mut Done) -> Result<Option<(String
     }
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     Ok(Some((output, serde_json::from_str(&text)?)))
+}
+
+/// Every event is counted, and in the file or among those that were not kept.
+fn unaccounted(said: &str) -> Option<String> {
+    let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
+    let is_head = |line: &&str| line.trim_start().starts_with("events of the whole run");
+    let counts = said.lines().skip_while(|line| !is_head(line)).skip(1);
+    let total: u64 = counts.map_while(|line| number(line.trim().split_once(' ')?.1)).sum();
+    let both = || {
+        let (kept, rest) = said.split_once(" events; ")?;
+        Some(number(kept.rsplit('(').next()?)? + number(rest)?)
+    };
+    let both = both().unwrap_or(0);
+    (total == 0 || total != both).then(|| format!("{total} events counted, {both} accounted for"))
 }
 
 /// Whether a line says how often an event came to pass.

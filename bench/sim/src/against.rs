@@ -100,6 +100,8 @@ pub struct Row {
     pub group: String,
     /// What is counted.
     pub name: &'static str,
+    /// In what, where it is no number of events.
+    pub unit: &'static str,
     /// By the simulator.
     pub sim: u64,
     /// By the kernel, if it counts that.
@@ -148,36 +150,36 @@ const PATHS: Class = Class::Listed(
 );
 const UNCOUNTED: Class = Class::Listed("the kernel does not count it");
 
-type OfGroup = (&'static str, Class, fn(&Group) -> u64);
+type OfGroup = (&'static str, &'static str, Class, fn(&Group) -> u64);
 const OF_A_GROUP: [OfGroup; 12] = [
-    ("threads", Class::Exact, |group| group.threads as u64),
-    ("came", Class::Exact, |group| group.came),
-    ("done", Class::Exact, |group| group.done),
-    ("in_flight", Class::Exact, |group| group.in_flight),
-    ("service", Class::Exact, |group| group.service),
-    ("cpu_time", Class::Near, |group| group.cpu_time),
-    ("jain_ppm", Class::Near, |group| (group.jain * 1e6) as u64),
-    ("wakes", Class::Near, |group| group.wakes.count),
-    ("wake_to_run_p50", PATHS, |group| group.wakes.p50),
-    ("wake_to_run_p99", PATHS, |group| group.wakes.p99),
-    ("wake_to_run_p999", PATHS, |group| group.wakes.p999),
-    ("wake_to_run_max", PATHS, |group| group.wakes.max),
+    ("threads", "", Class::Exact, |group| group.threads as u64),
+    ("came", "", Class::Exact, |group| group.came),
+    ("done", "", Class::Exact, |group| group.done),
+    ("in_flight", "", Class::Exact, |group| group.in_flight),
+    ("service", "ns", Class::Exact, |group| group.service),
+    ("cpu_time", "ns", Class::Near, |group| group.cpu_time),
+    ("jain_ppm", "", Class::Near, |group| (group.jain * 1e6) as u64),
+    ("wakes", "", Class::Near, |group| group.wakes.count),
+    ("wake_to_run_p50", "ns", PATHS, |group| group.wakes.p50),
+    ("wake_to_run_p99", "ns", PATHS, |group| group.wakes.p99),
+    ("wake_to_run_p999", "ns", PATHS, |group| group.wakes.p999),
+    ("wake_to_run_max", "ns", PATHS, |group| group.wakes.max),
 ];
 
-type OfAll = (&'static str, Class, fn(&Report) -> u64);
+type OfAll = (&'static str, &'static str, Class, fn(&Report) -> u64);
 const OF_ALL: [OfAll; 12] = [
-    ("migrations", Class::Exact, |report| report.migrations),
-    ("ring_messages", Class::Exact, |report| report.messages),
-    ("duration", Class::Near, |report| report.duration),
-    ("switches", Class::Near, |report| report.switches),
-    ("waits", Class::Near, |report| report.waits),
-    ("rests", Class::Near, |report| report.rests),
-    ("ticks", Class::Near, |report| report.ticks),
-    ("ipi_sent", Class::Near, |report| report.ipis_sent),
-    ("ipi_avoided", Class::Part("ring_messages"), |report| report.ipis_avoided),
-    ("ring_full", Class::Part("ring_messages"), |report| report.ring_full),
-    ("in_kernel", UNCOUNTED, |report| report.in_kernel),
-    ("idle_while_waiting", UNCOUNTED, |report| report.idle_while_waiting),
+    ("migrations", "", Class::Exact, |report| report.migrations),
+    ("ring_messages", "", Class::Exact, |report| report.messages),
+    ("duration", "ns", Class::Near, |report| report.duration),
+    ("switches", "", Class::Near, |report| report.switches),
+    ("waits", "", Class::Near, |report| report.waits),
+    ("rests", "", Class::Near, |report| report.rests),
+    ("ticks", "", Class::Near, |report| report.ticks),
+    ("ipi_sent", "", Class::Near, |report| report.ipis_sent),
+    ("ipi_avoided", "", Class::Part("ring_messages"), |report| report.ipis_avoided),
+    ("ring_full", "", Class::Part("ring_messages"), |report| report.ring_full),
+    ("in_kernel", "ns", UNCOUNTED, |report| report.in_kernel),
+    ("idle_while_waiting", "ns", UNCOUNTED, |report| report.idle_while_waiting),
 ];
 
 /// What depends on who comes first, where threads are pulled: who waits when somebody asks.
@@ -190,27 +192,30 @@ pub fn rows(workload: &Workload, report: &Report, played: &Played) -> Vec<Row> {
     let mut rows = Vec::new();
     for group in &report.groups {
         let counts = played.groups.get(&group.name).unwrap_or(&nothing);
-        let sims = OF_A_GROUP.map(|(name, class, sim)| (name, class, sim(group)));
+        let sims = OF_A_GROUP.map(|(name, unit, class, sim)| (name, unit, class, sim(group)));
         rows.extend(pairs(&group.name, &sims, counts));
     }
-    let sims = OF_ALL.map(|(name, class, sim)| {
+    let sims = OF_ALL.map(|(name, unit, class, sim)| {
         let near = pulled && WHERE_PULLED.contains(&name);
-        (name, if near { Class::Near } else { class }, sim(report))
+        (name, unit, if near { Class::Near } else { class }, sim(report))
     });
     rows.extend(pairs("", &sims, &played.counts));
     rows
 }
 
-fn pairs(group: &str, sims: &[(&'static str, Class, u64)], counts: &Counts) -> Vec<Row> {
+/// A counter's name, unit and class, and what the simulator counted.
+type Simulated = (&'static str, &'static str, Class, u64);
+
+fn pairs(group: &str, sims: &[Simulated], counts: &Counts) -> Vec<Row> {
     let larger = |name: &str, sim: u64| counts.get(name).copied().unwrap_or(0).max(sim);
-    let row = |&(name, class, sim): &(&'static str, Class, u64)| {
+    let row = |&(name, unit, class, sim): &Simulated| {
         let whole = match class {
             Class::Part(of) => sims.iter().find(|(name, ..)| *name == of).copied(),
             _ => None,
         };
-        let whole = whole.map_or(larger(name, sim), |(name, _, sim)| larger(name, sim));
+        let whole = whole.map_or(larger(name, sim), |(name, .., sim)| larger(name, sim));
         let (group, kernel) = (group.to_owned(), counts.get(name).copied());
-        Row { group, name, sim, kernel, class, whole }
+        Row { group, name, unit, sim, kernel, class, whole }
     };
     sims.iter().map(row).collect()
 }
@@ -222,7 +227,8 @@ pub fn table(rows: &[Row]) -> String {
     for row in rows {
         let label = format!("{:<13} {}", row.group, row.name);
         let kernel = row.kernel.map_or("-".to_owned(), |kernel| kernel.to_string());
-        text += &format!("{label:<36} {:>14} {kernel:>14}  {}\n", row.sim, verdict(row));
+        let unit = row.unit;
+        text += &format!("{label:<33} {unit:>2} {:>14} {kernel:>14}  {}\n", row.sim, verdict(row));
         if let Class::Listed(reason) = row.class
             && !why.contains(&reason)
         {

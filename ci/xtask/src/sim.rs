@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use bench_report::json::Raw;
-use runner::{Event, Request, explain};
+use runner::{Event, Request, explain, probe};
 
 use crate::cli::{Seed, SimArgs};
 use crate::collect::{Collected, Lines};
@@ -29,6 +29,7 @@ pub fn all(seed: u64) -> Result<Status> {
         list: false,
         cpus: None,
         kernel: false,
+        qemu: None,
         jobs: None,
         stretch: None,
         set: Vec::new(),
@@ -43,6 +44,10 @@ pub fn run(args: &SimArgs) -> Result<Status> {
     if let Some(wrong) = settings::twice(&args.set) {
         crate::complain!("x: {wrong}");
         return Ok(Status::Usage);
+    }
+    if let Some(missing) = args.qemu.as_deref().and_then(|qemu| probe::is_there(qemu).err()) {
+        crate::complain!("x: {missing}");
+        return Ok(Status::from_code(missing.status()));
     }
     // In a folder of its own: with its 1,024 CPUs all below it is another build than the tests'.
     let program = host::program("sim", "models", &["--package=sim", "--features=cpus-1024"])?;
@@ -107,8 +112,8 @@ fn both(
     set: &[Axis],
     sim: impl Fn(u32, &[Axis]) -> Command,
 ) -> Result<Status> {
-    let (form, records) = (place::made().join("workload.form"), place::made().join("played.jsonl"));
-    std::fs::create_dir_all(place::made())?;
+    let folder = tempfile::tempdir().context("a folder for what is played")?;
+    let (form, records) = (folder.path().join("workload.form"), folder.path().join("played.jsonl"));
     let written = host::run(sim(cpus, set).arg("--form").arg(&form))?;
     if written != Status::Passed {
         return Ok(written);
@@ -130,6 +135,7 @@ fn play(
     let variants: Vec<_> = set.iter().map(Axis::first).filter(|one| !one.is_usual()).collect();
     let mut request = Request::new(build::kernel(&[], &variants)?);
     (request.cpus, request.seed) = (cpus, args.seed.seed);
+    request.qemu = args.qemu.clone().unwrap_or(request.qemu);
     request.words = vec!["run=play".to_owned()];
     request.cache = Some(place::made());
     request.initrd = Some(form.to_owned());

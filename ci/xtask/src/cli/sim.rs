@@ -27,6 +27,10 @@ pub struct SimArgs {
     #[arg(long, requires = "workload", conflicts_with_all = ["json", "list"])]
     pub kernel: bool,
 
+    /// QEMU to have the kernel play on, a path or a name in PATH; qemu-system-x86_64 without it.
+    #[arg(long, value_name = "PATH", requires = "kernel")]
+    pub qemu: Option<PathBuf>,
+
     /// Jobs of each thread that gets no requests: when they are done, the workload is over. With --kernel 100 without it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub jobs: Option<u64>,

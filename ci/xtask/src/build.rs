@@ -1,5 +1,6 @@
 //! Builds the kernel: ring-3 programs first, packed into one image, then the kernel that embeds it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -32,14 +33,14 @@ pub fn kernel(features: &[&str], variants: &[Variant]) -> Result<PathBuf> {
         variants,
         Some(&packed),
     )?;
-    let Some((_, path)) = built.into_iter().find(|(name, _)| name == "damselfly") else {
+    let Some(path) = built.named("damselfly") else {
         bail!("package image made no binary named damselfly");
     };
     let choices = features.iter().map(|feature| (*feature).to_owned());
     let choices = choices.chain(variants.iter().map(ToString::to_string));
     let name = std::iter::once("damselfly".to_owned()).chain(choices).collect::<Vec<_>>().join("+");
     let image = place::made().join(name);
-    replace(&path, &image)?;
+    replace(path, &image)?;
     say_how_long(&image, started);
     Ok(image)
 }
@@ -79,20 +80,13 @@ pub fn programs_image(variants: &[Variant]) -> Result<PathBuf> {
         .with_context(|| format!("cannot make {}", programs.display()))?;
     let mut files = Vec::new();
     let packages = RING_3.map(|name| format!("--package={name}"));
-    for (name, path) in cargo_build(
-        ("the programs of ring 3", &toolchain::rustflags()?),
-        &packages,
-        &[],
-        &variants,
-        None,
-    )? {
-        let elf =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        files.push((
-            name.clone(),
-            archive::loadable(&elf).with_context(|| path.display().to_string())?,
-        ));
-        replace(&path, &programs.join(&name))?;
+    let flags = toolchain::rustflags()?;
+    let built = cargo_build(("the programs of ring 3", &flags), &packages, &[], &variants, None)?;
+    for (name, path) in &built.binaries {
+        let elf = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let loadable = archive::loadable(&elf).with_context(|| path.display().to_string())?;
+        files.push((name.clone(), loadable));
+        replace(path, &programs.join(name))?;
     }
     files.sort();
     let packed = place::made().join(format!("programs{words}.img"));
@@ -105,25 +99,37 @@ pub fn machine() -> Result<PathBuf> {
     let what = ["--package=arch", "--example=machine"];
     let built =
         cargo_build(("the smallest kernel", &toolchain::rustflags()?), &what, &[], &[], None)?;
-    let machine = built.into_iter().find(|(name, _)| name == "machine");
-    Ok(machine.context("package arch made no example named machine")?.1)
+    Ok(built.named("machine").context("package arch made no example named machine")?.clone())
 }
 
-/// Builds for the bare machine what cargo's words name; the binaries by name.
+/// What cargo built.
+struct Built {
+    binaries: Vec<(String, PathBuf)>,
+    /// Locked as long as the binaries lie where they are named: whoever builds with other features puts his own in their place.
+    _alone: File,
+}
+
+impl Built {
+    fn named(&self, name: &str) -> Option<&PathBuf> {
+        self.binaries.iter().find(|(own, _)| own == name).map(|(_, path)| path)
+    }
+}
+
+/// Builds for the bare machine what cargo's words name.
 fn cargo_build(
     (name, flags): (&str, &str),
     what: &[impl AsRef<str>],
     features: &[&str],
     variants: &[Variant],
     programs: Option<&Path>,
-) -> Result<Vec<(String, PathBuf)>> {
-    let mut cargo = Command::new(toolchain::cargo());
+) -> Result<Built> {
+    let (mut cargo, folder) = (Command::new(toolchain::cargo()), target_folder(variants));
     cargo
         .current_dir(place::root())
         .args(["build", "--release", "--quiet", "--message-format=json-render-diagnostics"])
         .args(["--target", toolchain::TARGET])
         .arg("--target-dir")
-        .arg(target_folder(variants))
+        .arg(&folder)
         .args(what.iter().map(AsRef::as_ref))
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .envs(variants.iter().map(|variant| (variant.key.variable, variant.name)))
@@ -136,11 +142,43 @@ fn cargo_build(
     }
     let name = std::iter::once(name.to_owned()).chain(variants.iter().map(ToString::to_string));
     let name = name.collect::<Vec<_>>().join(" ");
-    let output = patiently(&name, || cargo.output()).context("cargo does not start")?;
+    let (alone, output) = patiently(&name, || {
+        begin_with_what_is_built(&folder)?;
+        let alone = alone_in(&folder)?;
+        anyhow::Ok((alone, cargo.output().context("cargo does not start")?))
+    })?;
     if !output.status.success() {
         bail!("the kernel does not build; the compiler says above where");
     }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect())
+    let binaries = String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect();
+    Ok(Built { binaries, _alone: alone })
+}
+
+/// A folder of variants that is not there yet begins as a copy of the usual one's, so that cargo builds only what the variants make a
+/// difference to. Whatever goes wrong with that costs time, and nothing else.
+fn begin_with_what_is_built(folder: &Path) -> Result<()> {
+    let usual = target_folder(&[]);
+    if folder.exists() || !usual.exists() {
+        return Ok(());
+    }
+    let _still = alone_in(&usual)?;
+    let copy = folder.with_added_extension("copy");
+    // Of one that was ended.
+    let _ = std::fs::remove_dir_all(&copy);
+    // With its times, by which cargo knows what is older than its sources.
+    let copied = Command::new("cp").arg("-a").args([&usual, &copy]).stderr(Stdio::null()).status();
+    if !copied.is_ok_and(|status| status.success()) || std::fs::rename(&copy, folder).is_err() {
+        let _ = std::fs::remove_dir_all(&copy);
+    }
+    Ok(())
+}
+
+/// Waits until nobody else of ours builds in this folder, and keeps others from it.
+fn alone_in(folder: &Path) -> Result<File> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let path = folder.join("x.lock");
+    let lock = || File::create(&path).and_then(|file| file.lock().map(|()| file));
+    lock().with_context(|| format!("cannot lock {}", path.display()))
 }
 
 /// Where cargo builds: each set of variants has a folder of its own, so that who goes from one to the other builds nothing anew.

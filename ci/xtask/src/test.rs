@@ -2,7 +2,7 @@
 //!
 //! The steps are found, not listed: a crate that joins the workspace, or gains a feature `loom` or `shuttle`, is
 //! tested without a word here. A step's output is kept and shown when it fails, and left in a file, for who sees only the
-//! end of it.
+//! end of it. Steps run one after the other, as most keep all cores busy; those that say they do not run side by side.
 
 mod baseline;
 mod clocks;
@@ -57,18 +57,15 @@ pub fn test(args: &TestArgs) -> Result<Status> {
 
     let (mut passed, mut failed) = (0, 0);
     let mut failures = Vec::new();
-    for step in chosen {
-        announce(&step.name);
-        let started = Instant::now();
-        let done = (step.run)().unwrap_or_else(|error| Done::failure(format!("{error:#}")));
-        report(step, &done, started.elapsed());
-        passed += done.passed;
-        failed += done.failed;
-        if args.verbose || done.failed > 0 {
-            out::text(format_args!("{}", indented(&done.output)));
-        }
-        if keep(&step.name, &done)? {
-            failures.push(step.name.as_str());
+    for group in chosen.chunk_by(|one, next| one.bears_others && next.bears_others) {
+        let outcomes = side_by_side::map(group, |step| outcome(step, args.verbose));
+        for (step, done) in group.iter().zip(outcomes) {
+            let done = done?;
+            passed += done.passed;
+            failed += done.failed;
+            if done.failed > 0 {
+                failures.push(step.name.as_str());
+            }
         }
     }
     if !failures.is_empty() {
@@ -76,6 +73,21 @@ pub fn test(args: &TestArgs) -> Result<Status> {
     }
     say!("{passed} passed, {failed} failed");
     Ok(if failed == 0 { Status::Passed } else { Status::Failed })
+}
+
+/// Runs a step and tells of it.
+fn outcome(step: &Step, verbose: bool) -> Result<Done> {
+    announce(&step.name);
+    let started = Instant::now();
+    let done = (step.run)().unwrap_or_else(|error| Done::failure(format!("{error:#}")));
+    // What is said of one step is said at a stretch.
+    let _whole = std::io::stdout().lock();
+    report(step, &done, started.elapsed());
+    if verbose || done.failed > 0 {
+        out::text(format_args!("{}", indented(&done.output)));
+    }
+    keep(&step.name, &done)?;
+    Ok(done)
 }
 
 /// On a terminal, the name of what takes so long.
@@ -87,12 +99,10 @@ fn announce(name: &str) {
 }
 
 /// Leaves the output of a step that failed in a file of its own, and says where; takes away what an earlier run left.
-/// Whether it failed.
-fn keep(name: &str, done: &Done) -> Result<bool> {
+fn keep(name: &str, done: &Done) -> Result<()> {
     let folder = place::made().join("failed");
     let file = folder.join(format!("{name}.log"));
-    let failed = done.failed > 0;
-    if failed {
+    if done.failed > 0 {
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         std::fs::write(&file, &done.output).with_context(|| file.display().to_string())?;
         say!("    all of this is in {}", place::shown(&file));
@@ -100,7 +110,7 @@ fn keep(name: &str, done: &Done) -> Result<bool> {
         // Most times there is none.
         let _ = std::fs::remove_file(&file);
     }
-    Ok(failed)
+    Ok(())
 }
 
 fn report(step: &Step, done: &Done, took: Duration) {

@@ -159,7 +159,8 @@ fn the_printed_command_works_when_pasted() {
 #[test]
 fn explained_without_a_line_that_is_too_long() {
     each_qemu(|bench, qemu| {
-        let request = bench.request(&bench.kernel(&[SAY_HI, SPIN].concat()), qemu);
+        let mut request = bench.request(&bench.kernel(&[SAY_HI, SPIN].concat()), qemu);
+        request.limits.boot = request.limits.cap;
         let report = run(&request);
         let lines = explain::lines(&report, &request, Some("bench kernel/switch"));
         assert!(lines[0].starts_with("HANG in bench kernel/switch: nothing heard for "));

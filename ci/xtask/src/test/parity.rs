@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use super::side_by_side;
 use super::steps::{Done, Step, run, step};
 use crate::place;
 
@@ -21,11 +22,18 @@ const PLAYED: [(&str, usize); 6] = [
 pub fn parity() -> Step {
     let what =
         "the simulator's counters are the kernel's, on 1, 4 and 16 CPUs, and under each policy";
-    step("parity", what, || PLAYED.iter().try_fold(Done::default(), |done, one| play(done, *one)))
+    step("parity", what, || {
+        let mut done = Done::default();
+        for played in side_by_side::map(&PLAYED, |one| play(*one)) {
+            done.add(played?);
+        }
+        Ok(done)
+    })
 }
 
 /// A test for each machine.
-fn play(mut done: Done, (words, machines): (&str, usize)) -> Result<Done> {
+fn play((words, machines): (&str, usize)) -> Result<Done> {
+    let mut done = Done::default();
     let mut own = Command::new(place::myself());
     own.current_dir(place::root()).args(["sim", "--kernel"]).args(words.split(' '));
     let (fine, output) = run(&mut own)?;

@@ -62,7 +62,7 @@ fn difference(a: Option<&Map<String, Value>>, b: Option<&Map<String, Value>>) ->
         .collect()
 }
 
-/// Runs `f` while two threads for each CPU of the host do nothing, busily.
+/// Runs `f` while a thread for each CPU of the host does nothing, busily.
 fn while_busy<R>(f: impl FnOnce() -> R) -> R {
     /// Ends the threads, also when `f` panics.
     struct Over<'a>(&'a AtomicBool);
@@ -72,7 +72,7 @@ fn while_busy<R>(f: impl FnOnce() -> R) -> R {
         }
     }
     let over = AtomicBool::new(false);
-    let threads = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         let _over = Over(&over);
         for _ in 0..threads {

@@ -1,5 +1,6 @@
 //! The steps, in the order in which they run: what fails fast comes first.
 
+use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,8 +20,16 @@ pub struct Step {
     pub name: String,
     /// What holds when it passes.
     pub what: String,
+    /// Whether it may run beside its neighbours that do, too: it leaves cores of the host free, and files of its own alone.
+    pub bears_others: bool,
     /// Finds out.
-    pub run: Box<dyn Fn() -> Result<Done>>,
+    pub run: Box<dyn Fn() -> Result<Done> + Send + Sync>,
+}
+
+impl Step {
+    fn beside_others(self) -> Self {
+        Self { bears_others: true, ..self }
+    }
 }
 
 /// What a step found.
@@ -93,25 +102,31 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(planted::planted());
     steps.push(cures::cures());
     steps.push(orders::orders());
-    steps.push(baseline::baseline());
-    steps.push(repeats::repeats());
-    steps.push(explained::explained());
-    steps.push(timelines::timelines());
-    steps.push(curves::curves());
-    steps.push(parity::parity());
-    steps.push(pandas::pandas());
-    steps.extend(readme::steps());
-    steps.extend(readme::recipes());
+    steps.extend(one_machine_at_a_time().map(Step::beside_others));
     Ok(steps)
+}
+
+/// What types commands, mostly, of which each keeps one core busy; the longest first.
+fn one_machine_at_a_time() -> impl Iterator<Item = Step> {
+    let others = [
+        repeats::repeats(),
+        parity::parity(),
+        explained::explained(),
+        baseline::baseline(),
+        timelines::timelines(),
+        curves::curves(),
+        pandas::pandas(),
+    ];
+    readme::recipes().into_iter().chain(readme::steps()).chain(others)
 }
 
 /// A step.
 pub fn step(
     name: impl Into<String>,
     what: impl Into<String>,
-    run: impl Fn() -> Result<Done> + 'static,
+    run: impl Fn() -> Result<Done> + Send + Sync + 'static,
 ) -> Step {
-    Step { name: name.into(), what: what.into(), run: Box::new(run) }
+    Step { name: name.into(), what: what.into(), bears_others: false, run: Box::new(run) }
 }
 
 fn format(sources: Vec<PathBuf>) -> Step {
@@ -289,9 +304,8 @@ const LIMIT: Duration = Duration::from_secs(1200);
 /// Runs a command; whether it was content, and all that it printed, in the order in which it was printed.
 pub fn run(command: &mut Command) -> Result<(bool, String)> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let log = place::made().join("step.log");
-    std::fs::create_dir_all(place::made())?;
-    let file = std::fs::File::create(&log).with_context(|| log.display().to_string())?;
+    let mut log = tempfile::tempfile().context("a file for what a command prints")?;
+    let file = log.try_clone()?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     let mut child = command.spawn().with_context(|| format!("{program} does not start"))?;
     let started = Instant::now();
@@ -306,7 +320,10 @@ pub fn run(command: &mut Command) -> Result<(bool, String)> {
         }
         std::thread::sleep(Duration::from_millis(20));
     };
-    let mut text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
+    let mut bytes = Vec::new();
+    log.rewind()?;
+    log.read_to_end(&mut bytes)?;
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
     if status.is_none() {
         text.push_str(&format!(
             "{program} was still running after {} s and was ended\n",

@@ -248,9 +248,10 @@ impl Carrier {
                     return Some(produced);
                 }
                 if !self.attention.any() {
-                    let far = self.own.with(crit, |own| {
-                        (own.waiting, own.due) = (own.thread, timer::NEVER);
-                        tick::is_far(own.interval)
+                    let (far, due) = self.own.with(crit, |own| {
+                        own.waiting = own.thread;
+                        let due = core::mem::replace(&mut own.due, timer::NEVER);
+                        (tick::is_far(own.interval), due)
                     });
                     if far {
                         timer::set_tick(crit, None);
@@ -263,8 +264,7 @@ impl Carrier {
                     }
                     self.own.with(crit, |own| own.waiting = None);
                     if far {
-                        // Whoever goes on upon a stack that nobody else used meanwhile does not `arrive`.
-                        tick::go_on(crit, self);
+                        tick::go_on_by(crit, self, due);
                     }
                 }
                 None

@@ -8,7 +8,7 @@
 //! A CPU process that is in ring 3, also in an endless loop, is interrupted by the message that tells it.
 
 use super::object::{self, Who};
-use super::{Attention, Carrier, Process};
+use super::{Attention, Carrier, Process, tick};
 use crate::cpu::{critical, here};
 use crate::fallible::Shared;
 use crate::{ipi, thread};
@@ -97,6 +97,8 @@ pub(crate) fn leave(cx: &mut MayBlock, carrier: &Carrier) -> ! {
 
 /// Lets the pending calls go, each as the table says.
 fn depart(cx: &mut MayBlock, carrier: &Carrier) {
+    // No ticks meanwhile: one that is far off would hide a call that never completes.
+    critical(|crit| tick::set_interval(crit, carrier, 0));
     loop {
         let next = critical(|crit| {
             carrier.own.with(crit, |own| own.pending.depart().map(|call| (call, own.number)))

@@ -30,6 +30,16 @@ pub(super) fn go_on(crit: &Crit, carrier: &Carrier) {
     }
 }
 
+/// The same behind a wait before which the tick was due then. One that was over before it began ended no turn: it switched to nobody,
+/// and nobody arrived.
+pub(super) fn go_on_by(crit: &Crit, carrier: &Carrier, due: u64) {
+    let has_arrived = carrier.own.with(crit, |own| own.due != timer::NEVER);
+    if !has_arrived {
+        carrier.own.with(crit, |own| own.due = due);
+        go_on(crit, carrier);
+    }
+}
+
 /// Arms the tick of a CPU process whose turn begins.
 pub(super) fn start(crit: &Crit, carrier: &Carrier) {
     let interval = carrier.own.with(crit, |own| own.interval);

@@ -3,6 +3,7 @@
 use crate::program::{self, Program};
 use crate::registry::{Run, Verdict, check, ensure};
 use alloc::string::String;
+use kernel_core::process::How;
 use kernel_core::{cpu, thread};
 use lwkt_sched::MayBlock;
 use servers::options::Clock;
@@ -33,7 +34,8 @@ fn far_tick(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     thread::sleep(cx, LONG);
     let fired = there.counters.timers.get() - before;
     launch.kill();
-    let _ = program::wait(run, cx, program.name, launch)?;
+    let ended = program::wait(run, cx, program.name, launch)?;
+    ensure!(ended.how == How::Faulted, "what was killed ended: {:?}", ended.how);
     ensure!(fired == 0, "{fired} timers in {LONG} ns on a CPU at rest");
     Ok(String::new())
 }

@@ -1,4 +1,4 @@
-//! Tries to keep the CPU from its equals by means of its own tick: it can only be ended from outside.
+//! Tries to keep the CPU from its equals by means of its own tick, or from its rest: it can only be ended from outside.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use program::sync::Semaphore;

@@ -1,6 +1,7 @@
 //! Builds the kernel: ring-3 programs first, packed into one image, then the kernel that embeds it.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -99,7 +100,10 @@ pub fn machine() -> Result<PathBuf> {
     let what = ["--package=arch", "--example=machine"];
     let built =
         cargo_build(("the smallest kernel", &toolchain::rustflags()?), &what, &[], &[], None)?;
-    Ok(built.named("machine").context("package arch made no example named machine")?.clone())
+    let path = built.named("machine").context("package arch made no example named machine")?;
+    let image = place::made().join("machine");
+    replace(path, &image)?;
+    Ok(image)
 }
 
 /// What cargo built.
@@ -143,12 +147,12 @@ fn cargo_build(
     let name = std::iter::once(name.to_owned()).chain(variants.iter().map(ToString::to_string));
     let name = name.collect::<Vec<_>>().join(" ");
     let (alone, output) = patiently(&name, || {
-        begin_with_what_is_built(&folder)?;
+        begin_with_what_is_built(&folder);
         let alone = alone_in(&folder)?;
         anyhow::Ok((alone, cargo.output().context("cargo does not start")?))
     })?;
     if !output.status.success() {
-        bail!("the kernel does not build; the compiler says above where");
+        bail!("building {name} failed; the compiler says above where");
     }
     let binaries = String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect();
     Ok(Built { binaries, _alone: alone })
@@ -156,19 +160,33 @@ fn cargo_build(
 
 /// A folder of variants that is not there yet begins as a copy of the usual one's, so that cargo builds only what the variants make a
 /// difference to. Whatever goes wrong with that costs time, and nothing else.
-fn begin_with_what_is_built(folder: &Path) -> Result<()> {
+fn begin_with_what_is_built(folder: &Path) {
     let usual = target_folder(&[]);
     if folder.exists() || !usual.exists() {
-        return Ok(());
+        return;
     }
-    let _still = alone_in(&usual)?;
     let copy = folder.with_added_extension("copy");
-    // Of one that was ended.
-    let _ = std::fs::remove_dir_all(&copy);
-    // With its times, by which cargo knows what is older than its sources.
-    let copied = Command::new("cp").arg("-a").args([&usual, &copy]).stderr(Stdio::null()).status();
-    if !copied.is_ok_and(|status| status.success()) || std::fs::rename(&copy, folder).is_err() {
+    if copied(&usual, &copy).is_err() || std::fs::rename(&copy, folder).is_err() {
         let _ = std::fs::remove_dir_all(&copy);
+    }
+}
+
+/// Copies what cargo has built in a folder for release, while no cargo builds there.
+fn copied(usual: &Path, copy: &Path) -> Result<()> {
+    let _still = alone_in(usual)?;
+    if copy.exists() {
+        // Left by one that was ended.
+        std::fs::remove_dir_all(copy)?;
+    }
+    for part in [Path::new("release"), &Path::new(toolchain::TARGET).join("release")] {
+        let (from, to) = (usual.join(part), copy.join(part));
+        let _still = locked(&from.join(".cargo-lock"))?;
+        std::fs::create_dir_all(to.parent().unwrap_or(copy))?;
+        // With their times, by which cargo knows what is older than its sources.
+        let copied = Command::new("cp").arg("-a").args([&from, &to]).stderr(Stdio::null()).status();
+        if !copied?.success() {
+            bail!("{} cannot be copied", from.display());
+        }
     }
     Ok(())
 }
@@ -176,9 +194,18 @@ fn begin_with_what_is_built(folder: &Path) -> Result<()> {
 /// Waits until nobody else of ours builds in this folder, and keeps others from it.
 fn alone_in(folder: &Path) -> Result<File> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let path = folder.join("x.lock");
-    let lock = || File::create(&path).and_then(|file| file.lock().map(|()| file));
-    lock().with_context(|| format!("cannot lock {}", path.display()))
+    locked(&folder.join("x.lock"))
+}
+
+/// A file that nobody else has locked as long as it is open. Where files cannot be locked, cargo does without, too.
+fn locked(path: &Path) -> Result<File> {
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    match file.lock() {
+        Err(error) if error.kind() != ErrorKind::Unsupported => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+        _ => Ok(file),
+    }
 }
 
 /// Where cargo builds: each set of variants has a folder of its own, so that who goes from one to the other builds nothing anew.

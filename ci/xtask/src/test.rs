@@ -2,7 +2,7 @@
 //!
 //! The steps are found, not listed: a crate that joins the workspace, or gains a feature `loom` or `shuttle`, is
 //! tested without a word here. A step's output is kept and shown when it fails, and left in a file, for who sees only the
-//! end of it. Steps run one after the other, as most keep all cores busy; those that say they do not run side by side.
+//! end of it. Steps run one after the other, as most keep all cores busy; those that bear others run side by side.
 
 mod baseline;
 mod clocks;
@@ -29,6 +29,7 @@ mod timelines;
 pub mod workspace;
 
 use std::io::{IsTerminal, Write};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -58,6 +59,9 @@ pub fn test(args: &TestArgs) -> Result<Status> {
     let (mut passed, mut failed) = (0, 0);
     let mut failures = Vec::new();
     for group in chosen.chunk_by(|one, next| one.bears_others && next.bears_others) {
+        if group.len() > 1 {
+            settle();
+        }
         let outcomes = side_by_side::map(group, |step| outcome(step, args.verbose));
         for (step, done) in group.iter().zip(outcomes) {
             let done = done?;
@@ -73,6 +77,12 @@ pub fn test(args: &TestArgs) -> Result<Status> {
     }
     say!("{passed} passed, {failed} failed");
     Ok(if failed == 0 { Status::Passed } else { Status::Failed })
+}
+
+/// Has `./x` build this program once more, if tests have put one in its place that is built otherwise: before several start it.
+fn settle() {
+    let mut x = Command::new(place::root().join("x"));
+    let _ = x.arg("--version").stdin(Stdio::null()).output();
 }
 
 /// Runs a step and tells of it.

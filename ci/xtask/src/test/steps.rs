@@ -1,6 +1,5 @@
-//! The steps, in the order in which they run: what fails fast comes first.
+//! The steps, in the order in which they run: what fails fast comes first, and last what runs side by side, the longest first.
 
-use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ pub struct Step {
     pub name: String,
     /// What holds when it passes.
     pub what: String,
-    /// Whether it may run beside its neighbours that do, too: it leaves cores of the host free, and files of its own alone.
+    /// Whether it may run beside its neighbours that do, too: it keeps few cores of the host busy, and writes files of its own.
     pub bears_others: bool,
     /// Finds out.
     pub run: Box<dyn Fn() -> Result<Done> + Send + Sync>,
@@ -106,7 +105,7 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// What types commands, mostly, of which each keeps one core busy; the longest first.
+/// What types commands, of which most keep one core busy; the longest first.
 fn one_machine_at_a_time() -> impl Iterator<Item = Step> {
     let others = [
         repeats::repeats(),
@@ -304,8 +303,8 @@ const LIMIT: Duration = Duration::from_secs(1200);
 /// Runs a command; whether it was content, and all that it printed, in the order in which it was printed.
 pub fn run(command: &mut Command) -> Result<(bool, String)> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut log = tempfile::tempfile().context("a file for what a command prints")?;
-    let file = log.try_clone()?;
+    let log = tempfile::NamedTempFile::new().context("a file for what a command prints")?;
+    let file = log.reopen()?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     let mut child = command.spawn().with_context(|| format!("{program} does not start"))?;
     let started = Instant::now();
@@ -320,10 +319,7 @@ pub fn run(command: &mut Command) -> Result<(bool, String)> {
         }
         std::thread::sleep(Duration::from_millis(20));
     };
-    let mut bytes = Vec::new();
-    log.rewind()?;
-    log.read_to_end(&mut bytes)?;
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    let mut text = String::from_utf8_lossy(&std::fs::read(log.path())?).into_owned();
     if status.is_none() {
         text.push_str(&format!(
             "{program} was still running after {} s and was ended\n",

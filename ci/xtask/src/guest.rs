@@ -41,16 +41,20 @@ pub fn refused(machine: &Machine, most: settings::Most, choice: Option<&Choice>)
         let where_to = "./x bench --list and ./x stress --list say what there is";
         unknown.map(|part| format!("nothing is called '{part}'; {where_to}"))
     };
-    let line = refusal(machine, most).or_else(nameless);
-    let refused = match line {
-        Some(line) => (line, Status::Usage),
-        None => {
-            let missing = probe::is_there(&machine.qemu).err()?;
-            (missing.to_string(), Status::from_code(missing.status()))
+    match refusal(machine, most).or_else(nameless) {
+        Some(line) => {
+            crate::complain!("x: {line}");
+            Some(Status::Usage)
         }
-    };
-    crate::complain!("x: {}", refused.0);
-    Some(refused.1)
+        None => missing(&machine.qemu),
+    }
+}
+
+/// Says that a QEMU is not there. The status to end with.
+pub fn missing(qemu: &Path) -> Option<Status> {
+    let missing = probe::is_there(qemu).err()?;
+    crate::complain!("x: {missing}");
+    Some(Status::from_code(missing.status()))
 }
 
 /// What makes no sense to ask of a machine.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 use bench_report::json::Raw;
-use runner::{Event, Request, explain, probe};
+use runner::{Event, Request, explain};
 
 use crate::cli::{Seed, SimArgs};
 use crate::collect::{Collected, Lines};
@@ -45,9 +45,8 @@ pub fn run(args: &SimArgs) -> Result<Status> {
         crate::complain!("x: {wrong}");
         return Ok(Status::Usage);
     }
-    if let Some(missing) = args.qemu.as_deref().and_then(|qemu| probe::is_there(qemu).err()) {
-        crate::complain!("x: {missing}");
-        return Ok(Status::from_code(missing.status()));
+    if let Some(missing) = args.qemu.as_deref().and_then(guest::missing) {
+        return Ok(missing);
     }
     // In a folder of its own: with its 1,024 CPUs all below it is another build than the tests'.
     let program = host::program("sim", "models", &["--package=sim", "--features=cpus-1024"])?;

@@ -35,8 +35,11 @@ edition = "2021"
 opt-level = 3
 TOML
 echo '#![no_std]' > "$work/src/lib.rs"
-# The caller's flags are for the kernel, not for core; the kernel's fat LTO wants core's bitcode. cargo is quiet unless it fails.
-(cd "$work" && env -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET RUSTFLAGS=-Cembed-bitcode=yes RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" \
+# The caller's flags are for the kernel, not for core; the kernel's fat LTO wants core's bitcode, and no name of a folder in its panics.
+# cargo is quiet unless it fails.
+sources=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust
+flags=$(printf -- '-Cembed-bitcode=yes\037--remap-path-scope=macro\037--remap-path-prefix=%s=/rustc' "$sources")
+(cd "$work" && env -u CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS="$flags" RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" \
     "$CARGO" build -q --release -Zbuild-std=core,alloc --target "$target") >&2
 for crate in core alloc compiler_builtins; do
     cp "$work/target/$target/release/deps/lib$crate-"*.rlib "$work/new/lib/rustlib/$target/lib/"

@@ -291,7 +291,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares `results` with `baseline`, with no tolerance.
+    /// Compares `results` with `baseline`, with no tolerance but for medians (`is_by_chance`).
     pub fn of(
         baseline: &Baseline,
         results: &[BenchResult],
@@ -302,7 +302,11 @@ impl Comparison {
             let new = Figure::of(result, goals.stat(result));
             let old = baseline.figures.get(&result.name);
             let old = old.filter(|old| old.unit == new.unit && old.stat == new.stat).cloned();
-            let verdict = old.as_ref().map_or(Verdict::New, |old| verdict(old, &new));
+            let verdict = match &old {
+                None => Verdict::New,
+                Some(old) if is_by_chance(old, &new, &result.samples) => Verdict::Same,
+                Some(old) => verdict(old, &new),
+            };
             Row { bench: result.name.clone(), verdict, old, new }
         };
         let is_gone = |name: &&String| results.iter().all(|result| result.name != **name);
@@ -332,6 +336,23 @@ fn verdict(old: &Figure, new: &Figure) -> Verdict {
         std::cmp::Ordering::Equal => Verdict::Same,
         std::cmp::Ordering::Greater => Verdict::Worse,
     }
+}
+
+/// Whether another interleaving explains the difference. A median stands for samples that differ as CPUs happen to meet. How they
+/// meet depends on how long the boot took, and so on what else is in the kernel: a change that no sample has to do with draws them anew.
+/// The rank of a median of `n` draws has a deviation of √n/2, the difference of two of √(n/2); three times that is chance in 997
+/// of 1,000 cases. With no spread there is no chance either.
+fn is_by_chance(old: &Figure, new: &Figure, samples: &[u64]) -> bool {
+    let (n, middle) = (samples.len(), samples.len().div_ceil(2).saturating_sub(1));
+    let alike = old.stat == Stat::Median.name() && (old.ops, old.n) == (new.ops, new.n);
+    if !alike || n == 0 {
+        return false;
+    }
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let ranks = (9 * n / 2).isqrt();
+    let (low, high) = (middle.saturating_sub(ranks), (middle + ranks).min(n - 1));
+    (sorted[low]..=sorted[high]).contains(&old.value)
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ fn ask(command: &mut Command) -> Result<String> {
 /// The compiler's flags for everything on the bare machine.
 pub fn rustflags() -> Result<String> {
     let mut flags = sysroot_flags()?;
+    flags.extend(nowhere()?);
     flags.push("-Crelocation-model=static".to_owned());
     // Stacks are unwound on the host; frame pointers would cost instructions.
     flags.push("-Cforce-unwind-tables".to_owned());
@@ -57,6 +58,32 @@ pub fn rustflags() -> Result<String> {
         bail!("a path holds a control character; move the checkout");
     }
     Ok(flags.join("\u{1f}"))
+}
+
+/// The folders of this machine that the names of sources begin with, and what they are called in what is built. Panics hold such
+/// names: with the length of a folder's, all that follows would lie elsewhere, and CPUs would meet at other moments.
+pub fn folders() -> Result<[(PathBuf, &'static str); 4]> {
+    let root = place::root();
+    // As cargo finds out where it stands.
+    let root = root.canonicalize().with_context(|| root.display().to_string())?;
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let sysroot = PathBuf::from(ask_rustc(&["--print", "sysroot"])?);
+    Ok([
+        (root.join(home.unwrap_or_default()), "/cargo"),
+        (sysroot.join("lib/rustlib/src/rust"), "/rustc"),
+        (root, ""),
+        (place::out(), "target"),
+    ])
+}
+
+/// What keeps their names out of panics. Debuggers still find the sources: what is loaded holds no debug information.
+fn nowhere() -> Result<impl Iterator<Item = String>> {
+    // Of several that fit the compiler takes the last.
+    let renamed = folders()?
+        .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
+        .into_iter();
+    Ok(std::iter::once("--remap-path-scope=macro".to_owned()).chain(renamed))
 }
 
 /// What makes the compiler, or rustdoc, find libcore for the bare machine.

@@ -49,6 +49,33 @@ fn figures_are_compared_per_operation() {
     assert_eq!(verdict(&old, &Figure::of(&twice, Stat::Min)), Verdict::Worse);
 }
 
+/// A hundred draws of a count around `middle`, in the unit whose figure is the median.
+fn drawn(middle: u64, spread: u64) -> BenchResult {
+    let samples: Vec<u64> = (0..100).map(|draw| middle - 50 * spread + draw * spread).collect();
+    BenchResult { unit: "doorbells".into(), ..result("ipi/singly", &samples) }
+}
+
+#[test]
+fn a_median_that_chance_explains_is_the_same() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, goals) = (Store::new(dir.path()), Goals::builtin());
+    let verdict = |old: BenchResult, new: BenchResult| {
+        store.bless(&key(), &[old], Scope::All, &goals, "a draw").expect("blessed");
+        let baseline = store.load(&key()).expect("readable").expect("blessed");
+        Comparison::of(&baseline, &[new], Scope::All, &goals).rows[0].verdict
+    };
+    // 21 ranks, of a doorbell each, are three deviations.
+    assert_eq!(verdict(drawn(111, 1), drawn(132, 1)), Verdict::Same);
+    assert_eq!(verdict(drawn(111, 1), drawn(133, 1)), Verdict::Worse);
+    assert_eq!(verdict(drawn(111, 1), drawn(90, 1)), Verdict::Same);
+    assert_eq!(verdict(drawn(111, 1), drawn(89, 1)), Verdict::Better);
+    assert_eq!(verdict(drawn(111, 0), drawn(112, 0)), Verdict::Worse, "no spread, no chance");
+    let least = |middle| BenchResult { unit: "insns".into(), ..drawn(middle, 1) };
+    assert_eq!(verdict(least(111), least(112)), Verdict::Worse, "instructions are exact");
+    let fewer = BenchResult { samples: vec![112], ..drawn(112, 1) };
+    assert_eq!(verdict(drawn(111, 1), fewer), Verdict::Worse, "other numbers of draws");
+}
+
 #[test]
 fn a_part_that_is_blessed_keeps_the_rest() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -11,7 +11,7 @@ use super::heard::{Heard, hear};
 use super::side_by_side;
 use super::steps::{Done, Step, step};
 use crate::settings::Axis;
-use crate::{build, names, place, settings};
+use crate::{archive, build, names, place, settings, toolchain};
 
 /// On how many CPUs the kernel's tests run.
 const CPUS: [u32; 4] = [1, 2, 4, 16];
@@ -42,6 +42,7 @@ pub fn steps() -> Vec<Step> {
             machines(newest)
         }),
         step("names", "what the kernel can run is found by its name in the source", named),
+        step("anywhere", "what the kernel loads has no name of a folder of this machine", anywhere),
         step("bench", "every benchmark runs, quickly", || boot(&["run=bench", "quick"], &[1])),
         step(
             "variants",
@@ -70,6 +71,25 @@ fn named() -> Result<Done> {
     for offer in &heard.collected.offers {
         done.count(known.contains(&offer.name));
         done.output.push_str(&format!("{}\n", offer.name));
+    }
+    Ok(done)
+}
+
+/// Built in another folder, the kernel would have the same bytes, and the same figures.
+fn anywhere() -> Result<Done> {
+    let kernel = build::kernel(&[], &[])?;
+    let loaded = archive::loadable(&std::fs::read(&kernel)?)?;
+    let names = |what: &str| loaded.windows(what.len()).any(|bytes| bytes == what.as_bytes());
+    let mut done = Done::default();
+    // Its sources are named all the same.
+    done.count(names("kernel/stress/src/stress/storm.rs"));
+    for (folder, _) in toolchain::folders()? {
+        let folder = folder.to_string_lossy();
+        let named = names(&folder);
+        done.count(!named);
+        if named {
+            done.output.push_str(&format!("{} names {folder}\n", place::shown(&kernel)));
+        }
     }
     Ok(done)
 }

@@ -8,7 +8,7 @@ use crate::tasks::{of_may, of_tokio};
 use crate::threads::{Threads, std_create_join, std_park};
 use crate::{locks, rings, switches};
 use bench_report::hosted::{Pair, foot, head, row};
-use bench_report::{Goals, Match};
+use bench_report::{Goals, Match, matches};
 use std::fs::File;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
@@ -80,7 +80,7 @@ fn version(peer: &str, compiler: &str) -> String {
 pub fn compare(options: &Options) -> Result<(), Wrong> {
     let chosen: Vec<&Entry> = PAIRS
         .iter()
-        .filter(|(name, peer, ..)| name.contains(&options.filter) || peer.contains(&options.filter))
+        .filter(|(name, peer, ..)| [*name, *peer].iter().any(|one| matches(&options.filter, one)))
         .collect();
     if chosen.is_empty() {
         let unknown = format!("no pair or peer is called '{}' (--list)", options.filter);

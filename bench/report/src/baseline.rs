@@ -1,4 +1,5 @@
-//! Figures that were accepted, one file per key; a worse one is a difference of at least one instruction.
+//! Figures that were accepted, one file per key; a worse one is a difference of at least one instruction, a worse
+//! median one of more than chance explains.
 
 use crate::{BenchResult, Goals, RunKey, Stat};
 use serde::{Deserialize, Serialize};
@@ -258,7 +259,7 @@ impl Figure {
 /// How a figure stands to the accepted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Equal.
+    /// Equal, or a median that differs by chance.
     Same,
     /// Smaller.
     Better,

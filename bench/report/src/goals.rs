@@ -220,8 +220,8 @@ impl Goals {
         self.ratios.iter()
     }
 
-    /// The statistic that stands for a benchmark: its goal's; else the smallest sample of time or instructions, and of
-    /// what is counted anew under each of many seeds the one in the middle.
+    /// The statistic that stands for a benchmark: its goal's; else the smallest sample of cycles or instructions, and of
+    /// anything else the one in the middle.
     pub fn stat(&self, result: &BenchResult) -> Stat {
         match self.of(&result.name) {
             Some(goal) => goal.stat,

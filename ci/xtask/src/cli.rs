@@ -23,7 +23,7 @@ use values::{existing_file, filter, known_faults, program, reason, seeds, shard}
 
 const EXAMPLES: &str = "\
 Examples:
-  ./x run                         build, boot 4 CPUs, benchmarks, stress tests, one table
+  ./x run                         build, benchmarks and stress tests on 4 CPUs; then 64, then simulated ones
   ./x bench ipi                   benchmarks whose name holds `ipi`
   ./x bench --list                what there is to measure
   ./x bench kernel/switch --why   where the instructions of one switch go
@@ -43,7 +43,8 @@ Modes: `insns` counts executed instructions exactly and repeatably, summed over 
 emulation in parallel, `kvm` real silicon where it works. Only like is compared with like.
 
 Exit status: 0 passed, 1 a test failed, 2 the command line makes no sense,
-3 the kernel did not build, boot or end, 4 worse than the baseline. A missed goal changes none.";
+3 the kernel did not build, boot or end, 4 worse than the baseline, 130 Ctrl-C.
+A missed goal changes none.";
 
 /// Damselfly: boot it, measure it, stress it, change one thing, run it again.
 #[derive(Debug, Parser)]
@@ -69,7 +70,7 @@ struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Boot the kernel, run its benchmarks, then its stress tests; one table.
+    /// Run the kernel's benchmarks and stress tests; then messages to 64 CPUs, and run queues on simulated ones.
     Run(RunArgs),
     /// Test everything: on the host, in models, in the kernel.
     Test(TestArgs),
@@ -111,7 +112,7 @@ pub struct Machine {
     pub xapic: bool,
 
     /// Have this go wrong on purpose, to see what it looks like: an end of the kernel (panic, triple, hang,
-    /// silent, deadlock, overflow), a clock that is ahead, a CPU that starts late or never, or a bug that stress tests find. An unknown name lists them all.
+    /// silent, deadlock, overflow; misuse of a lock with --set checks=on), a clock that is ahead, a CPU that starts late or never, or a bug that stress tests find. An unknown name lists them all.
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = Plant::ALL.map(|(name, _)| name))]
     pub plant: Option<String>,
 

@@ -43,7 +43,8 @@ use steps::{Done, Step};
 pub fn test(args: &TestArgs) -> Result<Status> {
     let steps = steps::all(&workspace::Workspace::read()?)?;
     let filter = args.choice.filter.as_deref().unwrap_or("");
-    let chosen: Vec<&Step> = steps.iter().filter(|step| step.name.contains(filter)).collect();
+    let chosen: Vec<&Step> =
+        steps.iter().filter(|step| bench_report::matches(filter, &step.name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
         crate::complain!("x: no step's name holds '{filter}'; there are: {}", names.join(" "));

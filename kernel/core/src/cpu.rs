@@ -1,7 +1,8 @@
 //! The block of each CPU, and critical sections.
 //!
 //! A [`Cpu`] is reached by its owner through `gs` ([`here`]) and by the others through the table ([`on`]). Law: what
-//! stands in an [`Own`] is the owner's alone, inside a critical section; what others may read is a [`Counter`].
+//! stands in an [`Own`] is the owner's alone, inside a critical section; what others may read is a [`Counter`], or
+//! an atomic that its own CPU writes unless its type says otherwise.
 
 use crate::idle::Rests;
 pub use crate::idle::{Idle, idle_policy, set_idle_policy};

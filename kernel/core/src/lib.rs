@@ -1,6 +1,6 @@
 //! The kernel: CPUs, threads, messages and processes, wired to the machine.
 //!
-//! What is decided is decided in the crates below (`lwkt-sched`, `ipiq`, `dispatch`, `servers`, `memory`); here the
+//! What is decided is decided in the crates below (those of `lwkt` and `smp`, `dispatch`, `servers`, `memory`); here the
 //! decisions meet registers, stacks and page tables (`arch`). Law: per-CPU data is touched by its CPU alone, inside a
 //! critical section ([`cpu`]); another CPU is asked by message ([`ipi`]).
 #![no_std]

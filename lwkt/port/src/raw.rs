@@ -1,4 +1,4 @@
-//! Pointers to messages, and the unsafe code of this crate but for `waiters`: why each access has the message to itself.
+//! Pointers to messages, and most of the unsafe code of this crate: why each access has the message to itself.
 #![allow(unsafe_code)]
 
 use core::marker::PhantomData;

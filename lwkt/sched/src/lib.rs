@@ -5,7 +5,7 @@
 //! [`Scheduler::wake`] and its like answer `Remote(cpu)` when the thread lives elsewhere, and the caller sends the
 //! same request there. A decision is a value ([`Next`]); the kernel switches registers and stacks.
 //!
-//! Neighbours: `percpu` below; `lwkt-port` and the kernel's wiring above.
+//! Neighbours: `percpu` below; `lwkt-port`, `lwkt-token`, `lwkt-events` and the kernel's wiring above.
 #![no_std]
 #![deny(unsafe_code)]
 

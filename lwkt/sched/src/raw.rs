@@ -1,4 +1,4 @@
-//! The thread as memory, and the only unsafe code of this crate: why sharing it between CPUs is sound.
+//! The thread as memory, and most of the unsafe code of this crate: why sharing it between CPUs is sound.
 //!
 //! Context law: every cell of a [`Thread`] is touched by its home CPU alone, by way of that CPU's `Scheduler`, which
 //! compares `home` with its own number first. Foreign CPUs read `home`, count `chased`, and nothing else.

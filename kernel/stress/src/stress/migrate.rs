@@ -157,7 +157,7 @@ fn migrate(run: &mut Run<'_>, cx: &mut MayBlock) -> Verdict {
     let moved = of(&counts.moves) + of(&counts.pulled);
     ensure!(cpus == 1 || moved > 0, "no thread moved");
     Ok(format!(
-        "{total} questions and {steps} wakes over {cpus} CPUs, each came once, at most {MOST_FORWARDS} forwards each; {moved} moves"
+        "{total} questions and {steps} wakes over {cpus} CPUs, each came once, the wakes by {MOST_FORWARDS} forwards at most; {moved} moves"
     ))
 }
 

@@ -26,7 +26,7 @@ pub use bencher::Bencher;
 pub use counters::{Counter, Counters};
 pub use env::{Edge, Env, Mode, Settings};
 pub use peers::Peer;
-pub use registry::{BENCHES, Bench, Curve, Unit, matches};
+pub use registry::{BENCHES, Bench, Curve, Unit, matches, unknown_part};
 pub use run::{Outcome, list, run};
 
 #[doc(hidden)]

@@ -106,3 +106,8 @@ macro_rules! bench {
 pub fn matches(filter: &str, name: &str) -> bool {
     filter.is_empty() || filter.split(',').any(|part| !part.is_empty() && name.contains(part))
 }
+
+/// The first part of `filter` that `known` does not hold of: a typing error, most likely.
+pub fn unknown_part(filter: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
+    filter.split(',').filter(|part| !part.is_empty()).find(|part| !known(part))
+}

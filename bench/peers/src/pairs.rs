@@ -8,7 +8,7 @@ use crate::tasks::{of_may, of_tokio};
 use crate::threads::{Threads, std_create_join, std_park};
 use crate::{locks, rings, switches};
 use bench_report::hosted::{Pair, foot, head, row};
-use bench_report::{Goals, Match, matches};
+use bench_report::{Goals, Match, matches, unknown_part};
 use std::fs::File;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
@@ -78,14 +78,14 @@ fn version(peer: &str, compiler: &str) -> String {
 
 /// Compares what matches.
 pub fn compare(options: &Options) -> Result<(), Wrong> {
-    let chosen: Vec<&Entry> = PAIRS
-        .iter()
-        .filter(|(name, peer, ..)| [*name, *peer].iter().any(|one| matches(&options.filter, one)))
-        .collect();
-    if chosen.is_empty() {
-        let unknown = format!("no pair or peer is called '{}' (--list)", options.filter);
-        return Err(Wrong::Usage(unknown));
+    let chosen_by =
+        |filter: &str, (name, peer, ..): &Entry| matches(filter, name) || matches(filter, peer);
+    let is_known = |part: &str| PAIRS.iter().any(|entry| chosen_by(part, entry));
+    if let Some(part) = unknown_part(&options.filter, is_known) {
+        return Err(Wrong::Usage(format!("no pair or peer is called '{part}' (--list)")));
     }
+    let chosen: Vec<&Entry> =
+        PAIRS.iter().filter(|entry| chosen_by(&options.filter, entry)).collect();
     let mut key = options.key.clone();
     if options.list {
         for (name, peer, ..) in chosen {

@@ -15,7 +15,7 @@ pub mod table;
 pub mod timeline;
 
 pub use baseline::{Baseline, Comparison, Fleeting, Scope};
-pub use bench_api::matches;
+pub use bench_api::{matches, unknown_part};
 pub use goals::{Goal, Goals, Match, Opponent, RatioGoal, Stat};
 pub use key::RunKey;
 pub use record::{BenchResult, Collector, Event, RecordError, Start, StressResult, record_bytes};

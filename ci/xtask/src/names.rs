@@ -14,8 +14,7 @@ const FOLDERS: [&str; 3] = ["bench/suite/src", "bench/user/src", "kernel/stress/
 /// The first part of a filter that no name in the source has in it.
 pub fn unknown(filter: &str) -> Option<&str> {
     let known = all();
-    let mut parts = filter.split(',').filter(|part| !part.is_empty());
-    parts.find(|part| !known.iter().any(|name| name.contains(part)))
+    bench_report::unknown_part(filter, |part| known.iter().any(|name| name.contains(part)))
 }
 
 /// All that stand behind `name:`.

@@ -33,6 +33,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use bench_report::{matches, unknown_part};
 
 use crate::cli::TestArgs;
 use crate::say;
@@ -43,13 +44,12 @@ use steps::{Done, Step};
 pub fn test(args: &TestArgs) -> Result<Status> {
     let steps = steps::all(&workspace::Workspace::read()?)?;
     let filter = args.choice.filter.as_deref().unwrap_or("");
-    let chosen: Vec<&Step> =
-        steps.iter().filter(|step| bench_report::matches(filter, &step.name)).collect();
-    if chosen.is_empty() {
-        let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
-        crate::complain!("x: no step's name holds '{filter}'; there are: {}", names.join(" "));
+    let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+    if let Some(part) = unknown_part(filter, |part| names.iter().any(|name| name.contains(part))) {
+        crate::complain!("x: no step's name holds '{part}'; there are: {}", names.join(" "));
         return Ok(Status::Usage);
     }
+    let chosen: Vec<&Step> = steps.iter().filter(|step| matches(filter, &step.name)).collect();
     if args.choice.list {
         for step in chosen {
             say!("{:<16} {}", step.name, step.what);

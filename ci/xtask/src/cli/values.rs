@@ -86,7 +86,7 @@ pub(super) fn filter(text: &str) -> Result<String, String> {
     const LONGEST: usize = 400;
     let fits = |c: char| c.is_ascii_alphanumeric() || "/_-,.".contains(c);
     match text {
-        "" => Err("write a part of a name".into()),
+        _ if text.chars().all(|c| c == ',') => Err("write a part of a name".into()),
         _ if text.len() > LONGEST => Err(format!("{LONGEST} characters at most")),
         _ if text.chars().all(fits) => Ok(text.to_owned()),
         _ => Err("names are of letters, digits, / _ - and ., with commas between several".into()),

@@ -24,7 +24,8 @@ pub fn is_wanted(run: &Run<'_>) -> bool {
         && machine.set.is_empty()
         && machine.extra.is_empty();
     let all = run.parts == "bench,stress" && run.choice.filter.is_none() && !run.output.quick;
-    let compares = run.rows.why || run.baseline.is_some();
+    let asked = run.baseline.is_some_and(|asked| asked.baseline || asked.bless.is_some());
+    let compares = run.rows.why || asked;
     let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
     all && as_it_comes && !compares && !to_stdout
 }
@@ -33,4 +34,40 @@ pub fn is_wanted(run: &Run<'_>) -> bool {
 pub fn many(machine: &Machine) -> (Machine, Choice) {
     let choice = Choice { filter: Some(OF_MANY.to_owned()), list: false };
     (Machine { smp: MANY, ..machine.clone() }, choice)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::cli::{Verb, parse_from};
+
+    fn is_wanted_of(line: &str) -> bool {
+        let words = line.split_whitespace().map(OsString::from);
+        match parse_from(words).expect("it makes sense") {
+            Verb::Run(args) => is_wanted(&args.as_run("bench,stress")),
+            Verb::Bench(args) => is_wanted(&args.run.as_run("bench")),
+            verb => panic!("{verb:?} is not for here"),
+        }
+    }
+
+    #[test]
+    fn who_asks_for_all_gets_more() {
+        for line in
+            ["./x run", "./x run --smp 16 --seed 7 --xapic", "./x run --json target/x.jsonl"]
+        {
+            assert!(is_wanted_of(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_something_gets_that() {
+        let of_run = ["--baseline", "--bless why", "--why", "--quick", "switch", "--json -"];
+        let of_machine = ["--smp 64", "--mode tcg", "--idle spin", "--set runq=list", "-- -d int"];
+        for words in of_run.into_iter().chain(of_machine) {
+            assert!(!is_wanted_of(&format!("./x run {words}")), "{words}");
+        }
+        assert!(!is_wanted_of("./x bench"));
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use runner::Mode;
 
-use crate::cli::{Choice, Machine};
+use crate::cli::{Baseline, Choice, Machine};
 use crate::run::Run;
 
 /// CPUs of the larger machine, and the benchmarks that are for it.
@@ -24,8 +24,7 @@ pub fn is_wanted(run: &Run<'_>) -> bool {
         && machine.set.is_empty()
         && machine.extra.is_empty();
     let all = run.parts == "bench,stress" && run.choice.filter.is_none() && !run.output.quick;
-    let asked = run.baseline.is_some_and(|asked| asked.baseline || asked.bless.is_some());
-    let compares = run.rows.why || asked;
+    let compares = run.rows.why || run.baseline.is_some_and(Baseline::is_asked);
     let to_stdout = run.output.json.as_deref() == Some(Path::new("-"));
     all && as_it_comes && !compares && !to_stdout
 }

@@ -194,6 +194,13 @@ pub struct Baseline {
     pub bless: Option<String>,
 }
 
+impl Baseline {
+    /// Whether anybody asked; figures are shown beside the accepted ones in any case.
+    pub fn is_asked(&self) -> bool {
+        self.baseline || self.bless.is_some()
+    }
+}
+
 /// `./x run`
 #[derive(Args, Debug)]
 pub struct RunArgs {

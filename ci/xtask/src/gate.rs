@@ -21,8 +21,7 @@ pub fn refusal(asked: &Baseline, machine: &Machine, output: &Output) -> Option<S
             "--bless accepts figures of this checkout, and nobody knows of which source --image is";
         return Some(why.to_owned());
     }
-    let wanted = asked.baseline || asked.bless.is_some();
-    let fleeting = Fleeting::of(machine.mode.name(), output.quick).filter(|_| wanted)?;
+    let fleeting = Fleeting::of(machine.mode.name(), output.quick).filter(|_| asked.is_asked())?;
     Some(fleeting.to_string())
 }
 
@@ -56,17 +55,16 @@ fn hold_in(
         return status;
     }
     if status != Status::Passed {
-        if asked.baseline || asked.bless.is_some() {
+        if asked.is_asked() {
             let what = if asked.baseline { "compared" } else { "blessed" };
             screen.line(&format!("baseline: nothing is {what}, since the run did not pass"));
         }
         return status;
     }
     compare(store, asked, scope, collected, (screen, style)).unwrap_or_else(|error| {
-        let wanted = asked.baseline || asked.bless.is_some();
-        screen.line(&format!("{}: {error}", if wanted { "x" } else { "note" }));
+        screen.line(&format!("{}: {error}", if asked.is_asked() { "x" } else { "note" }));
         // Who did not ask is told, no more.
-        if wanted { Status::Boot } else { status }
+        if asked.is_asked() { Status::Boot } else { status }
     })
 }
 

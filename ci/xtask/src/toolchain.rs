@@ -60,20 +60,20 @@ pub fn rustflags() -> Result<String> {
     Ok(flags.join("\u{1f}"))
 }
 
-/// The folders of this machine that the names of sources begin with, and what they are called in what is built. Panics hold such
-/// names: with the length of a folder's, all that follows would lie elsewhere, and CPUs would meet at other moments.
-pub fn folders() -> Result<[(PathBuf, &'static str); 4]> {
+/// The folders of this machine that the names of sources begin with, what they are called in what is built, and with what such a name
+/// goes on. Panics hold them: with the length of a folder's name, all that follows would lie elsewhere, and CPUs would meet at other
+/// moments.
+pub fn folders() -> Result<[(PathBuf, &'static str, &'static str); 4]> {
     let root = place::root();
     // As cargo finds out where it stands.
     let root = root.canonicalize().with_context(|| root.display().to_string())?;
     let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let sysroot = PathBuf::from(ask_rustc(&["--print", "sysroot"])?);
     Ok([
-        (root.join(home.unwrap_or_default()), "/cargo"),
-        (sysroot.join("lib/rustlib/src/rust"), "/rustc"),
-        (root, ""),
-        (place::out(), "target"),
+        (root.join(home.unwrap_or_default()), "/cargo", "registry/src"),
+        (rustlib()?.join("src/rust"), "/rustc", "library"),
+        (root, "", "kernel"),
+        (place::out(), "target", "release"),
     ])
 }
 
@@ -81,7 +81,7 @@ pub fn folders() -> Result<[(PathBuf, &'static str); 4]> {
 fn nowhere() -> Result<impl Iterator<Item = String>> {
     // Of several that fit the compiler takes the last.
     let renamed = folders()?
-        .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
+        .map(|(folder, name, _)| format!("--remap-path-prefix={}={name}", folder.display()))
         .into_iter();
     Ok(std::iter::once("--remap-path-scope=macro".to_owned()).chain(renamed))
 }
@@ -92,6 +92,11 @@ pub fn sysroot_flags() -> Result<Vec<String>> {
     Ok(sysroot
         .map(|path| vec!["--sysroot".to_owned(), path.display().to_string()])
         .unwrap_or_default())
+}
+
+/// Where the compiler keeps what it brings: a folder for each machine, and the library's sources.
+fn rustlib() -> Result<PathBuf> {
+    Ok(Path::new(&ask_rustc(&["--print", "sysroot"])?).join("lib/rustlib"))
 }
 
 /// Whether the compiler brings a libcore for the bare machine.
@@ -148,9 +153,7 @@ impl Linker {
 
 /// The first of: the compiler's own rust-lld, LLVM's, GNU's. `ci/setup.sh` looks in the same order.
 pub fn linker() -> Result<Linker> {
-    let sysroot = ask_rustc(&["--print", "sysroot"])?;
-    let own =
-        std::fs::read_dir(Path::new(&sysroot).join("lib/rustlib")).into_iter().flatten().flatten();
+    let own = std::fs::read_dir(rustlib()?).into_iter().flatten().flatten();
     let own = own.map(|host| host.path().join("bin/rust-lld")).find(|path| path.exists());
     if let Some(path) = own {
         return Ok(Linker { path, flavor: None });

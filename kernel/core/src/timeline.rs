@@ -4,9 +4,9 @@
 //!   probe::switched(t) ─▶ _damselfly_probe_switched ─▶ this CPU's log ─▶ end: out, as records for the runner
 //!                         (one instruction takes the place, the others fill and count it)
 //! ```
-//! Law: a log is its CPU's; it keeps the last [`RECORDS`] events (fewer on many CPUs) since [`begin`], and counts all of them. Before [`begin`] and after
-//! [`end`] probes write to a record that nobody reads. Of a kernel that ends before [`end`] the runner reads the logs out of memory
-//! ([`Directory`]).
+//! Law: a log is its CPU's; it keeps the last [`RECORDS`] events (fewer on many CPUs) since [`begin`], and counts all of them.
+//! Before [`begin`] and after [`end`] probes write to a record that nobody reads. Of a kernel that ends before [`end`] the runner
+//! reads the logs out of memory ([`Directory`]).
 
 use crate::cpu::{self, Cpu};
 use crate::{fallible, ipi, records};

@@ -16,8 +16,8 @@
 //!   so: a reference to it does not live over such a call ([`TokenGuard`]).
 //! - A token that is held may be taken again. It may be shared; from shared to exclusive nobody goes.
 //! - As the holder runs, waits are short: [`wait`] says how they go, and why they end.
-//! - It costs one locked instruction to take a token and none to let it go (one if it is shared), and nothing to threads that hold none: the
-//!   number of tokens in hand stands in the word that a switch tests anyway.
+//! - It costs one locked instruction to take a token and none to let it go (one if it is shared), and nothing to threads
+//!   that hold none: the number of tokens in hand stands in the word that a switch tests anyway.
 //!
 //! Context law: a list of tokens is its thread's; a token is everybody's, by one word ([`word`]). Whoever takes a token may
 //! have to wait, so handlers of messages and interrupts, and hard sections, have none of them: they have spin locks

@@ -83,10 +83,9 @@ fn anywhere() -> Result<Done> {
     let mut done = Done::default();
     // Its sources are named all the same.
     done.count(names("kernel/stress/src/stress/storm.rs"));
-    // A folder's own name may be part of another's, as `/src` is.
-    let below = ["registry/src/", "library/", "kernel/", "release/"];
-    for ((folder, _), below) in toolchain::folders()?.iter().zip(below) {
-        let source = format!("{}/{below}", folder.display());
+    for (folder, _, below) in toolchain::folders()? {
+        // A folder's own name may be part of another's, as `/src` is.
+        let source = format!("{}/{below}/", folder.display());
         let named = names(&source);
         done.count(!named);
         if named {
